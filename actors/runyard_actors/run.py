@@ -1,0 +1,124 @@
+"""A run: what was asked, where it stands, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from runyard_actors.request import Request
+
+RunId = NewType("RunId", str)
+BatchId = NewType("BatchId", str)
+
+
+class Status(StrEnum):
+    """Where a run stands; exactly five."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return self not in (Status.QUEUED, Status.RUNNING)
+
+
+class Reason(StrEnum):
+    """What went wrong; None on a run stands for nothing."""
+
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    MEMORY_LIMIT = "memory_limit"
+    GPU_MEMORY_LIMIT = "gpu_memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    START_ERROR = "start_error"
+    NODE_LOST = "node_lost"
+    SUPERVISOR_LOST = "supervisor_lost"
+    DEPENDENCY_FAILED = "dependency_failed"
+    CANCELLED_BY_USER = "cancelled_by_user"
+    BATCH_CANCELLED = "batch_cancelled"
+    QUEUE_TIMEOUT = "queue_timeout"
+    STALLED = "stalled"
+
+
+#: A run that ended for one of these never had its own verdict, so it counts as cancelled and not as failed.
+CANCELLING = frozenset(
+    {Reason.CANCELLED_BY_USER, Reason.BATCH_CANCELLED, Reason.DEPENDENCY_FAILED, Reason.QUEUE_TIMEOUT}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended: exit code, signal, and who ended it are three separate facts.
+
+    `ended_by` is one of: self, user, timeout, memory, external, node, supervisor.
+    Times are microseconds since the epoch, UTC.
+    """
+
+    ended_at: int
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: Reason | None = None
+    reason_detail: str | None = None
+    ended_by: str = "self"
+    started_at: int | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    log_bytes: int | None = None
+    progress: float | None = None
+    message: str | None = None
+    result: object = None
+
+    @property
+    def status(self) -> Status:
+        """The run's status if this attempt was its last."""
+        if self.reason is None:
+            return Status.COMPLETED
+        return Status.CANCELLED if self.reason in CANCELLING else Status.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """One run as submitted, everything resolved. Times in seconds; `timeout_seconds` 0 means none."""
+
+    run_id: RunId
+    module_id: str
+    module_name: str
+    command: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    request: Request = field(default_factory=Request)
+    timeout_seconds: float = 0.0
+    priority: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    max_retries: int = 0
+    max_concurrent: int | None = None
+    after: tuple[RunId, ...] = ()
+    batch_id: BatchId | None = None
+    batch_index: int | None = None
+    restarted_from: RunId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSpec:
+    """Runs submitted together. `max_failures`: after that many failed runs the rest is cancelled."""
+
+    batch_id: BatchId
+    name: str | None = None
+    max_concurrent: int | None = None
+    max_failures: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where an attempt runs. `gpu_indexes` are the node's GPU numbers, one for a fraction."""
+
+    node: str
+    gpu_indexes: tuple[int, ...] = ()

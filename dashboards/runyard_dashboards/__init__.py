@@ -1,0 +1,1 @@
+"""What people look at: the web page and the dashboard files."""
