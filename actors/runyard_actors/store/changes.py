@@ -1,0 +1,159 @@
+"""Changes: what the writer can record, one value per verb. Times are microseconds since the epoch, UTC.
+
+Every change but `RunsSubmitted` may be repeated: what is recorded already is left as it is, so a write whose
+answer was lost can be sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from runyard_actors.run import BatchId, BatchSpec, Outcome, Reason, RunId, RunSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """The caller's key for a submission, and a digest of its body to tell a repeat from a mistake."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsSubmitted:
+    """Runs were accepted; they queue in this order. A batch that exists already gets them added.
+
+    A run id or an idempotency key that exists already refuses the whole call with a ConflictError.
+    """
+
+    specs: Sequence[RunSpec]
+    created_at: int
+    batch: BatchSpec | None = None
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarting:
+    """An attempt was given to a node and may exist from now on; the run shows as queued until it started."""
+
+    run_id: RunId
+    attempt: int
+    nonce: str
+    node: str
+    boot_id: str
+    at: int
+    gpu_indexes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """An attempt's process runs; `at` is when it started. `enforcement` says how each limit is held."""
+
+    run_id: RunId
+    attempt: int
+    pid: int
+    at: int
+    enforcement: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded:
+    """An attempt ended. With `will_retry` its run queues again, else the run ended with this outcome."""
+
+    run_id: RunId
+    attempt: int
+    outcome: Outcome
+    will_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWithdrawn:
+    """An attempt that was about to start never will; its number is free again and its run queues."""
+
+    run_id: RunId
+    attempt: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDropped:
+    """A queued run ended without ever starting."""
+
+    run_id: RunId
+    reason: Reason
+    detail: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """An active run is to be stopped; recorded first, so that a crash in between does not forget it."""
+
+    run_id: RunId
+    at: int
+    reason: Reason = Reason.CANCELLED_BY_USER
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReported:
+    """A running run told how far it is; what is None stays as it was. `at` is the writer's now if None."""
+
+    run_id: RunId
+    progress: float | None = None
+    message: str | None = None
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCancelled:
+    """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
+
+    batch_id: BatchId
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModulePut:
+    """A module of the registry was set; `definition` is JSON and replaces what was there."""
+
+    module_id: str
+    definition: Mapping[str, Any]
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleDeleted:
+    """A module was taken out of the registry; its runs stay."""
+
+    module_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """Ended runs to forget, with their attempts; also events, keys and empty batches from before `before`.
+
+    Runs that have not ended are left as they are.
+    """
+
+    run_ids: Sequence[RunId]
+    before: int
+
+
+Change: TypeAlias = (
+    RunsSubmitted
+    | AttemptStarting
+    | AttemptStarted
+    | AttemptEnded
+    | StartWithdrawn
+    | RunDropped
+    | CancelRequested
+    | ProgressReported
+    | BatchCancelled
+    | ModulePut
+    | ModuleDeleted
+    | Pruned
+)

@@ -1,0 +1,15 @@
+"""What can go wrong with the store; SQLite's own errors never leave this package."""
+
+from __future__ import annotations
+
+from runyard_cluster.errors import RunyardError, UnavailableError
+
+__all__ = ["StoreError", "StoreUnavailable"]
+
+
+class StoreUnavailable(UnavailableError):
+    """The database cannot be written or read right now; nothing of the call was recorded, so it may be repeated."""
+
+
+class StoreError(RunyardError):
+    """The database cannot be used as it is, or it refuses this change; the message says what to do."""
