@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from runyard_cluster.errors import RunyardError, UnavailableError
 
-__all__ = ["StoreError", "StoreUnavailable"]
+__all__ = ["StoreError", "StoreFull", "StoreUnavailable"]
 
 
 class StoreUnavailable(UnavailableError):
     """The database cannot be written or read right now; nothing of the call was recorded, so it may be repeated."""
+
+
+class StoreFull(StoreUnavailable):
+    """The disk with the database is full; nothing of the call was recorded. Free some space and try again."""
 
 
 class StoreError(RunyardError):

@@ -1,24 +1,212 @@
-"""The writer: the store's only connection that changes anything, in a thread of its own."""
+"""The writer: the store's only connection that changes anything, in a thread of its own.
+
+While one commit waits for the disk, further calls gather; they share the next commit, each of them whole or
+not at all. A call is answered once its commit is on disk.
+"""
 
 from __future__ import annotations
 
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from runyard_actors.store.changes import Change
+from runyard_actors.store.apply import apply
+from runyard_actors.store.call import ENDED, Call
+from runyard_actors.store.changes import Change, RunsSubmitted
+from runyard_actors.store.connection import BUSY_SECONDS, open_writer, reopen_writer, unavailable
+from runyard_actors.store.counts import CountChanges
+from runyard_actors.store.errors import StoreError, StoreUnavailable
+from runyard_actors.store.queries import sql
+from runyard_cluster.errors import ConflictError, RunyardError
+
+log = logging.getLogger("runyard.store")
+
+#: A commit takes in no more once it holds so many changes or runs, so that its first caller is not kept waiting.
+GROUP_LIMIT = 10_000
+
+
+@dataclass(slots=True)
+class _Asked:
+    changes: Sequence[Change]
+    future: Future[None] = field(default_factory=Future)
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def size(self) -> int:
+        return sum(len(c.specs) if isinstance(c, RunsSubmitted) else 1 for c in self.changes)
 
 
 class StoreWriter:
-    """Commits changes durably, many calls per commit."""
+    """Commits changes durably, many calls per commit.
+
+    `on_commit(last_event_seq)` is called in the writer's thread after each commit. When another writer opens the
+    same database, this one refuses everything from then on.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the database at `path`. Raises StoreError or StoreUnavailable."""
         self.on_commit: Callable[[int], None] | None = None
+        self._path = path
+        self._queue: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._is_closed = False
+        self._progress_events: dict[str, int] = {}
+        self._connection: sqlite3.Connection | None = open_writer(path)
+        self._epoch = self._take_epoch()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
 
     def write(self, changes: Sequence[Change]) -> Future[None]:
-        """Record all of `changes` or none; the future ends once they are on disk."""
-        raise NotImplementedError
+        """Record all of `changes` or none; the future ends once they are on disk.
+
+        Without changes, the future tells whether the database can be written. It may end with ConflictError (what
+        is submitted exists already), StoreUnavailable (nothing was recorded, try again) or StoreError.
+        """
+        asked = _Asked(tuple(changes))
+        with self._gate:
+            if self._is_closed:
+                asked.future.set_exception(StoreUnavailable("the store is closed"))
+            else:
+                self._queue.put(asked)
+        return asked.future
 
     def close(self) -> None:
         """Commit what was given so far and release the database."""
+        with self._gate:
+            if not self._is_closed:
+                self._is_closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _take_epoch(self) -> int:
+        assert self._connection is not None
+        try:
+            return int(self._connection.execute(sql("take_epoch")).fetchone()[0])
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise unavailable(error, self._path) from error
+
+    def _work(self) -> None:
+        is_open = True
+        while is_open:
+            group, is_open = self._gather()
+            if group:
+                self._answer(group)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _gather(self) -> tuple[list[_Asked], bool]:
+        """Wait for a call and take those behind it; the second value is False once nothing more will come."""
+        group: list[_Asked] = []
+        size, asked = 0, self._queue.get()
+        while asked is not None:
+            if asked.future.set_running_or_notify_cancel():
+                group.append(asked)
+                size += asked.size
+            if size >= GROUP_LIMIT:
+                break
+            try:
+                asked = self._queue.get_nowait()
+            except queue.Empty:
+                break
+        return group, asked is not None
+
+    def _answer(self, group: list[_Asked]) -> None:
+        try:
+            refused, last_seq = self._commit(group)
+        except RunyardError as error:
+            log.warning("%d calls were not recorded: %s", len(group), error)
+            self._fail(group, error)
+            return
+        except Exception as error:
+            # A fault of ours must not leave callers waiting for ever on a thread that is gone.
+            log.exception("%d calls were not recorded", len(group))
+            self._fail(group, StoreError(f"the store failed: {error!r}"))
+            return
+        for asked, refusal in zip(group, refused, strict=True):
+            if refusal is None:
+                asked.future.set_result(None)
+            else:
+                asked.future.set_exception(refusal)
+        self._tell(last_seq)
+
+    def _fail(self, group: list[_Asked], error: RunyardError) -> None:
+        """Undo what is uncommitted by closing the connection; the next call opens a fresh one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        for asked in group:
+            asked.future.set_exception(error)
+
+    def _tell(self, last_seq: int) -> None:
+        if self.on_commit is not None:
+            try:
+                self.on_commit(last_seq)
+            except Exception:
+                log.exception("on_commit failed")
+
+    def _commit(self, group: list[_Asked]) -> tuple[list[RunyardError | None], int]:
+        """Record the group in one transaction; return each call's refusal or None, and the last event's number."""
+        try:
+            cursor = self._begin(group[0].at)
+            counts, progress = CountChanges(), dict[str, int]()
+            refused = [self._record(cursor, asked, counts, progress) for asked in group]
+            counts.write(cursor)
+            if not any(asked.changes for asked in group):
+                cursor.execute(sql("probe"), {"at": int(time.time())})
+            (last_seq,) = cursor.execute(sql("last_event")).fetchone()
+            cursor.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(error, self._path) from error
+        self._progress_events.update(progress)
+        for run_id in [r for r, seq in progress.items() if seq == ENDED]:
+            del self._progress_events[run_id]
+        return refused, int(last_seq)
+
+    def _begin(self, first_asked_at: float) -> sqlite3.Cursor:
+        if self._connection is None:
+            # Who waited behind a call that found the database busy has used up part of its own patience.
+            left = max(0.1, BUSY_SECONDS - (time.monotonic() - first_asked_at))
+            self._connection = reopen_writer(self._path, left)
+        cursor = self._connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        if cursor.execute(sql("epoch")).fetchone()[0] != self._epoch:
+            raise StoreError("another runyard took over this database; this one records nothing any more")
+        return cursor
+
+    def _record(
+        self, cursor: sqlite3.Cursor, asked: _Asked, counts: CountChanges, progress: dict[str, int]
+    ) -> RunyardError | None:
+        """Carry out one call; when it is at fault itself, undo it alone and return why."""
+        call = Call(cursor, earlier_progress_events=ChainMap(progress, self._progress_events))
+        cursor.execute("SAVEPOINT call")
+        try:
+            for change in asked.changes:
+                apply(call, change)
+        except (sqlite3.IntegrityError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            cursor.execute("ROLLBACK TO call")
+            return _refusal(error)
+        finally:
+            if cursor.connection.in_transaction:
+                cursor.execute("RELEASE call")
+        counts.take(call.counts)
+        progress.update(call.progress_events)
+        return None
+
+
+def _refusal(error: Exception) -> RunyardError:
+    words = str(error)
+    if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in words:
+        subject = "idempotency key" if "idempotency" in words else "run id"
+        refusal: RunyardError = ConflictError(f"this {subject} was accepted already")
+    else:
+        refusal = StoreError(f"the store cannot record this: {words}")
+    refusal.__cause__ = error
+    return refusal

@@ -1,0 +1,118 @@
+"""Each kind of change, carried out on the tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from runyard_actors.run import Status
+from runyard_actors.store import attempt
+from runyard_actors.store.call import Call, clean, to_json
+from runyard_actors.store.changes import (
+    AttemptEnded,
+    AttemptStarted,
+    AttemptStarting,
+    BatchCancelled,
+    CancelRequested,
+    Change,
+    ModuleDeleted,
+    ModulePut,
+    ProgressReported,
+    Pruned,
+    RunDropped,
+    RunsSubmitted,
+    StartWithdrawn,
+)
+from runyard_actors.store.queries import sql
+from runyard_actors.store.submit import submit
+
+
+def apply(call: Call, change: Change) -> None:
+    """Carry out one change. Raises sqlite3.Error; TypeError and ValueError for values that JSON cannot hold."""
+    _VERBS[type(change)](call, change)
+
+
+def request_cancel(call: Call, change: CancelRequested) -> None:
+    """Note that an active run is to be stopped; the first reason stays."""
+    run = call.run(change.run_id)
+    if run is None or Status(run.status).is_ended:
+        return
+    values = {"seq": run.seq, "at": change.at, "reason": change.reason.value, "detail": change.detail}
+    if call.execute("request_cancel", values):
+        data = {"reason": change.reason, "detail": change.detail}
+        call.event("cancel_requested", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+
+
+def report_progress(call: Call, change: ProgressReported) -> None:
+    """Note how far a running run is; of its progress events only the newest is kept."""
+    run = call.run(change.run_id)
+    if run is None or run.status != Status.RUNNING:
+        return
+    values = {"progress": change.progress, "message": clean(change.message)}
+    call.execute("report_progress", {**values, "seq": run.seq})
+    events, run_id = call.progress_events, change.run_id
+    earlier = events.get(run_id) or call.earlier_progress_events.get(run_id)
+    if earlier:
+        call.cursor.execute(sql("delete_progress_event"), (earlier, run_id))
+    at = time.time_ns() // 1000 if change.at is None else change.at
+    events[run_id] = call.event("run_progressed", at, run_id=run_id, batch_id=run.batch_id, data=values)
+
+
+def cancel_batch(call: Call, change: BatchCancelled) -> None:
+    """Note that a batch was cancelled."""
+    if call.execute("cancel_batch", {"batch_id": change.batch_id, "at": change.at}):
+        call.event("batch_cancelled", change.at, batch_id=change.batch_id)
+
+
+def put_module(call: Call, change: ModulePut) -> None:
+    """Set a module of the registry."""
+    definition = to_json(dict(change.definition))
+    call.execute(
+        "put_module", {"module_id": change.module_id, "definition": definition, "at": change.at}
+    )
+    call.event("module_put", change.at, data={"module_id": change.module_id})
+
+
+def delete_module(call: Call, change: ModuleDeleted) -> None:
+    """Take a module out of the registry."""
+    if call.execute("delete_module", {"module_id": change.module_id}):
+        call.event("module_deleted", change.at, data={"module_id": change.module_id})
+
+
+def prune(call: Call, change: Pruned) -> None:
+    """Forget ended runs, and what is old and belongs to none that is left."""
+    for run_id in change.run_ids:
+        _forget(call, run_id)
+    for name in ("prune_events", "prune_idempotency", "prune_batches"):
+        call.execute(name, {"before": change.before})
+    call.execute("prune_module_names", {})
+
+
+def _forget(call: Call, run_id: str) -> None:
+    run = call.run(run_id)
+    if run is None or not Status(run.status).is_ended:
+        return
+    values = {"seq": run.seq, "run_id": run_id}
+    for name in ("prune_labels", "prune_spec", "prune_attempts", "prune_run"):
+        call.execute(name, values)
+    call.counts.add(
+        seq=run.seq, batch_id=run.batch_id, module_id=run.module_id, status=run.status, by=-1
+    )
+
+
+#: Each function takes the change that its key names, which the type of a mapping cannot say.
+_VERBS: dict[type, Callable[[Call, Any], None]] = {
+    RunsSubmitted: submit,
+    AttemptStarting: attempt.starting,
+    AttemptStarted: attempt.started,
+    AttemptEnded: attempt.ended,
+    StartWithdrawn: attempt.withdrawn,
+    RunDropped: attempt.dropped,
+    CancelRequested: request_cancel,
+    ProgressReported: report_progress,
+    BatchCancelled: cancel_batch,
+    ModulePut: put_module,
+    ModuleDeleted: delete_module,
+    Pruned: prune,
+}

@@ -1,0 +1,142 @@
+"""The life of an attempt in the tables: starting, started, ended, withdrawn.
+
+Each function leaves things as they are when its change was recorded before, or comes after a later one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from runyard_actors.run import Outcome, Status
+from runyard_actors.store.call import ENDED, Call, RunRow, clean, to_json
+from runyard_actors.store.changes import (
+    AttemptEnded,
+    AttemptStarted,
+    AttemptStarting,
+    RunDropped,
+    StartWithdrawn,
+)
+
+#: Outcome fields that the tables hold under the same name.
+_PLAIN = tuple(f.name for f in fields(Outcome) if f.name not in ("reason", "result"))
+
+
+def starting(call: Call, change: AttemptStarting) -> None:
+    """Record that the attempt may exist from now on."""
+    run = call.run(change.run_id)
+    if run is None or run.status != Status.QUEUED:
+        return
+    values = {
+        "run_id": change.run_id,
+        "attempt": change.attempt,
+        "nonce": change.nonce,
+        "node": change.node,
+        "boot_id": change.boot_id,
+        "gpu_indexes": to_json(change.gpu_indexes),
+        "at": change.at,
+        "seq": run.seq,
+    }
+    if call.execute("put_attempt", values):
+        call.execute("claim_run", values)
+        data = {"attempt": change.attempt, "node": change.node}
+        call.event("run_starting", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+
+
+def started(call: Call, change: AttemptStarted) -> None:
+    """Record that the attempt's process runs, unless its end is recorded already."""
+    run = call.run(change.run_id)
+    values: dict[str, Any] = {
+        "run_id": change.run_id,
+        "attempt": change.attempt,
+        "pid": change.pid,
+        "at": change.at,
+    }
+    if run is None or not call.execute("start_attempt", values):
+        return
+    values |= {"seq": run.seq, "enforcement": to_json(dict(change.enforcement)), "batch_id": run.batch_id}
+    call.execute("start_run", values)
+    if run.batch_id is not None:
+        call.execute("start_batch", values)
+    call.move(run, Status.RUNNING.value)
+    data = {"attempt": change.attempt, "pid": change.pid}
+    call.event("run_started", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+
+
+def ended(call: Call, change: AttemptEnded) -> None:
+    """Record how the attempt ended, and end its run or queue it again."""
+    run = call.run(change.run_id)
+    values = _outcome_values(change.outcome) | {"run_id": change.run_id, "attempt": change.attempt}
+    if run is None or not call.execute("end_attempt", values):
+        return
+    if change.will_retry:
+        _requeue(call, run, change)
+    else:
+        _end_run(call, run, change.run_id, change.outcome, attempt=change.attempt)
+
+
+def dropped(call: Call, change: RunDropped) -> None:
+    """End a run that never started; an attempt that was only about to start goes with it."""
+    run = call.run(change.run_id)
+    if run is None or run.status != Status.QUEUED:
+        return
+    call.execute("withdraw_attempts", {"run_id": change.run_id})
+    outcome = Outcome(
+        ended_at=change.at, reason=change.reason, reason_detail=change.detail, ended_by="user"
+    )
+    _end_run(call, run, change.run_id, outcome, attempt=run.attempt)
+
+
+def withdrawn(call: Call, change: StartWithdrawn) -> None:
+    """Take back an attempt that never started; its number is free again."""
+    run = call.run(change.run_id)
+    values = {"run_id": change.run_id, "attempt": change.attempt}
+    if run is None or not call.execute("withdraw_attempt", values):
+        return
+    call.execute("requeue_run", {"seq": run.seq, "attempt": change.attempt - 1, "at": run.queued_at})
+    call.event("start_withdrawn", change.at, run_id=change.run_id, batch_id=run.batch_id, data=values)
+
+
+def _requeue(call: Call, run: RunRow, change: AttemptEnded) -> None:
+    at = change.outcome.ended_at
+    call.execute("requeue_run", {"seq": run.seq, "attempt": change.attempt, "at": at})
+    call.move(run, Status.QUEUED.value)
+    data = {"attempt": change.attempt, **_verdict(change.outcome)}
+    call.event("run_requeued", at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+
+
+def _end_run(call: Call, run: RunRow, run_id: str, outcome: Outcome, *, attempt: int) -> None:
+    values = _outcome_values(outcome) | {"seq": run.seq, "status": outcome.status.value}
+    call.execute("end_run", values)
+    if run.batch_id is not None:
+        call.execute("end_batch", {"batch_id": run.batch_id, "at": outcome.ended_at})
+    call.move(run, outcome.status.value)
+    call.progress_events[run_id] = ENDED
+    data = {"attempt": attempt, "status": outcome.status.value, **_verdict(outcome)}
+    call.event("run_ended", outcome.ended_at, run_id=run_id, batch_id=run.batch_id, data=data)
+
+
+def _verdict(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "reason": outcome.reason,
+        "reason_detail": clean(outcome.reason_detail),
+        "exit_code": outcome.exit_code,
+        "signal": outcome.signal,
+    }
+
+
+def _outcome_values(outcome: Outcome) -> dict[str, Any]:
+    values = {name: getattr(outcome, name) for name in _PLAIN}
+    values["reason"] = outcome.reason.value if outcome.reason else None
+    values["reason_detail"] = clean(outcome.reason_detail)
+    values["message"] = clean(outcome.message)
+    values["result"] = _result_text(outcome.result)
+    return values
+
+
+def _result_text(result: object) -> str | None:
+    """A result that JSON cannot hold is left out: the run's end must be recorded, whatever its module wrote."""
+    try:
+        return None if result is None else clean(to_json(result))
+    except (TypeError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,135 @@
+"""Opening the database: one connection that writes, and short ones that only read."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from runyard_actors.store.errors import StoreError, StoreFull, StoreUnavailable
+from runyard_actors.store.migrate import migrate
+from runyard_actors.store.queries import sql
+
+#: How long a call waits for a database that another process holds, in seconds.
+BUSY_SECONDS = 5.0
+
+#: A database up to this size is checked at every start, a larger one once a day: the check reads all of it.
+CHECK_ALWAYS_BYTES = 64 * 2**20
+CHECK_EVERY_SECONDS = 86_400
+
+#: The write-ahead log is cut back to this size once all of it is in the database, in bytes.
+WAL_LIMIT_BYTES = 16 * 2**20
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open the database for writing; create, check and migrate it as needed.
+
+    Raises StoreError when it is damaged or from a newer version, StoreUnavailable when it cannot be reached.
+    """
+    try:
+        _create_private(path)
+        connection = _connect(path, BUSY_SECONDS)
+    except (sqlite3.Error, OSError) as error:
+        raise unavailable(error, path) from error
+    try:
+        migrate(connection, path)
+        _check(connection, path)
+    except (sqlite3.Error, OSError) as error:
+        connection.close()
+        raise (_damaged if _is_damage(error) else unavailable)(error, path) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def reopen_writer(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    """Open a database that this process had open before. Raises sqlite3.Error or OSError, and creates nothing."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is gone")
+    return _connect(path, busy_seconds)
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the database for reading. Raises sqlite3.Error.
+
+    Where nothing may be created beside it, SQLite cannot open a database in WAL mode in the ordinary way. If
+    there is no log then, the file holds everything and nobody writes it.
+    """
+    where = f"file:{quote(str(path.resolve()))}?mode=ro"
+    connection = _read_only(where)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if Path(f"{path}-wal").exists():
+            raise
+        connection = _read_only(f"{where}&immutable=1")
+    return connection
+
+
+def unavailable(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
+    """Return what callers see for an error of SQLite or of the file system."""
+    if "full" in str(error):
+        return StoreFull(f"the disk with the database {path} is full; free some space and try again")
+    return StoreUnavailable(f"the database {path} cannot be used right now: {error}")
+
+
+def _create_private(path: Path) -> None:
+    """Create the file for its owner only: it holds the environments of runs. SQLite's own files take its mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+
+
+def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        _set_up(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _read_only(where: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        where, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    # On macOS a plain fsync leaves the data in the drive's cache; elsewhere this changes nothing.
+    connection.execute("PRAGMA fullfsync = 1")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    connection.execute("PRAGMA cache_size = -32768")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    now = int(time.time())
+    (checked_at,) = connection.execute(sql("checked_at")).fetchone()
+    if path.stat().st_size > CHECK_ALWAYS_BYTES and abs(now - checked_at) < CHECK_EVERY_SECONDS:
+        return
+    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {answer}")
+    connection.execute(sql("note_check"), {"at": now})
+
+
+def _is_damage(error: Exception) -> bool:
+    return "malformed" in str(error) or "not a database" in str(error)
+
+
+def _damaged(error: Exception, path: Path) -> StoreError:
+    return StoreError(
+        f"the database {path} is damaged ({error}). Stop runyard, move the file away together with "
+        f"{path.name}-wal and {path.name}-shm, and copy the newest backup from {path.parent / 'backups'} in its "
+        "place; without a backup runyard starts with an empty history"
+    )

@@ -1,0 +1,67 @@
+"""Migrations: forward only, each in one transaction, with a backup of what was there before."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from runyard_actors.store.errors import StoreError
+
+
+def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str] | None = None) -> None:
+    """Bring the database to the newest version, which is the number of `scripts`.
+
+    Raises StoreError when it comes from a newer runyard, and sqlite3.Error.
+    """
+    scripts = known_scripts() if scripts is None else scripts
+    version = version_of(connection)
+    if version > len(scripts):
+        raise StoreError(
+            f"the database {path} is of version {version} and this runyard knows versions up to {len(scripts)}: "
+            "it was used by a newer runyard; upgrade, or choose another data_dir"
+        )
+    if 0 < version < len(scripts):
+        back_up(connection, path, version)
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        _apply(connection, script, number)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the database's version; 0 is an empty one."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    """Copy the database, with what its log holds, into `backups` beside it; return the copy's path."""
+    folder = path.parent / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    copy = folder / f"{path.stem}-v{version}-{stamp}{path.suffix}"
+    partial = copy.with_name(copy.name + ".partial")
+    partial.touch(mode=0o600)
+    with closing(sqlite3.connect(partial)) as target:
+        connection.backup(target)
+    return partial.replace(copy)
+
+
+@cache
+def known_scripts() -> tuple[str, ...]:
+    """Return the migrations in order: the first makes version 1."""
+    folder = files("runyard_actors.store").joinpath("migrations")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return tuple(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
+def _apply(connection: sqlite3.Connection, script: str, number: int) -> None:
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

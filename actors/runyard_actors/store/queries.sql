@@ -1,0 +1,360 @@
+-- Every statement of the store. `-- name --` begins a statement; `{name}` puts in the text of another one.
+
+-- epoch --
+SELECT value FROM meta WHERE key = 'epoch'
+
+-- take_epoch --
+UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value
+
+-- checked_at --
+SELECT value FROM meta WHERE key = 'checked_at'
+
+-- note_check --
+UPDATE meta SET value = :at WHERE key = 'checked_at'
+
+-- probe --
+UPDATE meta SET value = :at WHERE key = 'probed_at'
+
+-- last_event --
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)
+
+-- last_run --
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)
+
+-- ## Submit
+
+-- insert_run --
+INSERT INTO runs (
+    seq, run_id, module_id, module_name, batch_id, batch_index, status, cpu_milli, gpu_milli, memory_bytes,
+    gpu_memory_bytes, priority, max_retries, max_concurrent, after_runs, restarted_from, created_at, queued_at
+) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- insert_spec --
+INSERT INTO run_specs (seq, command, cwd, env, labels, timeout_seconds) VALUES (?, ?, ?, ?, ?, ?)
+
+-- insert_label --
+INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
+
+-- insert_module_name --
+INSERT OR IGNORE INTO module_names (module_id, module_name) VALUES (?, ?)
+
+-- put_batch --
+INSERT INTO batches (batch_id, name, max_concurrent, max_failures, created_at)
+VALUES (:batch_id, :name, :max_concurrent, :max_failures, :created_at)
+ON CONFLICT (batch_id) DO UPDATE SET cancelled_at = NULL
+
+-- insert_idempotency --
+INSERT INTO idempotency (key, digest, batch_id, run_ids, created_at)
+VALUES (:key, :digest, :batch_id, :run_ids, :created_at)
+
+-- insert_submit_events --
+INSERT INTO events (at, kind, run_id, batch_id)
+SELECT created_at, 'run_submitted', run_id, batch_id FROM runs WHERE seq BETWEEN :first AND :last ORDER BY seq
+
+-- insert_event --
+INSERT INTO events (at, kind, run_id, batch_id, data) VALUES (?, ?, ?, ?, ?)
+
+-- delete_progress_event --
+DELETE FROM events WHERE seq = ? AND run_id = ? AND kind = 'run_progressed'
+
+-- add_count --
+INSERT INTO run_counts (batch_id, module_id, block, status, count) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET count = count + excluded.count
+
+-- drop_empty_count --
+DELETE FROM run_counts WHERE batch_id = ? AND module_id = ? AND block = ? AND status = ? AND count = 0
+
+-- ## The life of a run
+
+-- run_to_change --
+SELECT seq, status, module_id, batch_id, attempt, queued_at FROM runs WHERE run_id = ?
+
+-- put_attempt --
+INSERT INTO attempts (run_id, attempt, nonce, node, boot_id, gpu_indexes, claimed_at)
+VALUES (:run_id, :attempt, :nonce, :node, :boot_id, :gpu_indexes, :at)
+ON CONFLICT (run_id, attempt) DO UPDATE SET
+    nonce = excluded.nonce, node = excluded.node, boot_id = excluded.boot_id,
+    gpu_indexes = excluded.gpu_indexes, claimed_at = excluded.claimed_at
+WHERE started_at IS NULL AND ended_at IS NULL
+
+-- claim_run --
+UPDATE runs SET attempt = :attempt, node = :node, gpu_ids = :gpu_indexes WHERE seq = :seq
+
+-- start_attempt --
+UPDATE attempts SET started_at = :at, pid = :pid
+WHERE run_id = :run_id AND attempt = :attempt AND started_at IS NULL AND ended_at IS NULL
+
+-- start_run --
+UPDATE runs SET status = 'running', started_at = :at, pid = :pid, enforcement = :enforcement WHERE seq = :seq
+
+-- start_batch --
+UPDATE batches SET first_started_at = :at WHERE batch_id = :batch_id AND first_started_at IS NULL
+
+-- end_attempt --
+UPDATE attempts SET
+    started_at = coalesce(started_at, :started_at), ended_at = :ended_at, exit_code = :exit_code,
+    signal = :signal, reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by,
+    peak_memory = :peak_memory, cpu_seconds = :cpu_seconds, log_bytes = :log_bytes
+WHERE run_id = :run_id AND attempt = :attempt AND ended_at IS NULL
+
+-- end_run --
+UPDATE runs SET
+    status = :status, started_at = coalesce(started_at, :started_at), ended_at = :ended_at,
+    duration = max(0, :ended_at - coalesce(started_at, :started_at)), exit_code = :exit_code, signal = :signal,
+    reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by, peak_memory = :peak_memory,
+    cpu_seconds = :cpu_seconds, log_bytes = :log_bytes, progress = coalesce(:progress, progress),
+    message = coalesce(:message, message), result = :result
+WHERE seq = :seq
+
+-- end_batch --
+UPDATE batches SET last_ended_at = max(coalesce(last_ended_at, 0), :at) WHERE batch_id = :batch_id
+
+-- requeue_run --
+UPDATE runs SET
+    status = 'queued', attempt = :attempt, queued_at = :at, started_at = NULL, node = NULL, pid = NULL,
+    gpu_ids = NULL, enforcement = NULL, progress = NULL, message = NULL
+WHERE seq = :seq
+
+-- withdraw_attempt --
+DELETE FROM attempts WHERE run_id = :run_id AND attempt = :attempt AND started_at IS NULL AND ended_at IS NULL
+
+-- withdraw_attempts --
+DELETE FROM attempts WHERE run_id = :run_id AND started_at IS NULL AND ended_at IS NULL
+
+-- request_cancel --
+UPDATE runs SET cancel_requested_at = :at, cancel_reason = :reason, cancel_detail = :detail
+WHERE seq = :seq AND cancel_requested_at IS NULL
+
+-- report_progress --
+UPDATE runs SET progress = coalesce(:progress, progress), message = coalesce(:message, message)
+WHERE seq = :seq
+
+-- cancel_batch --
+UPDATE batches SET cancelled_at = :at WHERE batch_id = :batch_id AND cancelled_at IS NULL
+
+-- put_module --
+INSERT INTO modules (module_id, definition, updated_at) VALUES (:module_id, :definition, :at)
+ON CONFLICT (module_id) DO UPDATE SET definition = excluded.definition, updated_at = excluded.updated_at
+
+-- delete_module --
+DELETE FROM modules WHERE module_id = :module_id
+
+-- ## Prune
+
+-- prune_labels --
+DELETE FROM run_labels WHERE seq = :seq
+
+-- prune_spec --
+DELETE FROM run_specs WHERE seq = :seq
+
+-- prune_attempts --
+DELETE FROM attempts WHERE run_id = :run_id
+
+-- prune_run --
+DELETE FROM runs WHERE seq = :seq
+
+-- prune_events --
+DELETE FROM events WHERE at < :before
+
+-- prune_idempotency --
+DELETE FROM idempotency WHERE created_at < :before
+
+-- prune_batches --
+DELETE FROM batches WHERE created_at < :before
+AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.batch_id = batches.batch_id)
+
+-- prune_module_names --
+DELETE FROM module_names WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.module_id = module_names.module_id)
+
+-- ## The state a manager starts from
+
+-- scheduling_columns --
+runs.run_id, runs.module_id, runs.batch_id, runs.cpu_milli, runs.gpu_milli, runs.memory_bytes,
+runs.gpu_memory_bytes, runs.priority, runs.after_runs, runs.attempt, runs.max_concurrent
+
+-- queued_runs --
+SELECT {scheduling_columns} FROM runs
+WHERE status = 'queued'
+AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.run_id AND attempts.ended_at IS NULL)
+ORDER BY seq
+
+-- active_attempts --
+SELECT {scheduling_columns}, attempts.attempt, attempts.nonce, attempts.node, attempts.gpu_indexes,
+    attempts.boot_id, attempts.claimed_at, attempts.started_at, attempts.pid, runs.cancel_reason,
+    runs.cancel_detail
+FROM attempts JOIN runs ON runs.run_id = attempts.run_id
+WHERE attempts.ended_at IS NULL ORDER BY runs.seq
+
+-- open_batches --
+SELECT batch_id, name, max_concurrent, max_failures,
+    (SELECT coalesce(sum(count), 0) FROM run_counts
+     WHERE run_counts.batch_id = batches.batch_id AND module_id = '' AND status = 'failed')
+FROM batches WHERE batch_id IN (SELECT value FROM json_each(?))
+
+-- statuses --
+SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
+
+-- ## Reading one thing
+
+-- run_columns --
+runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds
+
+-- runs_by_id --
+SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq
+WHERE runs.run_id IN (SELECT value FROM json_each(?))
+
+-- runs_by_seq --
+SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq
+WHERE runs.seq IN (SELECT value FROM json_each(?))
+
+-- failed_runs --
+SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq
+WHERE runs.batch_id = ? AND runs.status = 'failed'
+AND NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.restarted_from = runs.run_id)
+ORDER BY runs.seq
+
+-- ids_from --
+SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT 2
+
+-- newest_id --
+SELECT run_id FROM runs ORDER BY seq DESC LIMIT 1
+
+-- batch_run_ids --
+SELECT run_id FROM runs WHERE batch_id = ? ORDER BY seq
+
+-- attempts_of_run --
+SELECT * FROM attempts WHERE run_id = ? ORDER BY attempt
+
+-- batch --
+SELECT * FROM batches WHERE batch_id = ?
+
+-- batches_page --
+SELECT * FROM batches ORDER BY seq DESC LIMIT ? OFFSET ?
+
+-- batches_total --
+SELECT count(*) FROM batches
+
+-- batch_counts --
+SELECT batch_id, status, sum(count) FROM run_counts
+WHERE batch_id IN (SELECT value FROM json_each(?)) AND module_id = '' GROUP BY batch_id, status
+
+-- modules --
+SELECT module_id, definition, updated_at FROM modules ORDER BY module_id
+
+-- idempotent_answer --
+SELECT digest, run_ids, batch_id FROM idempotency WHERE key = ?
+
+-- events_after --
+SELECT seq, at, kind, run_id, batch_id, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- ended_before --
+SELECT run_id FROM runs WHERE ended_at < ? ORDER BY ended_at LIMIT ?
+
+-- ## Numbers
+
+-- module_counts --
+SELECT module_id, status, sum(count) FROM run_counts WHERE batch_id = '' GROUP BY module_id, status
+
+-- ended_since --
+SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at >= ? LIMIT 100000)
+
+-- recent_waits --
+SELECT max(0, started_at - queued_at) FROM runs WHERE started_at IS NOT NULL ORDER BY started_at DESC LIMIT 1000
+
+-- ## A page of history
+
+-- block_counts --
+SELECT block, sum(count) FROM run_counts
+WHERE batch_id = :batch_id AND module_id = :module_id
+AND status IN (SELECT value FROM json_each(:statuses)) AND block BETWEEN :first AND :last
+GROUP BY block ORDER BY block
+
+-- first_since --
+SELECT seq FROM runs WHERE created_at >= ? ORDER BY created_at, seq LIMIT 1
+
+-- last_until --
+SELECT seq FROM runs WHERE created_at < ? ORDER BY created_at DESC, seq DESC LIMIT 1
+
+-- seqs_of_status --
+SELECT seq FROM runs INDEXED BY runs_by_status
+WHERE status = :status AND seq BETWEEN :first AND :last ORDER BY seq
+
+-- seqs_of_status_desc --
+{seqs_of_status} DESC
+
+-- seqs_of_module --
+SELECT seq FROM runs INDEXED BY runs_by_module
+WHERE module_id = :module_id AND status = :status AND seq BETWEEN :first AND :last ORDER BY seq
+
+-- seqs_of_module_desc --
+{seqs_of_module} DESC
+
+-- seqs_of_batch --
+SELECT seq FROM runs INDEXED BY runs_by_batch
+WHERE batch_id = :batch_id AND status = :status AND seq BETWEEN :first AND :last
+AND (:module_id IS NULL OR module_id = :module_id) ORDER BY seq
+
+-- seqs_of_batch_desc --
+{seqs_of_batch} DESC
+
+-- is_wanted --
+runs.seq BETWEEN :first AND :last
+AND runs.status IN (SELECT value FROM json_each(:statuses))
+AND (:module_id IS NULL OR runs.module_id = :module_id)
+AND (:batch_id IS NULL OR runs.batch_id = :batch_id)
+
+-- is_found --
+(:label_key IS NULL OR EXISTS (
+    SELECT 1 FROM run_labels WHERE run_labels.key = :label_key AND run_labels.seq = runs.seq
+    AND (:label_value IS NULL OR run_labels.value = :label_value)))
+AND (:text IS NULL OR runs.module_id LIKE :text ESCAPE '\' OR runs.module_name LIKE :text ESCAPE '\'
+    OR runs.message LIKE :text ESCAPE '\' OR runs.run_id LIKE :id_start ESCAPE '\')
+
+-- found --
+SELECT runs.seq, runs.started_at, runs.ended_at, runs.duration FROM runs
+WHERE runs.seq IN (SELECT value FROM json_each(:candidates)) AND {is_wanted} AND {is_found}
+
+-- page_by_started_at --
+SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE {is_wanted}
+ORDER BY started_at, seq LIMIT :limit OFFSET :offset
+
+-- page_by_started_at_desc --
+SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE {is_wanted}
+ORDER BY started_at DESC, seq DESC LIMIT :limit OFFSET :offset
+
+-- page_by_ended_at --
+SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE {is_wanted}
+ORDER BY ended_at, seq LIMIT :limit OFFSET :offset
+
+-- page_by_ended_at_desc --
+SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE {is_wanted}
+ORDER BY ended_at DESC, seq DESC LIMIT :limit OFFSET :offset
+
+-- page_by_duration --
+SELECT seq FROM runs INDEXED BY runs_by_duration WHERE {is_wanted}
+ORDER BY duration, seq LIMIT :limit OFFSET :offset
+
+-- page_by_duration_desc --
+SELECT seq FROM runs INDEXED BY runs_by_duration WHERE {is_wanted}
+ORDER BY duration DESC, seq DESC LIMIT :limit OFFSET :offset
+
+-- labelled --
+SELECT seq FROM run_labels INDEXED BY run_labels_by_key WHERE key = :label_key
+AND seq BETWEEN :first AND :last ORDER BY seq DESC LIMIT :bound
+
+-- labelled_with_value --
+SELECT seq FROM run_labels WHERE key = :label_key AND value = :label_value
+AND seq BETWEEN :first AND :last ORDER BY seq DESC LIMIT :bound
+
+-- module_ids_like --
+SELECT DISTINCT module_id FROM (SELECT * FROM module_names ORDER BY id DESC LIMIT 20000)
+WHERE module_id LIKE :text ESCAPE '\' OR module_name LIKE :text ESCAPE '\' LIMIT 100
+
+-- seqs_with_message_like --
+SELECT seq FROM (
+    SELECT seq, message FROM runs INDEXED BY runs_with_message
+    WHERE message IS NOT NULL AND seq BETWEEN :first AND :last ORDER BY seq DESC LIMIT :messages)
+WHERE message LIKE :text ESCAPE '\'
+
+-- seqs_with_id_like --
+SELECT seq FROM runs WHERE run_id >= :id_first AND run_id < :id_last LIMIT :bound
