@@ -29,7 +29,7 @@ from runyard_actors.store.submit import submit
 
 
 def apply(call: Call, change: Change) -> None:
-    """Carry out one change. Raises sqlite3.Error; TypeError and ValueError for values that JSON cannot hold."""
+    """Carry out one change. Raises sqlite3.Error; TypeError or ValueError for what JSON cannot hold."""
     _VERBS[type(change)](call, change)
 
 
@@ -68,9 +68,7 @@ def cancel_batch(call: Call, change: BatchCancelled) -> None:
 def put_module(call: Call, change: ModulePut) -> None:
     """Set a module of the registry."""
     definition = to_json(dict(change.definition))
-    call.execute(
-        "put_module", {"module_id": change.module_id, "definition": definition, "at": change.at}
-    )
+    call.execute("put_module", {"module_id": change.module_id, "definition": definition, "at": change.at})
     call.event("module_put", change.at, data={"module_id": change.module_id})
 
 
@@ -96,9 +94,7 @@ def _forget(call: Call, run_id: str) -> None:
     values = {"seq": run.seq, "run_id": run_id}
     for name in ("prune_labels", "prune_spec", "prune_attempts", "prune_run"):
         call.execute(name, values)
-    call.counts.add(
-        seq=run.seq, batch_id=run.batch_id, module_id=run.module_id, status=run.status, by=-1
-    )
+    call.counts.add(seq=run.seq, batch_id=run.batch_id, module_id=run.module_id, status=run.status, by=-1)
 
 
 #: Each function takes the change that its key names, which the type of a mapping cannot say.

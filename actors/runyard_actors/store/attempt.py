@@ -81,9 +81,7 @@ def dropped(call: Call, change: RunDropped) -> None:
     if run is None or run.status != Status.QUEUED:
         return
     call.execute("withdraw_attempts", {"run_id": change.run_id})
-    outcome = Outcome(
-        ended_at=change.at, reason=change.reason, reason_detail=change.detail, ended_by="user"
-    )
+    outcome = Outcome(ended_at=change.at, reason=change.reason, reason_detail=change.detail, ended_by="user")
     _end_run(call, run, change.run_id, outcome, attempt=run.attempt)
 
 
@@ -135,7 +133,7 @@ def _outcome_values(outcome: Outcome) -> dict[str, Any]:
 
 
 def _result_text(result: object) -> str | None:
-    """A result that JSON cannot hold is left out: the run's end must be recorded, whatever its module wrote."""
+    """A result that JSON cannot hold is left out: the end must be recorded, whatever the module wrote."""
     try:
         return None if result is None else clean(to_json(result))
     except (TypeError, ValueError, RecursionError):

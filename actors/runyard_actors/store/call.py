@@ -64,9 +64,7 @@ class Call:
     def move(self, run: RunRow, status: str) -> None:
         """Count the run under another status."""
         for name, by in ((run.status, -1), (status, 1)):
-            self.counts.add(
-                seq=run.seq, batch_id=run.batch_id, module_id=run.module_id, status=name, by=by
-            )
+            self.counts.add(seq=run.seq, batch_id=run.batch_id, module_id=run.module_id, status=name, by=by)
 
 
 def to_json(value: object) -> str:

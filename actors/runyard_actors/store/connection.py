@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from runyard_actors.store.errors import StoreError, StoreFull, StoreUnavailable
-from runyard_actors.store.migrate import migrate
+from runyard_actors.store.migrate import migrate, refuse_newer
 from runyard_actors.store.queries import sql
 
 #: How long a call waits for a database that another process holds, in seconds.
@@ -45,17 +45,34 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def reopen_writer(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """Open a database that this process had open before. Raises sqlite3.Error or OSError, and creates nothing."""
+    """Open again what this process had open; create nothing. Raises sqlite3.Error or OSError."""
     if not path.exists():
         raise FileNotFoundError(f"{path} is gone")
     return _connect(path, busy_seconds)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """Open the database for reading. Raises sqlite3.Error.
+def open_reader(path: Path) -> sqlite3.Connection | None:
+    """Open the database for reading; None while there is nothing in it.
 
-    Where nothing may be created beside it, SQLite cannot open a database in WAL mode in the ordinary way. If
-    there is no log then, the file holds everything and nobody writes it.
+    Raises StoreError when it comes from a newer runyard, and sqlite3.Error.
+    """
+    connection = _open_reading(path)
+    try:
+        version = refuse_newer(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    if version == 0:
+        connection.close()
+        return None
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _open_reading(path: Path) -> sqlite3.Connection:
+    """Where no file may be created beside it, SQLite cannot open a database in WAL mode in the ordinary way.
+
+    If there is no log then, the file holds everything and nobody writes it.
     """
     where = f"file:{quote(str(path.resolve()))}?mode=ro"
     connection = _read_only(where)
@@ -77,7 +94,7 @@ def unavailable(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
 
 
 def _create_private(path: Path) -> None:
-    """Create the file for its owner only: it holds the environments of runs. SQLite's own files take its mode."""
+    """Create the file for its owner only: it holds environments. SQLite's files beside it take its mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
@@ -96,11 +113,9 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 def _read_only(where: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         where, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.row_factory = sqlite3.Row
-    return connection
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -130,6 +145,6 @@ def _is_damage(error: Exception) -> bool:
 def _damaged(error: Exception, path: Path) -> StoreError:
     return StoreError(
         f"the database {path} is damaged ({error}). Stop runyard, move the file away together with "
-        f"{path.name}-wal and {path.name}-shm, and copy the newest backup from {path.parent / 'backups'} in its "
-        "place; without a backup runyard starts with an empty history"
+        f"{path.name}-wal and {path.name}-shm, and copy the newest backup from {path.parent / 'backups'} "
+        "in its place; without a backup runyard starts with an empty history"
     )

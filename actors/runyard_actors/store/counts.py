@@ -1,4 +1,4 @@
-"""Counts of runs by status, batch, module and block of the submit order, kept as differences until a commit."""
+"""Counts of runs by status, batch, module and block of the submit order, changed by differences."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from runyard_cluster.errors import RunyardError, UnavailableError
 __all__ = ["StoreError", "StoreFull", "StoreUnavailable"]
 
 
-class StoreUnavailable(UnavailableError):
-    """The database cannot be written or read right now; nothing of the call was recorded, so it may be repeated."""
+class StoreUnavailable(UnavailableError):  # noqa: N818 - named like what callers are told: 503, unavailable
+    """The database cannot be used right now; nothing of the call was recorded, so it may be repeated."""
 
 
 class StoreFull(StoreUnavailable):

@@ -19,21 +19,22 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str] |
     Raises StoreError when it comes from a newer runyard, and sqlite3.Error.
     """
     scripts = known_scripts() if scripts is None else scripts
-    version = version_of(connection)
-    if version > len(scripts):
-        raise StoreError(
-            f"the database {path} is of version {version} and this runyard knows versions up to {len(scripts)}: "
-            "it was used by a newer runyard; upgrade, or choose another data_dir"
-        )
+    version = refuse_newer(connection, path, len(scripts))
     if 0 < version < len(scripts):
         back_up(connection, path, version)
     for number, script in enumerate(scripts[version:], start=version + 1):
         _apply(connection, script, number)
 
 
-def version_of(connection: sqlite3.Connection) -> int:
-    """Return the database's version; 0 is an empty one."""
+def refuse_newer(connection: sqlite3.Connection, path: Path, known: int | None = None) -> int:
+    """Return the database's version, 0 for an empty one. Raises StoreError when it is newer than known."""
+    known = len(known_scripts()) if known is None else known
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > known:
+        raise StoreError(
+            f"the database {path} is of version {version} and this runyard knows versions up to {known}: "
+            "it was used by a newer runyard; upgrade, or choose another data_dir"
+        )
     return int(version)
 
 

@@ -25,7 +25,7 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveAttempt:
-    """An attempt without a recorded end: it must be adopted. Cancel fields are set once a cancel was asked."""
+    """An attempt without a recorded end, to be adopted. Cancel fields are set once a cancel was asked."""
 
     run: StoredRun
     attempt: int
@@ -68,9 +68,9 @@ class IdempotentAnswer:
 class RunFilter:
     """What a page of history is asked by; None and empty mean: any.
 
-    `label` is "key" or "key=value". `text` is looked for, in any case, in module id and name, message and the
-    start of the run id. `since` (inclusive) and `until` (exclusive) are microseconds of the submission. `sort`
-    is one of `SORTS`, with a "-" in front for descending.
+    `label` is "key" or "key=value". `text` is looked for, in any case, in module id and name, message and
+    the start of the run id. `since` (inclusive) and `until` (exclusive) are microseconds of the submission.
+    `sort` is one of `SORTS`, with a "-" in front for descending.
     """
 
     statuses: Sequence[Status] = ()

@@ -47,9 +47,7 @@ def _put_runs(call: Call, change: RunsSubmitted, first: int) -> None:
     execute(sql("insert_label"), labels)
     execute(sql("insert_module_name"), list({(s.module_id, s.module_name): None for s in change.specs}))
     for seq, spec in numbered:
-        call.counts.add(
-            seq=seq, batch_id=spec.batch_id, module_id=spec.module_id, status=Status.QUEUED.value
-        )
+        call.counts.add(seq=seq, batch_id=spec.batch_id, module_id=spec.module_id, status=Status.QUEUED.value)
 
 
 def _run_row(seq: int, spec: RunSpec, created_at: int) -> tuple[Any, ...]:

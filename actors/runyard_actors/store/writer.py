@@ -28,7 +28,7 @@ from runyard_cluster.errors import ConflictError, RunyardError
 
 log = logging.getLogger("runyard.store")
 
-#: A commit takes in no more once it holds so many changes or runs, so that its first caller is not kept waiting.
+#: A commit takes in no more once it holds so many changes or runs: its first caller waits for all of it.
 GROUP_LIMIT = 10_000
 
 
@@ -46,8 +46,8 @@ class _Asked:
 class StoreWriter:
     """Commits changes durably, many calls per commit.
 
-    `on_commit(last_event_seq)` is called in the writer's thread after each commit. When another writer opens the
-    same database, this one refuses everything from then on.
+    `on_commit(last_event_seq)` is called in the writer's thread after each commit. When another writer opens
+    the same database, this one refuses everything from then on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,8 +66,8 @@ class StoreWriter:
     def write(self, changes: Sequence[Change]) -> Future[None]:
         """Record all of `changes` or none; the future ends once they are on disk.
 
-        Without changes, the future tells whether the database can be written. It may end with ConflictError (what
-        is submitted exists already), StoreUnavailable (nothing was recorded, try again) or StoreError.
+        Without changes, the future tells whether the database can be written. It may end with ConflictError
+        (what is submitted exists already), StoreUnavailable (nothing was recorded, try again) or StoreError.
         """
         asked = _Asked(tuple(changes))
         with self._gate:
@@ -153,7 +153,7 @@ class StoreWriter:
                 log.exception("on_commit failed")
 
     def _commit(self, group: list[_Asked]) -> tuple[list[RunyardError | None], int]:
-        """Record the group in one transaction; return each call's refusal or None, and the last event's number."""
+        """Record the group in one transaction; return each call's refusal and the last event's number."""
         try:
             cursor = self._begin(group[0].at)
             counts, progress = CountChanges(), dict[str, int]()

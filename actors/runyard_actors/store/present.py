@@ -1,0 +1,189 @@
+"""Rows as JSON: a run, an attempt, a batch, as people and programs see them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from runyard_actors.request import WHOLE, Request
+from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS = 1_000_000
+
+#: Columns that a run's JSON has under the same name.
+_PLAIN = (
+    "run_id",
+    "module_id",
+    "module_name",
+    "batch_id",
+    "batch_index",
+    "status",
+    "reason",
+    "reason_detail",
+    "cwd",
+    "timeout_seconds",
+    "priority",
+    "attempt",
+    "max_retries",
+    "node",
+    "pid",
+    "exit_code",
+    "signal",
+    "ended_by",
+    "peak_memory",
+    "peak_gpu_memory",
+    "cpu_seconds",
+    "log_bytes",
+    "progress",
+    "message",
+    "restarted_from",
+)
+_PLAIN_OF_ATTEMPT = (
+    "run_id",
+    "attempt",
+    "node",
+    "pid",
+    "exit_code",
+    "signal",
+    "reason",
+    "reason_detail",
+    "ended_by",
+    "peak_memory",
+    "cpu_seconds",
+    "log_bytes",
+)
+
+
+def rfc3339(at: int | None) -> str | None:
+    """Return microseconds since the epoch as text in UTC."""
+    if at is None:
+        return None
+    moment = _EPOCH + timedelta(microseconds=at)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def run_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
+    """Return a run; what goes on counts until `now`. What only the manager knows is None."""
+    start, end = row["started_at"], row["ended_at"]
+    return {
+        **{name: row[name] for name in _PLAIN},
+        "waiting_for": None,
+        "expected_start": None,
+        "command": json.loads(row["command"]),
+        "env_keys": sorted(json.loads(row["env"])),
+        "labels": json.loads(row["labels"]),
+        "num_cpus": row["cpu_milli"] / WHOLE,
+        "num_gpus": row["gpu_milli"] / WHOLE,
+        "memory": row["memory_bytes"],
+        "gpu_memory": row["gpu_memory_bytes"],
+        "gpu_ids": _loaded(row["gpu_ids"]) or [],
+        "created_at": rfc3339(row["created_at"]),
+        "started_at": rfc3339(start),
+        "ended_at": rfc3339(end),
+        "queued_seconds": _seconds(row["queued_at"], _first(start, end, now)),
+        "duration_seconds": None if start is None else _seconds(start, _first(end, now)),
+        "result": _loaded(row["result"]),
+        "enforcement": _loaded(row["enforcement"]),
+    }
+
+
+def attempt_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
+    """Return one attempt of a run."""
+    start, end = row["started_at"], row["ended_at"]
+    return {
+        **{name: row[name] for name in _PLAIN_OF_ATTEMPT},
+        "gpu_ids": json.loads(row["gpu_indexes"]),
+        "claimed_at": rfc3339(row["claimed_at"]),
+        "started_at": rfc3339(start),
+        "ended_at": rfc3339(end),
+        "duration_seconds": None if start is None else _seconds(start, _first(end, now)),
+    }
+
+
+def batch_json(row: sqlite3.Row, counts: Mapping[str, int], now: int) -> dict[str, Any]:
+    """Return a batch with its counts by status; `eta_seconds` goes by the pace so far, None without one."""
+    by_status = {status.value: counts.get(status.value, 0) for status in Status}
+    total = sum(by_status.values())
+    ended = sum(by_status[status.value] for status in Status if status.is_ended)
+    is_done = ended == total
+    elapsed = _seconds(_first(row["first_started_at"], now), now)
+    return {
+        "batch_id": row["batch_id"],
+        "name": row["name"],
+        "max_concurrent": row["max_concurrent"],
+        "max_failures": row["max_failures"],
+        "created_at": rfc3339(row["created_at"]),
+        "started_at": rfc3339(row["first_started_at"]),
+        "ended_at": rfc3339(row["last_ended_at"]) if is_done else None,
+        "cancelled_at": rfc3339(row["cancelled_at"]),
+        "counts": by_status,
+        "total": total,
+        "progress": ended / total if total else 1.0,
+        "eta_seconds": None if is_done or not ended or not elapsed else elapsed * (total - ended) / ended,
+    }
+
+
+def event_json(row: sqlite3.Row) -> dict[str, Any]:
+    """Return one event."""
+    return {
+        "seq": row["seq"],
+        "at": rfc3339(row["at"]),
+        "kind": row["kind"],
+        "run_id": row["run_id"],
+        "batch_id": row["batch_id"],
+        "data": _loaded(row["data"]) or {},
+    }
+
+
+def run_spec(row: sqlite3.Row) -> RunSpec:
+    """Return a run as it was submitted."""
+    return RunSpec(
+        run_id=RunId(row["run_id"]),
+        module_id=row["module_id"],
+        module_name=row["module_name"],
+        command=tuple(json.loads(row["command"])),
+        cwd=row["cwd"],
+        env=json.loads(row["env"]),
+        request=Request(
+            cpu_milli=row["cpu_milli"],
+            gpu_milli=row["gpu_milli"],
+            memory_bytes=row["memory_bytes"],
+            gpu_memory_bytes=row["gpu_memory_bytes"],
+        ),
+        timeout_seconds=row["timeout_seconds"],
+        priority=row["priority"],
+        labels=json.loads(row["labels"]),
+        max_retries=row["max_retries"],
+        max_concurrent=row["max_concurrent"],
+        after=tuple(RunId(r) for r in _loaded(row["after_runs"]) or ()),
+        batch_id=BatchId(row["batch_id"]) if row["batch_id"] is not None else None,
+        batch_index=row["batch_index"],
+        restarted_from=RunId(row["restarted_from"]) if row["restarted_from"] is not None else None,
+    )
+
+
+def batch_spec(row: sqlite3.Row) -> BatchSpec:
+    """Return a batch as it was submitted."""
+    return BatchSpec(
+        batch_id=BatchId(row["batch_id"]),
+        name=row["name"],
+        max_concurrent=row["max_concurrent"],
+        max_failures=row["max_failures"],
+    )
+
+
+def _loaded(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)
+
+
+def _seconds(start: int, end: int) -> float:
+    # The clock may have been set back in between; nothing lasted less than no time.
+    return max(0, end - start) / _MICROSECONDS

@@ -1,0 +1,227 @@
+"""The reader: what the API and the command line ask the store, on connections that only read.
+
+It works beside a writer, without one, and while there is no database yet: then everything is empty.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from runyard_actors.run import BatchSpec, RunId, RunSpec, Status
+from runyard_actors.store import present, tally
+from runyard_actors.store.connection import open_reader, unavailable
+from runyard_actors.store.history import Search
+from runyard_actors.store.queries import sql
+from runyard_actors.store.records import IdempotentAnswer, RunFilter
+from runyard_cluster.errors import InvalidRequestError, NotFoundError
+
+#: Connections kept for the next call; opening one costs as much as a small query.
+_KEPT = 4
+
+
+class StoreReader:
+    """Answers from one snapshot a call, in any thread. Every method may raise StoreUnavailable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._gate = threading.Lock()
+
+    def close(self) -> None:
+        """Release the connections; the reader may be used again."""
+        with self._gate:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    # Runs
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """Return a run as JSON, or None. `waiting_for` is the manager's to say, so it is None here."""
+        return self.runs_by_id([run_id]).get(run_id)
+
+    def runs_by_id(self, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return those of the runs that are known, by id."""
+        now = _now()
+        rows = self._rows("runs_by_id", (json.dumps(list(run_ids)),))
+        return {row["run_id"]: present.run_json(row, now) for row in rows}
+
+    def runs(
+        self, wanted: RunFilter | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return a page of history and the total, bounded in a search. Raises InvalidRequestError."""
+        now = _now()
+        with self._snapshot() as connection:
+            if connection is None:
+                return [], 0
+            seqs, total = Search(connection, wanted or RunFilter()).page(limit, offset)
+            rows = connection.execute(sql("runs_by_seq"), (json.dumps(seqs),))
+            by_seq = {row["seq"]: present.run_json(row, now) for row in rows}
+        return [by_seq[seq] for seq in seqs if seq in by_seq], total
+
+    def status(self, run_id: str) -> Status | None:
+        """Return where a run stands, or None if there is none of that id."""
+        return self.statuses([run_id]).get(RunId(run_id))
+
+    def statuses(self, run_ids: Sequence[str]) -> dict[RunId, Status]:
+        """Return where each of the runs stands; unknown ones are left out."""
+        rows = self._rows("statuses", (json.dumps(list(run_ids)),))
+        return {RunId(row["run_id"]): Status(row["status"]) for row in rows}
+
+    def resolve(self, prefix: str) -> str:
+        """Return the id that begins with `prefix`, or the newest for "last".
+
+        Raises NotFoundError, and InvalidRequestError when several begin with it.
+        """
+        if prefix == "last":
+            newest = self._rows("newest_id")
+            if not newest:
+                raise NotFoundError("there is no run yet")
+            return str(newest[0]["run_id"])
+        start = prefix.upper()
+        found = self._rows("ids_from", (start, start + "\U0010ffff")) if start else []
+        if not found:
+            raise NotFoundError(f"no run {prefix[:40]!r} is known")
+        if len(found) > 1 and found[0]["run_id"] != start:
+            raise InvalidRequestError(f"more than one run begins with {prefix!r}; give more of the id")
+        return str(found[0]["run_id"])
+
+    def attempts(self, run_id: str) -> list[dict[str, Any]]:
+        """Return a run's attempts, first to last."""
+        now = _now()
+        return [present.attempt_json(row, now) for row in self._rows("attempts_of_run", (run_id,))]
+
+    def spec(self, run_id: str) -> RunSpec | None:
+        """Return a run as it was submitted, with its environment."""
+        return self.specs([run_id]).get(RunId(run_id))
+
+    def specs(self, run_ids: Sequence[str]) -> dict[RunId, RunSpec]:
+        """Return runs as they were submitted, by id; unknown ones are left out."""
+        rows = self._rows("runs_by_id", (json.dumps(list(run_ids)),))
+        return {RunId(row["run_id"]): present.run_spec(row) for row in rows}
+
+    def ended_before(self, at: int, limit: int = 1_000) -> list[RunId]:
+        """Return runs that ended before `at`, oldest first, for pruning."""
+        return [RunId(row["run_id"]) for row in self._rows("ended_before", (at, limit))]
+
+    # Batches
+
+    def batch(self, batch_id: str) -> dict[str, Any] | None:
+        """Return a batch with its counts by status, progress and the time it may still take, or None."""
+        with self._snapshot() as connection:
+            if connection is None:
+                return None
+            rows = connection.execute(sql("batch"), (batch_id,)).fetchall()
+            return next(iter(tally.batches(connection, rows, _now())), None)
+
+    def batches(self, limit: int = 50, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Return one page of batches, newest first, and the total."""
+        with self._snapshot() as connection:
+            if connection is None:
+                return [], 0
+            rows = connection.execute(sql("batches_page"), (limit, offset)).fetchall()
+            total = connection.execute(sql("batches_total")).fetchone()[0]
+            return tally.batches(connection, rows, _now()), int(total)
+
+    def batch_run_ids(self, batch_id: str) -> list[RunId]:
+        """Return the ids of a batch's runs in submit order."""
+        return [RunId(row["run_id"]) for row in self._rows("batch_run_ids", (batch_id,))]
+
+    def batch_spec(self, batch_id: str) -> BatchSpec | None:
+        """Return a batch as it was submitted, or None."""
+        return next((present.batch_spec(row) for row in self._rows("batch", (batch_id,))), None)
+
+    def failed_specs(self, batch_id: str) -> list[RunSpec]:
+        """Return the failed runs of a batch that were not restarted since, in order."""
+        return [present.run_spec(row) for row in self._rows("failed_runs", (batch_id,))]
+
+    # All the rest
+
+    def idempotent_answer(self, key: str) -> IdempotentAnswer | None:
+        """Return what was accepted under that key, or None."""
+        for row in self._rows("idempotent_answer", (key,)):
+            run_ids = tuple(json.loads(row["run_ids"]))
+            return IdempotentAnswer(digest=row["digest"], run_ids=run_ids, batch_id=row["batch_id"])
+        return None
+
+    def modules(self) -> dict[str, dict[str, Any]]:
+        """Return the definitions in the registry by module id."""
+        return {row["module_id"]: json.loads(row["definition"]) for row in self._rows("modules")}
+
+    def events(self, after_seq: int = 0, limit: int = 1_000) -> list[dict[str, Any]]:
+        """Return the events after that number, oldest first."""
+        return [present.event_json(row) for row in self._rows("events_after", (after_seq, limit))]
+
+    def last_seq(self) -> int:
+        """Return the number of the last event, 0 without any."""
+        return next((int(row[0]) for row in self._rows("last_event")), 0)
+
+    def stats(self) -> dict[str, Any]:
+        """Return counts by status and module, runs ended lately, and how long the newest 1000 waited."""
+        now = _now()
+        with self._snapshot() as connection:
+            return tally.no_stats() if connection is None else tally.stats(connection, now)
+
+    # Connections
+
+    def _rows(self, name: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._snapshot() as connection:
+            return [] if connection is None else connection.execute(sql(name), values).fetchall()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection | None]:
+        """Lend a connection inside a read transaction; None while there is no database."""
+        try:
+            kept = self._borrow()
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(error, self._path) from error
+        if kept is None:
+            yield None
+            return
+        connection = kept[0]
+        try:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            connection.close()
+            raise unavailable(error, self._path) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(*kept)
+
+    def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        identity = (found.st_dev, found.st_ino)
+        while True:
+            with self._gate:
+                kept = self._idle.pop() if self._idle else None
+            if kept is None:
+                connection = open_reader(self._path)
+                return None if connection is None else (connection, identity)
+            if kept[1] == identity:
+                return kept
+            # The file was replaced by another, as when a backup was put back.
+            kept[0].close()
+
+    def _give_back(self, connection: sqlite3.Connection, identity: tuple[int, int]) -> None:
+        with self._gate:
+            if len(self._idle) < _KEPT:
+                self._idle.append((connection, identity))
+                return
+        connection.close()
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

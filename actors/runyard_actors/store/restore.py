@@ -1,0 +1,123 @@
+"""The state that a manager starts from."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from sys import intern
+from typing import Any
+
+from runyard_actors.request import Request
+from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId, Status
+from runyard_actors.store.connection import open_reader, unavailable
+from runyard_actors.store.queries import sql
+from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
+
+#: Columns of `scheduling_columns`, which every query here begins with.
+_RUN_COLUMNS = 11
+
+
+def load_state(path: Path) -> StoredState:
+    """Read all that has not ended, from one snapshot. Raises StoreUnavailable."""
+    if not path.exists():
+        return StoredState()
+    try:
+        connection = open_reader(path)
+        if connection is None:
+            return StoredState()
+        with closing(connection):
+            connection.row_factory = None
+            connection.execute("BEGIN")
+            return _read(connection)
+    except sqlite3.Error as error:
+        raise unavailable(error, path) from error
+
+
+def _read(connection: sqlite3.Connection) -> StoredState:
+    request_of = lru_cache(maxsize=None)(_request)
+    queued = [_stored_run(row, request_of) for row in connection.execute(sql("queued_runs"))]
+    active = [_active(row, request_of) for row in connection.execute(sql("active_attempts"))]
+    everything = [*queued, *(a.run for a in active)]
+    batches, failures = _open_batches(connection, everything)
+    return StoredState(
+        queued=queued,
+        active=active,
+        batches=batches,
+        failures=failures,
+        module_limits=_module_limits(connection, everything),
+        ended=_ended_dependencies(connection, everything),
+    )
+
+
+def _stored_run(row: tuple[Any, ...], request_of: Any) -> StoredRun:
+    run_id, module_id, batch_id, cpu, gpu, memory, gpu_memory, priority, after, attempts, limit = row
+    return StoredRun(
+        run_id=run_id,
+        module_id=intern(module_id),
+        request=request_of(cpu, gpu, memory, gpu_memory),
+        batch_id=None if batch_id is None else BatchId(intern(batch_id)),
+        priority=priority,
+        after=tuple(json.loads(after)) if after else (),
+        attempts_used=attempts,
+        max_concurrent=limit,
+    )
+
+
+def _active(row: tuple[Any, ...], request_of: Any) -> ActiveAttempt:
+    attempt, nonce, node, gpus, boot_id, claimed_at, started_at, pid, reason, detail = row[_RUN_COLUMNS:]
+    of_run = (*row[: _RUN_COLUMNS - 2], attempt - 1, row[_RUN_COLUMNS - 1])
+    return ActiveAttempt(
+        run=_stored_run(of_run, request_of),
+        attempt=attempt,
+        nonce=nonce,
+        placement=Placement(node=node, gpu_indexes=tuple(json.loads(gpus))),
+        boot_id=boot_id,
+        claimed_at=claimed_at,
+        started_at=started_at,
+        pid=pid,
+        cancel_reason=Reason(reason) if reason else None,
+        cancel_detail=detail,
+    )
+
+
+def _request(cpu: int, gpu: int, memory: int, gpu_memory: int) -> Request:
+    return Request(cpu_milli=cpu, gpu_milli=gpu, memory_bytes=memory, gpu_memory_bytes=gpu_memory)
+
+
+def _open_batches(
+    connection: sqlite3.Connection, runs: Iterable[StoredRun]
+) -> tuple[dict[BatchId, BatchSpec], dict[BatchId, int]]:
+    ids = sorted({run.batch_id for run in runs if run.batch_id is not None})
+    batches: dict[BatchId, BatchSpec] = {}
+    failures: dict[BatchId, int] = {}
+    for batch_id, name, max_concurrent, max_failures, failed in connection.execute(
+        sql("open_batches"), (json.dumps(ids),)
+    ):
+        batches[batch_id] = BatchSpec(
+            batch_id=batch_id, name=name, max_concurrent=max_concurrent, max_failures=max_failures
+        )
+        failures[batch_id] = failed
+    return batches, failures
+
+
+def _module_limits(connection: sqlite3.Connection, runs: Iterable[StoredRun]) -> dict[str, int]:
+    """A module's limit is that of its newest run that names one, else that of the registry."""
+    limits: dict[str, int] = {}
+    for module_id, definition, _ in connection.execute(sql("modules")):
+        if limit := json.loads(definition).get("max_concurrent"):
+            limits[module_id] = limit
+    limits |= {run.module_id: run.max_concurrent for run in runs if run.max_concurrent is not None}
+    return limits
+
+
+def _ended_dependencies(connection: sqlite3.Connection, runs: list[StoredRun]) -> dict[RunId, bool]:
+    open_ids = {run.run_id for run in runs}
+    asked = sorted({before for run in runs for before in run.after} - open_ids)
+    rows = connection.execute(sql("statuses"), (json.dumps(asked),))
+    found: dict[RunId, bool] = {run_id: status == Status.COMPLETED for run_id, status in rows}
+    # A dependency that was pruned had ended, and a failed one would have ended what comes after it.
+    return {run_id: found.get(run_id, True) for run_id in asked}
