@@ -8,7 +8,7 @@ from typing import Any
 
 from runyard_actors.run import Status
 from runyard_actors.store import attempt
-from runyard_actors.store.call import Call, clean, to_json
+from runyard_actors.store.call import Call, clean, fraction, to_json
 from runyard_actors.store.changes import (
     AttemptEnded,
     AttemptStarted,
@@ -38,9 +38,10 @@ def request_cancel(call: Call, change: CancelRequested) -> None:
     run = call.run(change.run_id)
     if run is None or Status(run.status).is_ended:
         return
-    values = {"seq": run.seq, "at": change.at, "reason": change.reason.value, "detail": change.detail}
+    detail = clean(change.detail)
+    values = {"seq": run.seq, "at": change.at, "reason": change.reason.value, "detail": detail}
     if call.execute("request_cancel", values):
-        data = {"reason": change.reason, "detail": change.detail}
+        data = {"reason": change.reason, "detail": detail}
         call.event("cancel_requested", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
 
 
@@ -49,7 +50,7 @@ def report_progress(call: Call, change: ProgressReported) -> None:
     run = call.run(change.run_id)
     if run is None or run.status != Status.RUNNING:
         return
-    values = {"progress": change.progress, "message": clean(change.message)}
+    values = {"progress": fraction(change.progress), "message": clean(change.message)}
     call.execute("report_progress", {**values, "seq": run.seq})
     events, run_id = call.progress_events, change.run_id
     earlier = events.get(run_id) or call.earlier_progress_events.get(run_id)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from runyard_actors.run import Outcome, Status
-from runyard_actors.store.call import ENDED, Call, RunRow, clean, to_json
+from runyard_actors.store.call import ENDED, Call, RunRow, clean, fraction, to_json
 from runyard_actors.store.changes import (
     AttemptEnded,
     AttemptStarted,
@@ -127,6 +127,7 @@ def _outcome_values(outcome: Outcome) -> dict[str, Any]:
     values = {name: getattr(outcome, name) for name in _PLAIN}
     values["reason"] = outcome.reason.value if outcome.reason else None
     values["reason_detail"] = clean(outcome.reason_detail)
+    values["progress"] = fraction(outcome.progress)
     values["message"] = clean(outcome.message)
     values["result"] = _result_text(outcome.result)
     return values

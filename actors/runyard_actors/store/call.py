@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from runyard_actors.store.queries import sql
 
 #: Stands in `progress_events` for a run that ended, whose last event need not be known any more.
 ENDED = 0
+
+#: One for all texts: making an encoder takes longer than a small text.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class RunRow(NamedTuple):
@@ -69,9 +73,14 @@ class Call:
 
 def to_json(value: object) -> str:
     """Return compact JSON; raises TypeError or ValueError for what JSON cannot hold."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def clean(text: str | None) -> str | None:
     """Replace what UTF-8 cannot hold: modules may report unpaired surrogates."""
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def fraction(value: float | None) -> float | None:
+    """Return a progress between 0 and 1; what is no number counts as not told."""
+    return None if value is None or math.isnan(value) else min(max(float(value), 0.0), 1.0)

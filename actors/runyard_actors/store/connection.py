@@ -30,17 +30,14 @@ def open_writer(path: Path) -> sqlite3.Connection:
     try:
         _create_private(path)
         connection = _connect(path, BUSY_SECONDS)
+        try:
+            migrate(connection, path)
+            _check(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     except (sqlite3.Error, OSError) as error:
-        raise unavailable(error, path) from error
-    try:
-        migrate(connection, path)
-        _check(connection, path)
-    except (sqlite3.Error, OSError) as error:
-        connection.close()
         raise (_damaged if _is_damage(error) else unavailable)(error, path) from error
-    except StoreError:
-        connection.close()
-        raise
     return connection
 
 

@@ -16,7 +16,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from runyard_actors.run import Status
@@ -46,6 +46,11 @@ class Search:
         self._connection = connection
         self._column, self._is_descending = _order(wanted.sort)
         self._statuses = [Status(s).value for s in wanted.statuses or Status]
+        self._is_all = wanted == RunFilter(sort=wanted.sort)
+        self._is_searching_only = wanted in (
+            RunFilter(sort=wanted.sort, since=wanted.since, until=wanted.until, label=wanted.label),
+            RunFilter(sort=wanted.sort, since=wanted.since, until=wanted.until, text=wanted.text),
+        )
         first, last = self._bounds(wanted)
         self._values: dict[str, Any] = {
             "statuses": json.dumps(self._statuses),
@@ -60,16 +65,16 @@ class Search:
 
     def page(self, limit: int, offset: int) -> tuple[list[int], int]:
         """Return the seqs of one page in order, and how many runs there are in all."""
+        limit = min(limit, PAGE_LIMIT)
         if self._values["label_key"] is not None or self._values["text"] is not None:
             found = self._found()
-            return [row[0] for row in found[offset : offset + limit]], len(found)
+            return found[offset : offset + limit], len(found)
         if offset >= self._total:
             return [], self._total
         if self._column == "created_at":
             return self._page_in_order(limit, offset), self._total
-        if self._total**2 <= (offset + limit) * self._newest():
-            found = self._sorted(self._all_seqs())
-            return [row[0] for row in found[offset : offset + limit]], self._total
+        if self._is_sorting_cheaper(limit, offset):
+            return self._checked(self._all_seqs())[offset : offset + limit], self._total
         return self._page_by_index(limit, offset), self._total
 
     # In submit order.
@@ -87,7 +92,19 @@ class Search:
         return list(islice(self._seqs(first, last), offset, offset + limit))
 
     def _seqs(self, first: int, last: int) -> Iterator[int]:
-        """Yield the seqs between two in the order asked for: each status has its own part of an index."""
+        """Yield the seqs between two in the order asked for."""
+        if not (self._values["batch_id"] and self._values["module_id"]):
+            return self._seqs_of_index(first, last)
+        # No index leads to the runs of a module in a batch, but the counts tell the blocks they lie in.
+        blocks = sorted(self._blocks, reverse=self._is_descending)
+        return chain.from_iterable(
+            self._seqs_of_index(max(first, b << BLOCK_BITS), min(last, (b << BLOCK_BITS) + _BLOCK - 1))
+            for b in blocks
+            if first >> BLOCK_BITS <= b <= last >> BLOCK_BITS
+        )
+
+    def _seqs_of_index(self, first: int, last: int) -> Iterator[int]:
+        """Each status has its own part of an index."""
         kind = "batch" if self._values["batch_id"] else "module" if self._values["module_id"] else "status"
         name = f"seqs_of_{kind}_desc" if self._is_descending else f"seqs_of_{kind}"
         parts = [
@@ -101,17 +118,23 @@ class Search:
 
     # Sorted by another column.
 
+    def _is_sorting_cheaper(self, limit: int, offset: int) -> bool:
+        """Compare how many rows each way reads; one that is fetched and sorted costs about twice as much."""
+        steps = min(offset, self._total - offset) + limit
+        return 2 * self._total**2 <= steps * self._newest()
+
     def _page_by_index(self, limit: int, offset: int) -> list[int]:
         is_descending, from_end = self._is_descending, offset > self._total // 2
         if from_end:
             offset, limit = max(0, self._total - offset - limit), min(limit, self._total - offset)
             is_descending = not is_descending
         name = f"page_by_{self._column}_desc" if is_descending else f"page_by_{self._column}"
-        rows = self._connection.execute(sql(name), self._values | {"limit": limit, "offset": offset})
-        seqs = [row[0] for row in rows]
+        values = self._values | {"limit": limit, "offset": offset, "is_all": self._is_all}
+        seqs = [row[0] for row in self._connection.execute(sql(name), values)]
         return seqs[::-1] if from_end else seqs
 
-    def _sorted(self, candidates: list[int]) -> list[sqlite3.Row]:
+    def _checked(self, candidates: list[int]) -> list[int]:
+        """Return those of the candidates that the whole filter wants, in the order asked for."""
         values = self._values | {"candidates": json.dumps(candidates)}
         rows = self._connection.execute(sql("found"), values).fetchall()
         column = "seq" if self._column == "created_at" else self._column
@@ -119,16 +142,22 @@ class Search:
         rows.sort(
             key=lambda r: (r[column] is not None, r[column] or 0, r["seq"]), reverse=self._is_descending
         )
-        return rows
+        return [row["seq"] for row in rows]
 
     # By label or text.
 
-    def _found(self) -> list[sqlite3.Row]:
+    def _found(self) -> list[int]:
         if self._total == 0:
             return []
-        return self._sorted(self._all_seqs() if self._total <= SEARCH_LIMIT else self._candidates())
+        if self._total <= SEARCH_LIMIT:
+            return self._checked(self._all_seqs())
+        candidates = self._candidates()
+        if self._is_searching_only and self._column == "created_at":
+            return candidates if self._is_descending else candidates[::-1]
+        return self._checked(candidates)
 
     def _candidates(self) -> list[int]:
+        """Return the newest runs with the label, or else with the text; the newest first."""
         values = self._values | {"bound": SEARCH_LIMIT, "messages": MESSAGE_LIMIT}
         if values["label_key"] is not None:
             name = "labelled" if values["label_value"] is None else "labelled_with_value"
@@ -186,7 +215,7 @@ class Search:
         for block in {first >> BLOCK_BITS, last >> BLOCK_BITS} & blocks.keys():
             start = max(first, block << BLOCK_BITS)
             end = min(last, (block << BLOCK_BITS) + _BLOCK - 1)
-            blocks[block] = sum(1 for _ in self._seqs(start, end))
+            blocks[block] = sum(1 for _ in self._seqs_of_index(start, end))
         return blocks
 
 

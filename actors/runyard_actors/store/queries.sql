@@ -75,7 +75,7 @@ VALUES (:run_id, :attempt, :nonce, :node, :boot_id, :gpu_indexes, :at)
 ON CONFLICT (run_id, attempt) DO UPDATE SET
     nonce = excluded.nonce, node = excluded.node, boot_id = excluded.boot_id,
     gpu_indexes = excluded.gpu_indexes, claimed_at = excluded.claimed_at
-WHERE started_at IS NULL AND ended_at IS NULL
+WHERE started_at IS NULL AND ended_at IS NULL AND nonce <> excluded.nonce
 
 -- claim_run --
 UPDATE runs SET attempt = :attempt, node = :node, gpu_ids = :gpu_indexes WHERE seq = :seq
@@ -182,7 +182,7 @@ ORDER BY seq
 SELECT {scheduling_columns}, attempts.attempt, attempts.nonce, attempts.node, attempts.gpu_indexes,
     attempts.boot_id, attempts.claimed_at, attempts.started_at, attempts.pid, runs.cancel_reason,
     runs.cancel_detail
-FROM attempts JOIN runs ON runs.run_id = attempts.run_id
+FROM attempts INDEXED BY attempts_active JOIN runs ON runs.run_id = attempts.run_id
 WHERE attempts.ended_at IS NULL ORDER BY runs.seq
 
 -- open_batches --
@@ -315,27 +315,27 @@ SELECT runs.seq, runs.started_at, runs.ended_at, runs.duration FROM runs
 WHERE runs.seq IN (SELECT value FROM json_each(:candidates)) AND {is_wanted} AND {is_found}
 
 -- page_by_started_at --
-SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE {is_wanted}
+SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE :is_all OR ({is_wanted})
 ORDER BY started_at, seq LIMIT :limit OFFSET :offset
 
 -- page_by_started_at_desc --
-SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE {is_wanted}
+SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE :is_all OR ({is_wanted})
 ORDER BY started_at DESC, seq DESC LIMIT :limit OFFSET :offset
 
 -- page_by_ended_at --
-SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE {is_wanted}
+SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE :is_all OR ({is_wanted})
 ORDER BY ended_at, seq LIMIT :limit OFFSET :offset
 
 -- page_by_ended_at_desc --
-SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE {is_wanted}
+SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE :is_all OR ({is_wanted})
 ORDER BY ended_at DESC, seq DESC LIMIT :limit OFFSET :offset
 
 -- page_by_duration --
-SELECT seq FROM runs INDEXED BY runs_by_duration WHERE {is_wanted}
+SELECT seq FROM runs INDEXED BY runs_by_duration WHERE :is_all OR ({is_wanted})
 ORDER BY duration, seq LIMIT :limit OFFSET :offset
 
 -- page_by_duration_desc --
-SELECT seq FROM runs INDEXED BY runs_by_duration WHERE {is_wanted}
+SELECT seq FROM runs INDEXED BY runs_by_duration WHERE :is_all OR ({is_wanted})
 ORDER BY duration DESC, seq DESC LIMIT :limit OFFSET :offset
 
 -- labelled --
@@ -357,4 +357,4 @@ SELECT seq FROM (
 WHERE message LIKE :text ESCAPE '\'
 
 -- seqs_with_id_like --
-SELECT seq FROM runs WHERE run_id >= :id_first AND run_id < :id_last LIMIT :bound
+SELECT seq FROM runs WHERE run_id >= :id_first AND run_id < :id_last AND seq BETWEEN :first AND :last LIMIT :bound

@@ -1,0 +1,272 @@
+"""What the writer records, and that it does so whole, in order and once."""
+
+from __future__ import annotations
+
+import math
+import sys
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
+
+from runyard_actors.run import BatchId, Outcome, Reason, Status
+from runyard_actors.store import StoreError, StoreReader, StoreUnavailable, StoreWriter
+from runyard_actors.store.changes import (
+    AttemptEnded,
+    BatchCancelled,
+    CancelRequested,
+    Idempotency,
+    ModuleDeleted,
+    ModulePut,
+    ProgressReported,
+    Pruned,
+    RunDropped,
+    RunsSubmitted,
+    StartWithdrawn,
+)
+from runyard_cluster.errors import ConflictError
+
+
+def kinds(reader: StoreReader) -> list[str]:
+    return [event["kind"] for event in reader.events()]
+
+
+def test_a_run_goes_from_queued_to_running_to_completed(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1)
+    seen = []
+    for change in (submitted([run]), starting(run), started(run), ended(run)):
+        writer.write([change]).result()
+        seen.append(reader.status(run.run_id))
+    assert seen == [Status.QUEUED, Status.QUEUED, Status.RUNNING, Status.COMPLETED]
+    assert kinds(reader) == ["run_submitted", "run_starting", "run_started", "run_ended"]
+
+
+def test_all_changes_of_a_call_are_recorded_or_none(writer: StoreWriter, reader: StoreReader) -> None:
+    (known,) = specs(1)
+    fresh = specs(3, batch_id=BatchId("b"))
+    writer.write([submitted([known])]).result()
+    with pytest.raises(ConflictError):
+        writer.write([submitted(fresh), submitted([known])]).result()
+    assert reader.runs()[1] == 1
+    assert reader.batch("b") is None
+
+
+def test_a_call_at_fault_does_not_harm_those_it_shares_a_commit_with(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    (known,) = specs(1)
+    writer.write([submitted([known])]).result()
+    commits: list[int] = []
+    writer.on_commit = commits.append
+    others = specs(200)
+    futures: list[tuple[bool, Future[None]]] = []
+    for run in others:
+        futures.append((True, writer.write([submitted([run])])))
+        futures.append((False, writer.write([submitted(specs(2)), submitted([known])])))
+    for is_good, future in futures:
+        assert (future.exception() is None) is is_good
+    writer.close()
+    assert reader.runs()[1] == 201
+    assert len(commits) < len(futures)
+    assert commits[-1] == reader.last_seq() == 201
+
+
+def test_the_same_idempotency_key_is_accepted_once(writer: StoreWriter, reader: StoreReader) -> None:
+    first, second = specs(2, batch_id=BatchId("b")), specs(1)
+    key = Idempotency(key="k", digest="d")
+    writer.write([RunsSubmitted(specs=first, created_at=AT, idempotency=key)]).result()
+    with pytest.raises(ConflictError, match="idempotency key"):
+        writer.write([RunsSubmitted(specs=second, created_at=AT, idempotency=key)]).result()
+    known = reader.idempotent_answer("k")
+    assert known is not None
+    assert known.run_ids == tuple(run.run_id for run in first)
+    assert reader.idempotent_answer("other") is None
+
+
+def test_a_retry_queues_again_and_keeps_the_first_attempt(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1, max_retries=1)
+    writer.write(
+        [submitted([run]), starting(run), started(run), ended(run, code=3, will_retry=True)]
+    ).result()
+    shown = reader.run(run.run_id)
+    assert shown is not None
+    assert (shown["status"], shown["attempt"], shown["reason"], shown["pid"]) == ("queued", 1, None, None)
+    writer.write([starting(run, 2), started(run, 2), ended(run, 2)]).result()
+    assert [a["exit_code"] for a in reader.attempts(run.run_id)] == [3, 0]
+    assert reader.status(run.run_id) is Status.COMPLETED
+
+
+def test_every_change_may_be_repeated(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1)
+    changes = life(run, code=1)
+    writer.write([submitted([run])]).result()
+    for change in changes:
+        writer.write([change, change]).result()
+    before = reader.run(run.run_id)
+    writer.write(changes).result()
+    assert reader.run(run.run_id) == before
+    assert kinds(reader) == ["run_submitted", "run_starting", "run_started", "run_ended"]
+    assert reader.stats()["counts"]["failed"] == 1
+
+
+def test_a_start_that_is_noted_after_the_end_changes_nothing(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    (run,) = specs(1)
+    writer.write([submitted([run]), starting(run), ended(run), started(run)]).result()
+    assert reader.status(run.run_id) is Status.COMPLETED
+
+
+def test_an_attempt_about_to_start_can_be_given_out_again(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1)
+    writer.write([submitted([run]), starting(run), starting(run, nonce="n2")]).result()
+    assert len(reader.attempts(run.run_id)) == 1
+    writer.write([StartWithdrawn(run_id=run.run_id, attempt=1, at=AT)]).result()
+    assert reader.attempts(run.run_id) == []
+    shown = reader.run(run.run_id)
+    assert shown is not None
+    assert (shown["attempt"], shown["node"]) == (0, None)
+
+
+def test_a_dropped_run_ends_without_an_attempt(writer: StoreWriter, reader: StoreReader) -> None:
+    runs = specs(2)
+    dropped = [
+        RunDropped(run_id=run.run_id, reason=reason, detail="why", at=AT + SECOND)
+        for run, reason in zip(runs, (Reason.CANCELLED_BY_USER, Reason.START_ERROR), strict=True)
+    ]
+    writer.write([submitted(runs), starting(runs[0]), *dropped]).result()
+    shown = [reader.run(run.run_id) for run in runs]
+    assert [s and s["status"] for s in shown] == ["cancelled", "failed"]
+    assert [s and s["queued_seconds"] for s in shown] == [1.0, 1.0]
+    assert reader.attempts(runs[0].run_id) == []
+
+
+def test_a_running_run_is_not_dropped(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1)
+    late = RunDropped(run_id=run.run_id, reason=Reason.CANCELLED_BY_USER, detail="late", at=AT)
+    writer.write([submitted([run]), starting(run), started(run), late]).result()
+    assert reader.status(run.run_id) is Status.RUNNING
+
+
+def test_of_progress_only_the_newest_event_is_kept(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1)
+    writer.write([submitted([run]), starting(run), started(run)]).result()
+    for step in range(1, 6):
+        writer.write([ProgressReported(run_id=run.run_id, progress=step / 10, at=AT)]).result()
+    writer.write([ProgressReported(run_id=run.run_id, message="half way", at=AT)]).result()
+    shown = reader.run(run.run_id)
+    assert shown is not None
+    assert (shown["progress"], shown["message"]) == (0.5, "half way")
+    assert kinds(reader).count("run_progressed") == 1
+
+
+def test_what_a_module_wrote_never_keeps_its_end_from_being_recorded(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    runs = specs(3)
+    loop: list[object] = []
+    loop.append(loop)
+    for run, result in zip(runs, ({"x": math.nan}, loop, {"x": "\ud800"}), strict=True):
+        outcome = Outcome(ended_at=AT, message="\ud800 broken", progress=math.inf, result=result)
+        writer.write(
+            [submitted([run]), starting(run), AttemptEnded(run_id=run.run_id, attempt=1, outcome=outcome)]
+        ).result()
+    shown = [reader.run(run.run_id) for run in runs]
+    assert [s and s["status"] for s in shown] == ["completed"] * 3
+    assert [s and s["message"] for s in shown] == ["? broken"] * 3
+    assert [s and s["progress"] for s in shown] == [1.0] * 3
+    assert [s and s["result"] for s in shown] == [None, None, {"x": "?"}]
+
+
+def test_a_value_that_cannot_be_recorded_is_refused_and_the_writer_goes_on(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    with pytest.raises(StoreError):
+        writer.write([submitted(specs(1, priority=2**70))]).result()
+    with pytest.raises(StoreError):
+        writer.write([submitted(specs(1, cwd="\ud800"))]).result()
+    writer.write([submitted(specs(1))]).result()
+    assert reader.runs()[1] == 1
+
+
+def test_a_cancelled_batch_and_a_cancel_request_are_noted_once(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    (run,) = specs(1, batch_id=BatchId("b"))
+    asked = CancelRequested(run_id=run.run_id, at=AT, detail="no more")
+    over = BatchCancelled(batch_id=BatchId("b"), at=AT)
+    writer.write([submitted([run]), starting(run), started(run), asked, asked, over, over]).result()
+    assert kinds(reader)[-2:] == ["cancel_requested", "batch_cancelled"]
+
+
+def test_the_module_registry_keeps_the_last_definition(writer: StoreWriter, reader: StoreReader) -> None:
+    for name in ("Old", "New"):
+        writer.write([ModulePut(module_id="train", definition={"name": name}, at=AT)]).result()
+    assert reader.modules() == {"train": {"name": "New"}}
+    writer.write([ModuleDeleted(module_id="train", at=AT)]).result()
+    assert reader.modules() == {}
+
+
+def test_pruning_forgets_ended_runs_and_leaves_the_others(writer: StoreWriter, reader: StoreReader) -> None:
+    gone, stays = specs(3, batch_id=BatchId("old"), labels={"a": "b"}), specs(1)
+    writer.write([submitted(gone), submitted(stays)]).result()
+    writer.write([change for run in gone for change in life(run)]).result()
+    cutoff = AT + 60 * SECOND
+    ids = reader.ended_before(cutoff)
+    assert ids == [run.run_id for run in gone]
+    writer.write([Pruned(run_ids=[*ids, stays[0].run_id], before=cutoff)]).result()
+    page, total = reader.runs()
+    assert ([run["run_id"] for run in page], total) == ([stays[0].run_id], 1)
+    assert reader.batch("old") is None
+    assert reader.stats()["total"] == 1
+    assert reader.events() == []
+
+
+def test_event_numbers_are_never_used_twice(writer: StoreWriter, reader: StoreReader) -> None:
+    (run,) = specs(1)
+    writer.write([submitted([run]), *life(run)]).result()
+    last = reader.last_seq()
+    writer.write([Pruned(run_ids=[run.run_id], before=AT + 60 * SECOND)]).result()
+    writer.write([submitted(specs(1))]).result()
+    assert [event["seq"] for event in reader.events(last)] == [last + 1]
+
+
+def test_a_second_writer_takes_over_and_the_first_records_nothing_any_more(
+    path: Path, writer: StoreWriter, reader: StoreReader
+) -> None:
+    second = StoreWriter(path)
+    with pytest.raises(StoreError, match="took over"):
+        writer.write([submitted(specs(1))]).result()
+    second.write([submitted(specs(1))]).result()
+    second.close()
+    assert reader.runs()[1] == 1
+
+
+def test_a_closed_writer_has_recorded_what_it_was_given_and_refuses_more(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    for run in specs(50):
+        writer.write([submitted([run])])
+    writer.close()
+    assert reader.runs()[1] == 50
+    with pytest.raises(StoreUnavailable, match="closed"):
+        writer.write([]).result()
+
+
+def test_a_callback_that_fails_does_not_stop_the_writer(writer: StoreWriter, reader: StoreReader) -> None:
+    def fail(seq: int) -> None:
+        raise ValueError(seq)
+
+    writer.on_commit = fail
+    for run in specs(2):
+        writer.write([submitted([run])]).result()
+    assert reader.runs()[1] == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders are private without file modes")
+def test_the_database_is_for_its_owner_only(path: Path, writer: StoreWriter) -> None:
+    writer.write([submitted(specs(1))]).result()
+    files = list(path.parent.glob("runyard.sqlite3*"))
+    assert len(files) == 3
+    assert {f.stat().st_mode & 0o077 for f in files} == {0}
