@@ -69,7 +69,7 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
 def _open_reading(path: Path) -> sqlite3.Connection:
     """Where no file may be created beside it, SQLite cannot open a database in WAL mode in the ordinary way.
 
-    If there is no log then, the file holds everything and nobody writes it.
+    If there is nothing in the log then, the file holds everything and nobody writes it.
     """
     where = f"file:{quote(str(path.resolve()))}?mode=ro"
     connection = _read_only(where)
@@ -77,7 +77,8 @@ def _open_reading(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.OperationalError:
         connection.close()
-        if Path(f"{path}-wal").exists():
+        log = Path(f"{path}-wal")
+        if log.exists() and log.stat().st_size > 0:
             raise
         connection = _read_only(f"{where}&immutable=1")
     return connection

@@ -45,7 +45,7 @@ class Search:
         """Raises InvalidRequestError for a sort that there is none of."""
         self._connection = connection
         self._column, self._is_descending = _order(wanted.sort)
-        self._statuses = [Status(s).value for s in wanted.statuses or Status]
+        self._statuses = list(dict.fromkeys(Status(s).value for s in wanted.statuses or Status))
         self._is_all = wanted == RunFilter(sort=wanted.sort)
         self._is_searching_only = wanted in (
             RunFilter(sort=wanted.sort, since=wanted.since, until=wanted.until, label=wanted.label),
@@ -119,9 +119,9 @@ class Search:
     # Sorted by another column.
 
     def _is_sorting_cheaper(self, limit: int, offset: int) -> bool:
-        """Compare how many rows each way reads; one that is fetched and sorted costs about twice as much."""
+        """Compare how many rows each way reads; one that is fetched and sorted costs ten times a step."""
         steps = min(offset, self._total - offset) + limit
-        return 2 * self._total**2 <= steps * self._newest()
+        return 10 * self._total**2 <= steps * self._newest()
 
     def _page_by_index(self, limit: int, offset: int) -> list[int]:
         is_descending, from_end = self._is_descending, offset > self._total // 2

@@ -199,7 +199,10 @@ READ_WITHOUT_RIGHTS = """
     import os, sys
     from pathlib import Path
     from runyard_actors.store import StoreReader
+    from runyard_actors.store.migrate import known_scripts
+    from runyard_actors.store.queries import sql
 
+    known_scripts(), sql("epoch")  # read while the interpreter's own files can be
     if os.geteuid() == 0:
         os.setuid(65534)
     print(StoreReader(Path(sys.argv[1])).runs()[1], os.access(Path(sys.argv[1]).parent, os.W_OK))

@@ -58,7 +58,7 @@ def _some_life(run: RunSpec, at: int, dice: random.Random) -> Iterator[Change]:
 
 STRUCTURES: list[dict[str, Any]] = [
     {},
-    {"statuses": [Status.FAILED]},
+    {"statuses": [Status.FAILED, Status.FAILED]},
     {"statuses": [Status.QUEUED, Status.RUNNING]},
     {"module_id": "train"},
     {"module_id": "eval", "statuses": [Status.COMPLETED]},
