@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from tests.unit.store.making import life, specs, submitted
 
 from runyard_actors.store import StoreError, StoreFull, StoreReader, StoreUnavailable, StoreWriter, connection
 from runyard_actors.store.migrate import known_scripts, migrate
+from runyard_cluster.errors import RunyardError
 
 WRITE_UNTIL_KILLED = """
     import sys
@@ -121,6 +123,13 @@ FILL_A_SMALL_DISK = """
     if StoreReader(path).runs()[1] == accepted + 50:
         print("resumed")
 """
+
+
+@pytest.mark.parametrize("error", [StoreError, StoreFull, StoreUnavailable])
+def test_errors_say_what_happened_and_pickle(error: type[RunyardError]) -> None:
+    again = pickle.loads(pickle.dumps(error()))
+    assert type(again) is error
+    assert str(again) == error.__doc__
 
 
 def test_a_full_disk_is_told_as_such() -> None:
