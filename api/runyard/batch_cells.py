@@ -1,0 +1,66 @@
+"""Cells of a CSV batch file, turned from texts into values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runyard.batch_row import short
+
+
+def from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return a CSV row's texts as values. An empty cell is unset. Raises ValueError naming the column."""
+    row: dict[str, Any] = {}
+    for column, cell in cells.items():
+        if not cell.strip():
+            continue
+        group, dot, key = column.partition(".")
+        try:
+            if dot and group in ("env", "label", "labels"):
+                row.setdefault("env" if group == "env" else "labels", {})[key] = cell
+            elif column in ("env", "labels"):
+                row.setdefault(column, {}).update(_pairs(cell))
+            else:
+                row[column] = CELLS.get(column, str)(cell.strip())
+        except ValueError as error:
+            raise ValueError(f"{column}: {error}") from error
+    return row
+
+
+def _number(cell: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell
+
+
+def _pairs(cell: str) -> dict[str, str]:
+    found = {}
+    for word in shlex.split(cell.replace(",", " ")):
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"{short(word)!r} must be KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def _names(cell: str) -> list[Any]:
+    return [
+        int(part) if part.isdecimal() and len(part) < 10 else part
+        for part in re.split(r"[\s,;]+", cell)
+        if part
+    ]
+
+
+#: How a cell becomes a value; what is not here stays a text.
+CELLS: Mapping[str, Callable[[str], Any]] = {
+    **dict.fromkeys(
+        ("priority", "max_retries", "max_concurrent", "num_cpus", "num_gpus", "timeout"), _number
+    ),
+    **dict.fromkeys(("args", "command"), shlex.split),
+    "after": _names,
+}
