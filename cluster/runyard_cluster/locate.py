@@ -23,17 +23,13 @@ def locate(
     """Return the data folder that the settings name, or the default one. Raises SettingsError."""
     environ = os.environ if environ is None else environ
     cwd = cwd or Path.cwd()
-    if chosen := environ.get("RUNYARD_DATA_DIR"):
-        return DataDir(_absolute(chosen, cwd))
     found = find_config(config, environ=environ, cwd=cwd)
-    if found is None:
-        return DataDir(default_data_dir())
-    named = read_toml(found).get("data_dir")
+    named = environ.get("RUNYARD_DATA_DIR") or (read_toml(found).get("data_dir") if found else None)
     if named is None:
         return DataDir(default_data_dir())
     if not isinstance(named, str) or not named:
         raise SettingsError(f"{found}: data_dir must be a path, as a text")
-    return DataDir(_absolute(named, found.parent))
+    return DataDir(_absolute(named, found.parent if found else cwd))
 
 
 def find_config(
@@ -78,4 +74,5 @@ def _user_config() -> Path:
 
 
 def _absolute(path: str | Path, base: Path) -> Path:
-    return Path(base, Path(path).expanduser()).resolve()
+    """Make a path absolute without following a link at its end: what lies beside the link is meant."""
+    return Path(os.path.normpath(base.resolve() / Path(path).expanduser()))

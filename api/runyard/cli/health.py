@@ -1,0 +1,122 @@
+"""Facts about this machine: what can be enforced, by what means, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from runyard_cluster.errors import RunyardError
+from runyard_cluster.locate import find_config, locate
+from runyard_cluster.sizes import format_size
+
+#: Below this, logs and history soon have no room.
+LITTLE_DISK = 1 << 30
+#: SQLite before this can damage a database that two connections write; ours has one writer.
+SOUND_SQLITE = (3, 51, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing looked at. `state` is good, limited or missing; without a needed one, runyard cannot work."""
+
+    subject: str
+    state: str
+    detail: str
+    is_needed: bool = False
+
+
+def facts(config: Path | None) -> list[Fact]:
+    """Look at everything; nothing is changed and no server is needed."""
+    return [
+        _system(),
+        _ray(),
+        _database(),
+        _settings(config),
+        _data_folder(config),
+        _memory(),
+        _whole_tree(),
+        _cpu(),
+        *_gpus(),
+    ]
+
+
+def _system() -> Fact:
+    detail = f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
+    return Fact("system", "good", detail)
+
+
+def _ray() -> Fact:
+    try:
+        return Fact("Ray", "good", version("ray"), True)
+    except PackageNotFoundError:
+        return Fact("Ray", "missing", "install it: pip install 'ray[default]'", True)
+
+
+def _database() -> Fact:
+    words = f"SQLite {sqlite3.sqlite_version}"
+    if sqlite3.sqlite_version_info < SOUND_SQLITE:
+        return Fact("database", "good", f"{words}; sound with one writer, which is what runyard has", True)
+    return Fact("database", "good", words, True)
+
+
+def _settings(config: Path | None) -> Fact:
+    try:
+        from runyard_cluster.settings import load_settings
+
+        load_settings(config)
+        found = find_config(config)
+    except RunyardError as error:
+        return Fact("settings", "missing", str(error), True)
+    return Fact("settings", "good", str(found or "defaults; no runyard.toml"))
+
+
+def _data_folder(config: Path | None) -> Fact:
+    try:
+        path = locate(config).path
+    except RunyardError as error:
+        return Fact("data folder", "missing", str(error), True)
+    existing = next(p for p in (path, *path.parents) if p.exists())
+    if not os.access(existing, os.W_OK):
+        return Fact("data folder", "missing", f"{path} cannot be written", True)
+    free = shutil.disk_usage(existing).free
+    state = "good" if free > LITTLE_DISK else "limited"
+    return Fact("data folder", state, f"{path}, {format_size(free)} free")
+
+
+def _memory() -> Fact:
+    if Path("/proc/self/smaps_rollup").exists():
+        return Fact("memory limit", "good", "the supervisor adds up the tree and stops it; up to 0.1 s late")
+    return Fact("memory limit", "limited", "the supervisor adds up what it can see of the tree")
+
+
+def _whole_tree() -> Fact:
+    if Path("/proc/self/task").exists():
+        return Fact("whole tree", "good", "subreaper: no descendant outlives its run")
+    return Fact("whole tree", "limited", "descendants are found by their environment")
+
+
+def _cpu() -> Fact:
+    if hasattr(os, "sched_getaffinity"):
+        usable = len(os.sched_getaffinity(0))
+        return Fact("CPU", "limited", f"declared and scheduled, thread counts set; {usable} CPUs usable")
+    return Fact("CPU", "limited", "declared and scheduled, thread counts set")
+
+
+def _gpus() -> list[Fact]:
+    """A machine without GPUs misses nothing, so that is good as well."""
+    try:
+        from runyard_cluster.gpu import GpuReader
+    except ImportError as error:
+        return [Fact("GPU", "limited", f"cannot be looked at: {error}")]
+    reader = GpuReader()
+    found = [
+        Fact(f"GPU {gpu.index}", "good", f"{gpu.name}, {format_size(gpu.memory_bytes)}, by NVML")
+        for gpu in reader.read()
+    ]
+    warnings = [Fact("GPU", "limited", words) for words in reader.warnings]
+    return found or warnings or [Fact("GPU", "good", "none here")]

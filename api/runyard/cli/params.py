@@ -1,0 +1,85 @@
+"""Kinds of values on the command line, with the words that say what is allowed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg] # older versions of click have no argument here
+    """A value read by a function that raises ValueError in words."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value, or fail with the words."""
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _size(value: str) -> int:
+    from runyard_cluster.sizes import parse_size
+
+    return parse_size(value)
+
+
+def _memory(value: str) -> int | str:
+    return "auto" if value == "auto" else _size(value)
+
+
+def _duration(value: str) -> float:
+    from runyard_cluster.durations import parse_duration
+
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("must be greater than 0; leave it out for no limit")
+    return seconds
+
+
+def _cpus(value: str) -> float | str:
+    return "auto" if value == "auto" else _share(value)
+
+
+def _share(value: str) -> float:
+    try:
+        share = float(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a number") from error
+    if not 0 <= share <= 100_000 or 0 < share < 0.001:
+        raise ValueError("must be 0, or from 0.001 to 100000")
+    return share
+
+
+def _moment(value: str) -> str:
+    from runyard.moment import microseconds
+
+    microseconds(value)
+    return value
+
+
+CPUS = Parsed("number", _cpus)
+SHARE = Parsed("number", _share)
+SIZE = Parsed("size", _size)
+MEMORY = Parsed("size", _memory)
+DURATION = Parsed("time", _duration)
+MOMENT = Parsed("date", _moment)
+
+
+def pairs(given: Iterable[str], option: str, *, from_environment: bool = False) -> dict[str, str]:
+    """Return KEY=VALUE texts as a dict. With `from_environment`, a bare KEY takes the caller's value."""
+    found = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not equals and from_environment and key in os.environ:
+            value = os.environ[key]
+        elif not equals or not key:
+            raise click.BadParameter(f"{each!r} must be KEY=VALUE", param_hint=option)
+        found[key] = value
+    return found

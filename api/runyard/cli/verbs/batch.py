@@ -1,0 +1,125 @@
+"""`runyard batch`: all rows of a file, shown as they go."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runyard.cli.exit_code import GOOD, INTERRUPTED, SOME_FAILED
+from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
+from runyard.cli.say import complain, put, put_json, say
+from runyard.cli.source import ServerSource, every_run
+from runyard.cli.tally import Tally
+from runyard.cli.verb import Options, verb
+from runyard.cli.view.batch_lines import summary
+from runyard.cli.view.batch_view import batch_view
+from runyard.cli.view.words import plural, window_width
+from runyard.cli.watch import Watch
+
+if TYPE_CHECKING:
+    from runyard.batch_file import BatchFile
+    from runyard.client import Client
+
+
+@verb(
+    help="Run all rows of FILE: TOML, JSON, JSON Lines or CSV. Exits with 1 when any run did not complete.",
+    examples="""runyard batch sweep.toml
+runyard batch runs.csv --max-concurrent 4
+runyard batch runs.jsonl --detach --json""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--max-concurrent", type=click.IntRange(1), metavar="N", help="At most N of its runs at once.")
+@click.option(
+    "--max-failures", type=click.IntRange(1), metavar="N", help="After N failed runs, cancel the rest."
+)
+@click.option("--name", metavar="NAME", help="What people see; the file's own, or its name.")
+@click.option("--detach", is_flag=True, help="Print the batch's id and return at once.")
+def command(options: Options, file: Path, detach: bool, **given: Any) -> int:
+    """Read the file, submit all of it, watch it."""
+    from runyard.batch_file import read_batch_file
+
+    body = request(read_batch_file(file), file, given)
+    with options.starting_client() as client, terminate_as_interrupt():
+        watch = None if detach else Watch(client)
+        batch = submit_surely(
+            lambda key: client.submit_batch(body, key),
+            lambda accepted: client.cancel_batch(accepted["batch_id"], REASON),
+        )
+        if watch is None:
+            put_json(batch) if options.is_json else put(batch["batch_id"])
+            return GOOD
+        return _Attendance(client, watch, batch, options).attend()
+
+
+def request(batch: BatchFile, file: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of the submit; the command line goes before the file."""
+    body = {
+        "runs": batch.runs,
+        "name": given["name"] or batch.name or file.stem,
+        "max_concurrent": given["max_concurrent"] or batch.max_concurrent,
+        "max_failures": given["max_failures"] or batch.max_failures,
+    }
+    return {k: v for k, v in body.items() if v is not None}
+
+
+class _Attendance:
+    """One batch while it is watched."""
+
+    def __init__(self, client: Client, watch: Watch, batch: Mapping[str, Any], options: Options) -> None:
+        self._client = client
+        self._watch = watch
+        self._options = options
+        self._id: str = batch["batch_id"]
+        self._name: str | None = batch["name"]
+        self._ours = {run["run_id"] for run in batch["runs"]}
+        self._tally = Tally(len(self._ours))
+        self._start = time.monotonic()
+        self._was_interrupted = False
+
+    def attend(self) -> int:
+        """Show the batch until it has ended; return the exit code."""
+        while not self._tally.is_done:
+            try:
+                self._show()
+            except KeyboardInterrupt:
+                if not self._goes_on_after_interrupt():
+                    return INTERRUPTED
+        self._conclude()
+        if self._was_interrupted:
+            return INTERRUPTED
+        return SOME_FAILED if self._tally.has_failed else GOOD
+
+    def _show(self) -> None:
+        """Lines are talk when the data is JSON."""
+        with batch_view(self._tally, sys.stderr if self._options.is_json else sys.stdout) as view:
+            for run in self._watch.runs():
+                if run["run_id"] in self._ours and self._tally.take(run):
+                    view.ended(run)
+                    if self._tally.is_done:
+                        return
+
+    def _goes_on_after_interrupt(self) -> bool:
+        """Cancel an embedded batch and see it end; leave a server's batch to the server."""
+        left = plural(self._tally.total - self._tally.ended, "run")
+        if self._was_interrupted or not self._client.is_embedded:
+            say(f"runyard: batch {self._id} goes on with {left}; 'runyard cancel @{self._id}' stops it")
+            return False
+        self._was_interrupted = True
+        say(f"runyard: interrupted; cancelling {left} of batch {self._id}")
+        self._client.cancel_batch(self._id, REASON)
+        return True
+
+    def _conclude(self) -> None:
+        elapsed = time.monotonic() - self._start
+        if self._options.is_json:
+            runs = list(every_run(ServerSource(self._client), batch_id=self._id))
+            put_json({**self._client.batch(self._id), "runs": runs})
+            return
+        put(summary(self._tally, elapsed, self._name, self._id, window_width()))
+        if self._was_interrupted:
+            complain(f"batch {self._id} was cancelled by Ctrl-C")

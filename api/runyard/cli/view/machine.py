@@ -1,0 +1,44 @@
+"""The machine in words: slots, and each node's CPUs, memory and GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runyard.cli.say import clean
+from runyard.cli.view.words import size
+
+
+def machine_lines(resources: Mapping[str, Any]) -> list[str]:
+    """Return the answer of `GET /api/resources` as lines."""
+    slots = resources["semaphore"]
+    paused = "; paused, 'runyard resume' goes on" if slots["is_paused"] else ""
+    lines = [
+        f"slots   {slots['active']} of {slots['max_concurrent_runs']} taken, {slots['queued']} queued{paused}"
+    ]
+    if resources.get("storage_fault"):
+        lines.append(f"store   cannot be written: {clean(resources['storage_fault'])}")
+    for node in resources["nodes"]:
+        lines += _node_lines(node)
+    return lines
+
+
+def _node_lines(node: Mapping[str, Any]) -> list[str]:
+    capacity, declared, free = node["capacity"], node["declared"], node["free"]
+    use = node.get("use") or {}
+    busy = f"; {use['cpu_busy_percent']:.0f}% busy" if use.get("cpu_busy_percent") is not None else ""
+    unused = f"; {size(use['memory_free'])} unused" if use.get("memory_free") is not None else ""
+    lines = [
+        f"node    {clean(node['node'])}" + (f": {clean(node['guard'])}" if node.get("guard") else ""),
+        f"  CPUs    {declared['num_cpus']:g} of {capacity['num_cpus']:g} declared, "
+        f"{free['num_cpus']:g} free{busy}",
+        f"  memory  {size(declared['memory'])} of {size(capacity['memory'])} declared, "
+        f"{size(free['memory'])} free{unused}",
+    ]
+    return lines + [_gpu_line(gpu) for gpu in node.get("gpus") or ()]
+
+
+def _gpu_line(gpu: Mapping[str, Any]) -> str:
+    name = f" {clean(gpu['name'])}" if gpu.get("name") else ""
+    unused = f", {size(gpu['free_bytes'])} unused" if gpu.get("free_bytes") is not None else ""
+    return f"  GPU {gpu['index']}  {size(gpu['memory_bytes'])}{unused}{name}"
