@@ -13,7 +13,7 @@ import click
 
 from runyard.cli.exit_code import BROKEN_PIPE, INTERRUPTED, OWN_FAILURE, code_of_error
 from runyard.cli.say import be_lenient, complain
-from runyard.cli.verb import Options, global_options
+from runyard.cli.verb import Options, OutputGone, global_options
 from runyard_cluster.errors import RunyardError
 
 #: Each verb with its line in the overview, so that `--help` imports none of them.
@@ -108,7 +108,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _misused(error)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
+    except (OutputGone, BrokenPipeError):
         _forget_output()
         return BROKEN_PIPE
     except RunyardError as error:
@@ -145,6 +145,10 @@ def _misused(error: click.ClickException) -> int:
 
 def _forget_output() -> None:
     """The reader is gone; without this, the interpreter would complain about it at its end."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # Not a real file, so nothing will be written to it at the end.
+        return
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, output)
     os.close(null)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runyard.cli.say import is_terminal, say
 from runyard_cluster.errors import ConnectionFailedError
 
 if TYPE_CHECKING:
@@ -40,8 +43,10 @@ class Options:
 
     def starting_client(self) -> Client:
         """Return a client of the running server, or of an embedded one started now."""
-        from runyard.yard import find_or_start
+        from runyard.yard import find_or_start, running
 
+        if not self.is_elsewhere and is_terminal(sys.stderr) and running(self.data_dir()) is None:
+            say("runyard: no server is running; starting one for this")
         return find_or_start(self.config, self.url)
 
     def data_dir(self) -> DataDir:
@@ -61,9 +66,11 @@ class Options:
     @property
     def is_elsewhere(self) -> bool:
         """Whether a server's address was given, so that this machine's store has no say."""
-        import os
-
         return bool(self.url or os.environ.get("RUNYARD_URL"))
+
+
+class OutputGone(Exception):
+    """Whoever read the output has gone away, as `head` does."""
 
 
 class Verb(click.Command):
@@ -72,6 +79,13 @@ class Verb(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(global_options())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the verb. Raises OutputGone where click would take a lost reader for a failure of its own."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise OutputGone from error
 
 
 def verb(

@@ -115,6 +115,16 @@ def test_global_options_are_taken_before_and_after_the_verb(runyard: Runyard, ar
     assert runyard(*arguments).json == {"runs": [], "total": 0}
 
 
+def test_a_reader_that_goes_away_is_no_noise(data_dir: DataDir, history: History) -> None:
+    command = [sys.executable, "-m", "runyard", "history"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) == 141
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(runyard: Runyard, shell: str) -> None:
     answer = runyard("completion", shell)

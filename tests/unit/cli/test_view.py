@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 
 import click
@@ -14,6 +15,7 @@ from runyard.cli.say import clean
 from runyard.cli.tally import Tally
 from runyard.cli.verbs.top import frame
 from runyard.cli.view.batch_lines import bar, ended_line, live_lines, summary
+from runyard.cli.view.batch_view import LiveView, PlainView, batch_view
 from runyard.cli.view.table import Column, cell_width, cut, render
 from runyard.cli.view.words import plural
 
@@ -97,6 +99,33 @@ def test_the_live_view_fits_the_window() -> None:
     assert lines[2].split() == ["RUNNING", "TIME", "NOW"]
     assert lines[3].startswith("train    1 m 00 s  50% working")
     assert click.unstyle(live_lines(tally, 60.0, 80, 10, NOW)[-1]) == "and 25 more running"
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_a_batch_is_drawn_in_place_and_failures_stay() -> None:
+    tally, screen = Tally(2), Terminal()
+    with batch_view(tally, screen) as view:
+        assert isinstance(view, LiveView)
+        for run in (ended_json("a"), ended_json("b", "failed", reason="exit_code", module_name="[bold]x")):
+            tally.take(run)
+            view.ended(run)
+    text = click.unstyle(screen.getvalue())
+    assert "[2/2] failed  [bold]x  exit code  (0.8 s)" in text
+    assert "completed  train" not in text and "1 completed · 1 failed" in text
+    assert screen.getvalue().count("\x1b[?25l") == screen.getvalue().count("\x1b[?25h") == 1
+
+
+def test_a_terminal_that_cannot_draw_gets_plain_lines() -> None:
+    screen = Terminal()
+    screen.encoding = "ascii"
+    assert isinstance(batch_view(Tally(1), screen), PlainView)
+    assert isinstance(batch_view(Tally(1), io.StringIO()), PlainView)
 
 
 def test_the_bar_tells_progress_and_the_time_left() -> None:

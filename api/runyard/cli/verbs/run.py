@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli.exit_code import INTERRUPTED, OWN_FAILURE, code_of_run
+from runyard.cli.exit_code import GOOD, INTERRUPTED, OWN_FAILURE, code_of_run
 from runyard.cli.follow import Follower, write_out
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
 from runyard.cli.params import CPUS, DURATION, MEMORY, SHARE, SIZE, pairs
@@ -77,7 +77,7 @@ def command(options: Options, **given: Any) -> int:
         )
         if given["detach"]:
             put_json(run) if options.is_json else put(run["run_id"])
-            return 0
+            return GOOD
         try:
             return _attend(client, run, options)
         except RunyardError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -34,8 +33,8 @@ class BatchView(AbstractContextManager["BatchView"], Protocol):
 
 def batch_view(tally: Tally, stream: TextIO) -> BatchView:
     """Return the view that suits `stream`."""
-    is_live = is_terminal(stream) and sys.getfilesystemencoding() == "utf-8"
-    return LiveView(tally, stream) if is_live else PlainView(tally, stream)
+    can_draw = (stream.encoding or "").lower().startswith("utf")
+    return LiveView(tally, stream) if is_terminal(stream) and can_draw else PlainView(tally, stream)
 
 
 class PlainView(BatchView):
