@@ -273,8 +273,26 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    ["module", "command", "script", "args", "env", "cwd", "labels", "priority", "num_cpus", "num_gpus"]
-    + ["memory", "gpu_memory", "timeout", "after", "name", "max_retries", "python", "max_concurrent"]
+    [
+        "module",
+        "command",
+        "script",
+        "args",
+        "env",
+        "cwd",
+        "labels",
+        "priority",
+        "num_cpus",
+        "num_gpus",
+        "memory",
+        "gpu_memory",
+        "timeout",
+        "after",
+        "name",
+        "max_retries",
+        "python",
+        "max_concurrent",
+    ]
 )
 NO_RESET = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150

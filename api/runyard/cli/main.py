@@ -13,7 +13,7 @@ import click
 
 from runyard.cli.exit_code import BROKEN_PIPE, INTERRUPTED, OWN_FAILURE, code_of_error
 from runyard.cli.say import be_lenient, complain
-from runyard.cli.verb import Options, OutputGone, global_options
+from runyard.cli.verb import Options, OutputGoneError, global_options
 from runyard_cluster.errors import RunyardError
 
 #: Each verb with its line in the overview, so that `--help` imports none of them.
@@ -108,7 +108,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _misused(error)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except (OutputGone, BrokenPipeError):
+    except (OutputGoneError, BrokenPipeError):
         _forget_output()
         return BROKEN_PIPE
     except RunyardError as error:

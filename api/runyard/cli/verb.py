@@ -69,7 +69,7 @@ class Options:
         return bool(self.url or os.environ.get("RUNYARD_URL"))
 
 
-class OutputGone(Exception):
+class OutputGoneError(Exception):
     """Whoever read the output has gone away, as `head` does."""
 
 
@@ -81,11 +81,11 @@ class Verb(click.Command):
         self.params.extend(global_options())
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the verb. Raises OutputGone where click would take a lost reader for a failure of its own."""
+        """Call the verb. Raises OutputGoneError for a lost reader, which click would take for a failure."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            raise OutputGone from error
+            raise OutputGoneError from error
 
 
 def verb(
