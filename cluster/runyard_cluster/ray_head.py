@@ -1,0 +1,197 @@
+"""Ray's head on this machine: started, found, joined and stopped, apart from any other Ray beside it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from runyard_cluster.capacity import Capacity
+from runyard_cluster.errors import UnavailableError
+
+#: The namespace that all named actors of runyard live in.
+NAMESPACE = "runyard"
+
+#: Runs keep their data in files, never in Ray's object store; this is close to the least Ray accepts.
+OBJECT_STORE_BYTES = 100_000_000
+
+#: Ray's processes get this long to end by themselves before they are killed.
+STOP_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadAddress:
+    """Where a head listens: `gcs` is host:port for drivers, `dashboard` a URL or None."""
+
+    gcs: str
+    dashboard: str | None
+
+
+def ray_environment(token_file: Path) -> dict[str, str]:
+    """Return the variables that every process talking to our Ray needs, the head included.
+
+    Each is set on purpose: token authentication (the defaults of `ray start` and `ray.init` disagree),
+    every socket on loopback, no memory monitor (it kills by age and blind to use), workers at normal
+    priority, idle workers kept for a burst, tasks not marked failed when a driver leaves.
+    """
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_memory_monitor_refresh_ms": "0",
+        "RAY_worker_niceness": "0",
+        "RAY_raylet_start_wait_time_s": "120",
+        "RAY_idle_worker_killing_time_threshold_ms": "60000",
+        "RAY_task_events_max_num_task_in_gcs": "20000",
+        "RAY_gcs_mark_task_failed_on_job_done_delay_ms": "1000000000000",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_DEDUP_LOGS": "0",
+    }
+
+
+def start_head(
+    *, temp: Path, capacity: Capacity, environ: Mapping[str, str], has_dashboard: bool
+) -> HeadAddress:
+    """Start a head with exactly `capacity`; return its address.
+
+    Raises UnavailableError with Ray's own words when it does not come up.
+    """
+    temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+    gcs, dashboard, client = _free_ports(3)
+    command = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--port={gcs}"),
+        *("--temp-dir", str(temp), "--no-monitor", "--include-log-monitor=false", "--disable-usage-stats"),
+        *("--log-style=record", "--log-color=false"),
+        *(f"--num-cpus={capacity.cpu_milli / 1000:g}", f"--num-gpus={len(capacity.gpus)}"),
+        *(f"--memory={capacity.memory_bytes}", f"--object-store-memory={OBJECT_STORE_BYTES}"),
+        *(f"--include-dashboard={str(has_dashboard).lower()}", f"--dashboard-port={dashboard}"),
+        *(f"--ray-client-server-port={client}", "--dashboard-agent-listen-port=0"),
+        *("--min-worker-port=0", "--max-worker-port=0"),
+    ]
+    done = subprocess.run(
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        stop_head(temp)
+        raise UnavailableError(f"Ray did not start (exit code {done.returncode}): {_last_words(done.stdout)}")
+    return HeadAddress(
+        gcs=f"127.0.0.1:{gcs}", dashboard=f"http://127.0.0.1:{dashboard}" if has_dashboard else None
+    )
+
+
+def connect(address: str, *, limit_seconds: float = 30.0) -> Any:
+    """Make this process a driver of the Ray at `address`; return the `ray` module.
+
+    Ray itself retries a dead address for minutes, so the address is tried first, for `limit_seconds`.
+    """
+    _await_listener(address, limit_seconds)
+    import ray
+
+    ray.init(
+        address=address,
+        namespace=NAMESPACE,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        configure_logging=False,
+    )
+    return ray
+
+
+def is_head_alive(temp: Path) -> bool:
+    """Whether both of Ray's own servers of this head still run."""
+    names = {_ray_server(process) for process in _processes_of(temp)}
+    return {"gcs_server", "raylet"} <= names
+
+
+def stop_head(temp: Path) -> None:
+    """End every Ray process of the head whose temporary folder is `temp`, and nothing else."""
+    processes = list(_processes_of(temp))
+    for process in sorted(processes, key=lambda p: _ray_server(p) == "gcs_server"):
+        _signal(process, kill=False)
+    _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+    for process in alive:
+        _signal(process, kill=True)
+    psutil.wait_procs(alive, timeout=STOP_SECONDS)
+
+
+def _processes_of(temp: Path) -> Iterator[psutil.Process]:
+    """Ray's servers carry the folder in their arguments; workers rename themselves but hang below the raylet."""
+    needle = re.compile(re.escape(str(temp)) + r"(?=[/\\ ]|$)")
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if process.pid != os.getpid() and "ray" in line and needle.search(line):
+            found[process.pid] = process
+            if _ray_server(process) == "raylet":
+                found.update({p.pid: p for p in _descendants(process)})
+    yield from found.values()
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _ray_server(process: psutil.Process) -> str:
+    try:
+        return process.name().removesuffix(".exe")
+    except psutil.Error:
+        return ""
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    try:
+        process.kill() if kill else process.terminate()
+    except psutil.Error:
+        pass
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _await_listener(address: str, limit_seconds: float) -> None:
+    host, _, port = address.rpartition(":")
+    end = time.monotonic() + limit_seconds
+    while True:
+        with closing(socket.socket()) as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        if time.monotonic() > end:
+            raise UnavailableError(f"no Ray answers at {address}")
+        time.sleep(0.05)
+
+
+def _last_words(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-5:]) or "it said nothing"
