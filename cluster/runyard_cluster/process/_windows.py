@@ -1,0 +1,263 @@
+"""Processes on Windows, through its own calls by ctypes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+
+    _LOCKFILE_FAIL_IMMEDIATELY = 1
+    _LOCKFILE_EXCLUSIVE_LOCK = 2
+    _PROCESS_TERMINATE = 0x0001
+    _PROCESS_VM_READ = 0x0010
+    _PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+    _STILL_ACTIVE = 259
+    _SNAPSHOT_PROCESSES = 2
+    _CREATE_BREAKAWAY_FROM_JOB = 0x01000000
+    _DETACHED_PROCESS = 0x00000008
+    _ERROR_ACCESS_DENIED = 5
+    _TICKS_A_SECOND = 10_000_000
+
+    class _Overlapped(ctypes.Structure):
+        _fields_ = (
+            ("Internal", ctypes.c_size_t),
+            ("InternalHigh", ctypes.c_size_t),
+            ("Offset", wintypes.DWORD),
+            ("OffsetHigh", wintypes.DWORD),
+            ("hEvent", wintypes.HANDLE),
+        )
+
+    class _ProcessEntry(ctypes.Structure):
+        _fields_ = (
+            ("dwSize", wintypes.DWORD),
+            ("cntUsage", wintypes.DWORD),
+            ("th32ProcessID", wintypes.DWORD),
+            ("th32DefaultHeapID", ctypes.c_size_t),
+            ("th32ModuleID", wintypes.DWORD),
+            ("cntThreads", wintypes.DWORD),
+            ("th32ParentProcessID", wintypes.DWORD),
+            ("pcPriClassBase", wintypes.LONG),
+            ("dwFlags", wintypes.DWORD),
+            ("szExeFile", wintypes.WCHAR * 260),
+        )
+
+    class _MemoryCounters(ctypes.Structure):
+        _fields_ = (
+            ("cb", wintypes.DWORD),
+            ("PageFaultCount", wintypes.DWORD),
+            ("PeakWorkingSetSize", ctypes.c_size_t),
+            ("WorkingSetSize", ctypes.c_size_t),
+            ("QuotaPeakPagedPoolUsage", ctypes.c_size_t),
+            ("QuotaPagedPoolUsage", ctypes.c_size_t),
+            ("QuotaPeakNonPagedPoolUsage", ctypes.c_size_t),
+            ("QuotaNonPagedPoolUsage", ctypes.c_size_t),
+            ("PagefileUsage", ctypes.c_size_t),
+            ("PeakPagefileUsage", ctypes.c_size_t),
+        )
+
+    _kernel.OpenProcess.restype = wintypes.HANDLE
+    _kernel.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+    _kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
+    _kernel.TerminateProcess.argtypes = (wintypes.HANDLE, wintypes.UINT)
+    _kernel.GetExitCodeProcess.argtypes = (wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD))
+    _kernel.GetProcessTimes.argtypes = (wintypes.HANDLE, *(ctypes.POINTER(wintypes.FILETIME),) * 4)
+    _kernel.CreateToolhelp32Snapshot.restype = wintypes.HANDLE
+    _kernel.Process32FirstW.argtypes = (wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))
+    _kernel.Process32NextW.argtypes = (wintypes.HANDLE, ctypes.POINTER(_ProcessEntry))
+    _kernel.K32GetProcessMemoryInfo.argtypes = (
+        wintypes.HANDLE,
+        ctypes.POINTER(_MemoryCounters),
+        wintypes.DWORD,
+    )
+    _kernel.GetTickCount64.restype = ctypes.c_uint64
+    _kernel.LockFileEx.argtypes = (
+        wintypes.HANDLE,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        ctypes.POINTER(_Overlapped),
+    )
+
+    class FileLock:
+        """An exclusive lock on a file, held until released or until this process ends, however it ends."""
+
+        def __init__(self, descriptor: int) -> None:
+            self._descriptor = descriptor
+
+        @classmethod
+        def acquire(cls, path: Path) -> FileLock | None:
+            """Take the lock, or return None when another process holds it. Makes the file if needed."""
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT, 0o600)
+            if not _lock(descriptor, _LOCKFILE_EXCLUSIVE_LOCK | _LOCKFILE_FAIL_IMMEDIATELY):
+                os.close(descriptor)
+                return None
+            return cls(descriptor)
+
+        def release(self) -> None:
+            """Give the lock back."""
+            os.close(self._descriptor)
+
+    def is_locked(path: Path) -> bool:
+        """Whether a living process holds the lock; a missing file is not locked."""
+        return not _try_shared(path, _LOCKFILE_FAIL_IMMEDIATELY)
+
+    def wait_unlocked(path: Path) -> None:
+        """Wait in the kernel until no process holds the lock: no polling, and no PID that could be reused."""
+        _try_shared(path, 0)
+
+    def _try_shared(path: Path, flags: int) -> bool:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_BINARY | os.O_NOINHERIT)
+        except FileNotFoundError:
+            return True
+        try:
+            return _lock(descriptor, flags)
+        finally:
+            os.close(descriptor)
+
+    def _lock(descriptor: int, flags: int) -> bool:
+        """Lock the first byte; the region may lie beyond the end of the file."""
+        where = _Overlapped()
+        handle = msvcrt.get_osfhandle(descriptor)
+        return bool(_kernel.LockFileEx(handle, flags, 0, 1, 0, ctypes.byref(where)))
+
+    def boot_id() -> str:
+        """Return the moment of the boot, to ten seconds: Windows gives the boot no name of its own."""
+        import time
+
+        booted = time.time() - _kernel.GetTickCount64() / 1000
+        return f"boot-{round(booted / 10)}"
+
+    def process_start_time(pid: int) -> float | None:
+        """Return when the process started, in a unit that only compares; None when there is none."""
+        handle = _kernel.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION, False, pid)
+        if not handle:
+            return None
+        try:
+            return None if not _is_active(handle) else _times(handle)[0]
+        finally:
+            _kernel.CloseHandle(handle)
+
+    def is_same_process(pid: int, start: float) -> bool:
+        """Whether `pid` is still the process that started at `start`, and not a later one of that number."""
+        return process_start_time(pid) == start
+
+    def stop_process(pid: int, start: float, *, kill: bool = False) -> bool:
+        """End a process with `kill`; Windows has no TERM, so without it the process has to look for itself."""
+        if not kill or not is_same_process(pid, start):
+            return False
+        kill_pids([pid])
+        return True
+
+    def spawn_detached(command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: Path) -> int:
+        """Start a process without a console, outside of this one's Job Object; return its pid."""
+        flags = _DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        with stdout.open("ab") as output:
+            try:
+                started = _popen(command, env, cwd, output, flags | _CREATE_BREAKAWAY_FROM_JOB)
+            except PermissionError:
+                # The Job Object around this process does not let children leave it.
+                started = _popen(command, env, cwd, output, flags)
+        started.returncode = 0
+        return started.pid
+
+    def _popen(
+        command: Sequence[str], env: Mapping[str, str], cwd: str, output: IO[bytes], flags: int
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            list(command),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            creationflags=flags,
+        )
+
+    def tree(roots: Iterable[int]) -> list[int]:
+        """Return the living descendants of `roots`, without the roots; a child is never older than its parent."""
+        children: dict[int, list[int]] = {}
+        for pid, parent in _snapshot():
+            children.setdefault(parent, []).append(pid)
+        found: list[int] = []
+        waiting = list(roots)
+        while waiting:
+            waiting = [c for pid in waiting for c in children.get(pid, ()) if _is_younger(c, pid)]
+            found += waiting
+        return found
+
+    def tree_usage(pids: Iterable[int]) -> tuple[float, int]:
+        """Return CPU seconds and resident bytes of these processes together."""
+        seconds, memory = 0.0, 0
+        for pid in pids:
+            handle = _kernel.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION | _PROCESS_VM_READ, False, pid)
+            if not handle:
+                continue
+            try:
+                seconds += _times(handle)[1]
+                counters = _MemoryCounters(cb=ctypes.sizeof(_MemoryCounters))
+                if _kernel.K32GetProcessMemoryInfo(handle, ctypes.byref(counters), counters.cb):
+                    memory += counters.WorkingSetSize
+            finally:
+                _kernel.CloseHandle(handle)
+        return seconds, memory
+
+    def tree_proportional_bytes(pids: Iterable[int]) -> int:
+        """Return the resident bytes: Windows has no figure that divides shared pages."""
+        return tree_usage(pids)[1]
+
+    def find_by_cookie(name: str, value: str) -> list[int]:
+        """Return processes by a variable of their environment: not to be had here, the Job Object does it."""
+        return []
+
+    def kill_pids(pids: Iterable[int]) -> None:
+        """Kill these processes; those that are gone already are no error."""
+        for pid in pids:
+            handle = _kernel.OpenProcess(_PROCESS_TERMINATE, False, pid)
+            if handle:
+                _kernel.TerminateProcess(handle, 1)
+                _kernel.CloseHandle(handle)
+
+    def _is_active(handle: int) -> bool:
+        code = wintypes.DWORD()
+        return bool(_kernel.GetExitCodeProcess(handle, ctypes.byref(code))) and code.value == _STILL_ACTIVE
+
+    def _times(handle: int) -> tuple[float, float]:
+        """Return the start, and the CPU seconds so far."""
+        created, ended, kernel, user = (wintypes.FILETIME() for _ in range(4))
+        _kernel.GetProcessTimes(
+            handle, ctypes.byref(created), ctypes.byref(ended), ctypes.byref(kernel), ctypes.byref(user)
+        )
+        start, spent = _ticks(created), _ticks(kernel) + _ticks(user)
+        return start / _TICKS_A_SECOND, spent / _TICKS_A_SECOND
+
+    def _ticks(time: wintypes.FILETIME) -> int:
+        return (time.dwHighDateTime << 32) | time.dwLowDateTime
+
+    def _snapshot() -> list[tuple[int, int]]:
+        handle = _kernel.CreateToolhelp32Snapshot(_SNAPSHOT_PROCESSES, 0)
+        entry = _ProcessEntry(dwSize=ctypes.sizeof(_ProcessEntry))
+        found: list[tuple[int, int]] = []
+        try:
+            more = _kernel.Process32FirstW(handle, ctypes.byref(entry))
+            while more:
+                found.append((entry.th32ProcessID, entry.th32ParentProcessID))
+                more = _kernel.Process32NextW(handle, ctypes.byref(entry))
+        finally:
+            _kernel.CloseHandle(handle)
+        return found
+
+    def _is_younger(child: int, parent: int) -> bool:
+        born, parent_born = process_start_time(child), process_start_time(parent)
+        return born is not None and (parent_born is None or born >= parent_born)
