@@ -86,12 +86,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """One run as submitted, everything resolved. Times in seconds; `timeout_seconds` 0 means none."""
+    """One run as submitted, everything resolved. Times in seconds; `timeout_seconds` 0 means none.
+
+    `command[args_from:]` are the arguments that a restart may replace.
+    """
 
     run_id: RunId
     module_id: str
     module_name: str
     command: tuple[str, ...]
+    args_from: int = 1
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     request: Request = field(default_factory=Request)

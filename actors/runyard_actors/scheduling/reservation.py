@@ -1,0 +1,86 @@
+"""The reservation: what the head of the queue waits for on one node is not given away under its eyes.
+
+No durations are needed. In a dimension where the head fits beside everything that runs now, others may take what
+is left over; in one where it does not, whatever another run took could be what delays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runyard_actors.request import WHOLE, Request
+from runyard_actors.run import RunId
+from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger, fits_when_empty
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room kept on one node, and on some of its GPUs, for a run that waits for it."""
+
+    run_id: RunId
+    priority: int
+    request: Request
+    node: str
+    gpu_indexes: tuple[int, ...]
+
+    def fit(self, ledger: NodeLedger, request: Request) -> tuple[int, ...] | None:
+        """Return the GPUs another run may take on the reserved node without delaying the head, or None."""
+        head = self.request
+        if 0 < request.cpu_milli > ledger.free_cpu - head.cpu_milli:
+            return None
+        if 0 < request.memory_bytes > ledger.free_memory - head.memory_bytes:
+            return None
+        if not request.needs_gpu:
+            return ()
+        return ledger.fit_gpus(request, [g for g in ledger.gpus if self._leaves_enough(g, request)])
+
+    def _leaves_enough(self, gpu: GpuLedger, request: Request) -> bool:
+        head = self.request
+        if gpu.index not in self.gpu_indexes:
+            return True
+        if head.whole_gpus or request.whole_gpus:
+            return False
+        if 0 < request.gpu_milli > gpu.free_milli - head.gpu_milli:
+            return False
+        return not 0 < request.gpu_memory_bytes > gpu.free_memory - head.gpu_memory_bytes
+
+
+def reserve(
+    run_id: RunId, priority: int, request: Request, ledgers: Iterable[NodeLedger]
+) -> Reservation | None:
+    """Keep room on the node that lacks the least of the request; None when no node could ever hold it."""
+    able = [ledger for ledger in ledgers if fits_when_empty(ledger.spec, request)]
+    if not able:
+        return None
+    ledger = min(able, key=lambda ledger: (_shortfall(ledger, request), ledger.spec.name))
+    return Reservation(run_id, priority, request, ledger.spec.name, _reserved_gpus(ledger, request))
+
+
+def _shortfall(ledger: NodeLedger, request: Request) -> float:
+    """Return how much is missing, as the sum of shares of what the node has."""
+    lacks = _share(request.cpu_milli - ledger.free_cpu, ledger.spec.cpu_milli)
+    lacks += _share(request.memory_bytes - ledger.free_memory, ledger.spec.memory_bytes)
+    if request.needs_gpu:
+        count = max(1, request.whole_gpus)
+        lacks += sum(sorted(_gpu_shortfall(gpu, request) for gpu in ledger.gpus)[:count])
+    return lacks
+
+
+def _reserved_gpus(ledger: NodeLedger, request: Request) -> tuple[int, ...]:
+    if not request.needs_gpu:
+        return ()
+    able = [g for g in ledger.gpus if g.total_memory >= request.gpu_memory_bytes]
+    able.sort(key=lambda gpu: (_gpu_shortfall(gpu, request), gpu.index))
+    return tuple(gpu.index for gpu in able[: max(1, request.whole_gpus)])
+
+
+def _gpu_shortfall(gpu: GpuLedger, request: Request) -> float:
+    if request.whole_gpus:
+        return 2.0 - gpu.free_milli / WHOLE - gpu.free_memory / max(1, gpu.total_memory)
+    lacks = _share(request.gpu_milli - gpu.free_milli, WHOLE)
+    return lacks + _share(request.gpu_memory_bytes - gpu.free_memory, gpu.total_memory)
+
+
+def _share(missing: int, whole: int) -> float:
+    return max(0, missing) / max(1, whole)
