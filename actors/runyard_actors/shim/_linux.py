@@ -1,0 +1,39 @@
+"""What only Linux has for owning a tree: subreaper, death signal, the out-of-memory score."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_SIGKILL = 9
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper() -> bool:
+    """Have orphans of this tree, daemons too, become children of this process; return whether that worked."""
+    return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with(parent: int) -> bool:
+    """Have this process killed when its parent ends; return False when the parent has ended already."""
+    return _prctl(_PR_SET_PDEATHSIG, _SIGKILL) and os.getppid() == parent
+
+
+def be_as_killable_as_anyone() -> None:
+    """Ray makes its workers the first to go when memory runs out; runs start even. Needs a privilege at times."""
+    try:
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, b"0")
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _prctl(option: int, value: int) -> bool:
+    libc = ctypes.CDLL(None, use_errno=True)
+    return int(libc.prctl(option, value, 0, 0, 0)) == 0

@@ -1,0 +1,219 @@
+"""Owning a process tree on Windows: a Job Object that holds it, limits it, and ends it when the shim ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.shim.spec import ShimSpec
+
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+
+    _CREATE_SUSPENDED = 0x00000004
+    _CREATE_NO_WINDOW = 0x08000000
+    _JOB_EXTENDED_LIMITS = 9
+    _JOB_ACCOUNTING = 1
+    _LIMIT_JOB_MEMORY = 0x00000200
+    _LIMIT_KILL_ON_CLOSE = 0x00002000
+    _LIMIT_DIE_ON_EXCEPTION = 0x00000400
+    _TICKS_A_SECOND = 10_000_000
+    _ERROR_WORDS = {
+        2: "program not found",
+        3: "program not found",
+        5: "not executable",
+        193: "not executable",
+    }
+    LOOK_SECONDS = 0.02
+    WAIT_SLICE_SECONDS = 0.25
+
+    class _BasicLimits(ctypes.Structure):
+        _fields_ = (
+            ("PerProcessUserTimeLimit", wintypes.LARGE_INTEGER),
+            ("PerJobUserTimeLimit", wintypes.LARGE_INTEGER),
+            ("LimitFlags", wintypes.DWORD),
+            ("MinimumWorkingSetSize", ctypes.c_size_t),
+            ("MaximumWorkingSetSize", ctypes.c_size_t),
+            ("ActiveProcessLimit", wintypes.DWORD),
+            ("Affinity", ctypes.c_size_t),
+            ("PriorityClass", wintypes.DWORD),
+            ("SchedulingClass", wintypes.DWORD),
+        )
+
+    class _ExtendedLimits(ctypes.Structure):
+        _fields_ = (
+            ("Basic", _BasicLimits),
+            ("IoInfo", ctypes.c_uint64 * 6),
+            ("ProcessMemoryLimit", ctypes.c_size_t),
+            ("JobMemoryLimit", ctypes.c_size_t),
+            ("PeakProcessMemoryUsed", ctypes.c_size_t),
+            ("PeakJobMemoryUsed", ctypes.c_size_t),
+        )
+
+    class _Accounting(ctypes.Structure):
+        _fields_ = (
+            ("TotalUserTime", wintypes.LARGE_INTEGER),
+            ("TotalKernelTime", wintypes.LARGE_INTEGER),
+            ("ThisPeriodTotalUserTime", wintypes.LARGE_INTEGER),
+            ("ThisPeriodTotalKernelTime", wintypes.LARGE_INTEGER),
+            ("TotalPageFaultCount", wintypes.DWORD),
+            ("TotalProcesses", wintypes.DWORD),
+            ("ActiveProcesses", wintypes.DWORD),
+            ("TotalTerminatedProcesses", wintypes.DWORD),
+        )
+
+    _kernel.CreateJobObjectW.restype = wintypes.HANDLE
+    _kernel.CreateJobObjectW.argtypes = (ctypes.c_void_p, wintypes.LPCWSTR)
+    _kernel.SetInformationJobObject.argtypes = (
+        wintypes.HANDLE,
+        ctypes.c_int,
+        ctypes.c_void_p,
+        wintypes.DWORD,
+    )
+    _kernel.QueryInformationJobObject.argtypes = (
+        wintypes.HANDLE,
+        ctypes.c_int,
+        ctypes.c_void_p,
+        wintypes.DWORD,
+        ctypes.c_void_p,
+    )
+    _kernel.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+    _kernel.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
+
+    def leave_parent() -> None:
+        """The launching process started this one outside of its Job Object; there is nothing more to leave."""
+
+    def close_answer() -> None:
+        """Close the line to the launching process, which waits for its end."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+    def prepare() -> dict[str, str]:
+        """Nothing is passed on that had to be undone; say how limits are held."""
+        return {"memory": "job_object", "cpu": "environment", "gpu_memory": "none", "tree": "job_object"}
+
+    def spawn(spec: ShimSpec, folder: RunFolder) -> tuple[WindowsChild | None, str]:
+        """Start the module suspended, put it into its Job Object, let it go; or say why not, in words."""
+        if not os.path.isdir(spec.cwd):
+            kind = "is not a folder" if os.path.exists(spec.cwd) else "not found"
+            return None, f"cwd {kind}: {spec.cwd}"
+        if missing := _missing_script(spec):
+            return None, missing
+        job = _new_job(spec.memory_bytes)
+        log = os.open(folder.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_BINARY, 0o600)
+        try:
+            process = subprocess.Popen(
+                list(spec.command),
+                cwd=spec.cwd,
+                env=dict(spec.env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                creationflags=_CREATE_SUSPENDED | _CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP,
+            )
+        except OSError as error:
+            words = _ERROR_WORDS.get(error.winerror or 0, "could not be started")
+            return None, f"{words}: {spec.command[0]} ({error.strerror})"
+        finally:
+            os.close(log)
+        handle = int(process._handle)  # type: ignore[attr-defined] # the one way to the handle that Popen keeps
+        if not _kernel.AssignProcessToJobObject(job, handle):
+            process.kill()
+            return None, f"the process could not be put into a Job Object (error {ctypes.get_last_error()})"
+        ctypes.WinDLL("ntdll").NtResumeProcess(wintypes.HANDLE(handle))
+        return WindowsChild(process, job), ""
+
+    class WindowsChild:
+        """The module's process, and the Job Object with every process that came of it."""
+
+        def __init__(self, process: subprocess.Popen[bytes], job: int) -> None:
+            self.pid = process.pid
+            self.exit_code: int | None = None
+            self.signal: int | None = None
+            self._process = process
+            self._job = job
+
+        @property
+        def cpu_seconds(self) -> float:
+            """The CPU seconds of the whole tree, ended processes included."""
+            found = self._accounting()
+            return float(found.TotalUserTime + found.TotalKernelTime) / _TICKS_A_SECOND
+
+        def wait(self, seconds: float) -> bool:
+            """Wait for the main process's end; return whether it has ended. Slices let a stop file be seen."""
+            try:
+                code = self._process.wait(min(seconds, WAIT_SLICE_SECONDS))
+            except subprocess.TimeoutExpired:
+                return False
+            self.exit_code = code & 0xFFFFFFFF
+            return True
+
+        def memory(self) -> int:
+            """Return the most that the tree has committed so far: the Job Object holds the limit by itself."""
+            return int(self._limits().PeakJobMemoryUsed)
+
+        def confirmed_memory(self) -> int:
+            """Return the same: it is exact."""
+            return self.memory()
+
+        def peak(self, sampled: int) -> int:
+            """Return the peak of the whole tree."""
+            return max(sampled, self.memory())
+
+        def terminate_tree(self) -> None:
+            """Ask the module's console group to end; a program without a handler for Ctrl-Break ends at once."""
+            try:
+                os.kill(self.pid, 1)  # CTRL_BREAK_EVENT
+            except OSError:
+                pass
+
+        def kill_tree(self) -> None:
+            """End the whole tree at once."""
+            _kernel.TerminateJobObject(self._job, 1)
+
+        def end_tree(self, nonce: str) -> int:
+            """End all that the module left behind, until nothing of it lives; return how many there were."""
+            count = int(self._accounting().ActiveProcesses)
+            while self._accounting().ActiveProcesses:
+                self.kill_tree()
+                time.sleep(LOOK_SECONDS)
+            return count
+
+        def _limits(self) -> _ExtendedLimits:
+            found = _ExtendedLimits()
+            _query(self._job, _JOB_EXTENDED_LIMITS, found)
+            return found
+
+        def _accounting(self) -> _Accounting:
+            found = _Accounting()
+            _query(self._job, _JOB_ACCOUNTING, found)
+            return found
+
+    def _new_job(memory_bytes: int) -> int:
+        job = _kernel.CreateJobObjectW(None, None)
+        limits = _ExtendedLimits()
+        limits.Basic.LimitFlags = _LIMIT_KILL_ON_CLOSE | _LIMIT_DIE_ON_EXCEPTION
+        if memory_bytes:
+            limits.Basic.LimitFlags |= _LIMIT_JOB_MEMORY
+            limits.JobMemoryLimit = memory_bytes
+        _kernel.SetInformationJobObject(
+            job, _JOB_EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
+        )
+        return int(job)
+
+    def _query(job: int, kind: int, into: ctypes.Structure) -> None:
+        _kernel.QueryInformationJobObject(job, kind, ctypes.byref(into), ctypes.sizeof(into), None)
+
+    def _missing_script(spec: ShimSpec) -> str:
+        name = os.path.basename(spec.command[0]).lower()
+        if not name.startswith("python") or len(spec.command) < 2 or spec.command[1].startswith("-"):
+            return ""
+        script = os.path.join(spec.cwd, spec.command[1])
+        return "" if os.path.exists(script) else f"script not found: {spec.command[1]}"

@@ -1,0 +1,12 @@
+"""Which system's way of owning a process tree this shim uses."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    from runyard_actors.shim._windows import close_answer, leave_parent, prepare, spawn
+else:
+    from runyard_actors.shim._posix import close_answer, leave_parent, prepare, spawn
+
+__all__ = ["close_answer", "leave_parent", "prepare", "spawn"]
