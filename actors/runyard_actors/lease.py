@@ -1,0 +1,156 @@
+"""The lease: the Ray task that holds a run's declared resources while its shim lives, and waits for its end.
+
+The lease owns nothing else. If its worker dies, the run goes on under its shim, and the manager hands the same
+attempt to a new lease, which finds the run by its folder. So `hold` is one function for starting and adopting.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runyard_actors.module_environment import module_environment
+from runyard_actors.run import Outcome, Reason
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.shim.launch import launch
+from runyard_actors.shim.spec import ShimSpec
+from runyard_cluster import process
+from runyard_cluster.failpoint import hit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One attempt to be started, or found again, on the node that receives this.
+
+    `folder` is the attempt's folder, `boot_id` the boot of the node that the attempt was given to.
+    `env` holds secrets: it travels to the shim's 0600 file and nowhere else.
+    """
+
+    run_id: str
+    attempt: int
+    nonce: str
+    boot_id: str
+    folder: str
+    command: tuple[str, ...]
+    cwd: str
+    batch_id: str | None
+    env: Mapping[str, str] = field(repr=False)
+    cpu_milli: int
+    memory_bytes: int
+    gpu_ids: tuple[str, ...]
+    timeout_seconds: float
+    grace_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An attempt's process runs. `started_at` in microseconds since the epoch."""
+
+    run_id: str
+    attempt: int
+    pid: int
+    shim_pid: int
+    started_at: int
+    enforcement: Mapping[str, str]
+
+
+def hold(assignment: Assignment, on_started: Callable[[Started], None]) -> Outcome:
+    """Start the attempt, or adopt it when it was started before; return how it ended.
+
+    At most once: the store committed the attempt before this is called, and the shim itself refuses a folder
+    that is locked or claimed. Raises nothing: whatever goes wrong is the attempt's outcome.
+    """
+    folder = RunFolder(Path(assignment.folder))
+    try:
+        return _hold(assignment, folder, on_started)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _outcome(Reason.START_ERROR, f"the run's folder cannot be used: {error.strerror}{where}")
+
+
+def _hold(assignment: Assignment, folder: RunFolder, on_started: Callable[[Started], None]) -> Outcome:
+    if assignment.boot_id != process.boot_id():
+        return _finished(folder) or _outcome(
+            Reason.NODE_LOST, "the machine restarted while the run was active", ended_by="node"
+        )
+    if not (folder.is_alive() or folder.started()):
+        folder.create()
+        folder.write_spec(_shim_spec(assignment, folder).to_json())
+        hit("lease.before_launch")
+        launch(folder)
+        hit("lease.after_launch")
+    _tell_started(assignment, folder, on_started)
+    folder.wait_end()
+    return _finished(folder) or _unfinished(assignment, folder)
+
+
+def _tell_started(assignment: Assignment, folder: RunFolder, on_started: Callable[[Started], None]) -> None:
+    started, child = folder.started(), folder.child()
+    if started and child:
+        on_started(
+            Started(
+                run_id=assignment.run_id,
+                attempt=assignment.attempt,
+                pid=int(child["pid"]),
+                shim_pid=int(started["shim_pid"]),
+                started_at=int(started["started_at"]),
+                enforcement=started.get("enforcement", {}),
+            )
+        )
+
+
+def _finished(folder: RunFolder) -> Outcome | None:
+    """Read the outcome that the shim, or whoever cancelled before the start, left in the folder."""
+    record = folder.exit()
+    if record is None:
+        started = folder.started()
+        record = started.get("never_starts") if started else None
+    if record is None:
+        return None
+    report = folder.report()
+    return Outcome(
+        ended_at=int(record["ended_at"]),
+        exit_code=record.get("exit_code"),
+        signal=record.get("signal"),
+        reason=Reason(record["reason"]) if record.get("reason") else None,
+        reason_detail=record.get("reason_detail"),
+        ended_by=record.get("ended_by", "self"),
+        started_at=record.get("started_at"),
+        cpu_seconds=record.get("cpu_seconds"),
+        peak_memory=record.get("peak_memory"),
+        log_bytes=record.get("log_bytes", 0),
+        progress=report.get("progress"),
+        message=report.get("message"),
+        result=report.get("result"),
+    )
+
+
+def _unfinished(assignment: Assignment, folder: RunFolder) -> Outcome:
+    """The shim is gone without an exit record: sweep what it left, the run's outcome is unknown."""
+    process.kill_pids(process.find_by_cookie("RUNYARD_NONCE", assignment.nonce))
+    detail = (
+        "its supervisor ended without a record, so the run's own outcome is unknown; what it left was ended"
+    )
+    return _outcome(Reason.SUPERVISOR_LOST, detail, ended_by="supervisor", log_bytes=folder.log_size())
+
+
+def _outcome(reason: Reason, detail: str, **more: Any) -> Outcome:
+    return Outcome(ended_at=time.time_ns() // 1000, reason=reason, reason_detail=detail, **more)
+
+
+def _shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
+    return ShimSpec(
+        run_id=assignment.run_id,
+        attempt=assignment.attempt,
+        nonce=assignment.nonce,
+        command=assignment.command,
+        cwd=assignment.cwd,
+        env=module_environment(os.environ, assignment, report_file=str(folder.report_file)),
+        timeout_seconds=assignment.timeout_seconds,
+        grace_seconds=assignment.grace_seconds,
+        memory_bytes=assignment.memory_bytes,
+    )

@@ -1,0 +1,40 @@
+"""The registry of active runs: each attempt between its start decision and its recorded end."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from runyard_actors.lease import Started
+from runyard_actors.run import BatchId, Placement, Reason, RunId, RunSpec
+from runyard_actors.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Somebody wants the run ended: the reason it will carry, and a sentence for people."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(slots=True, kw_only=True)
+class ActiveRun:
+    """One attempt that holds a slot and resources. `spec` is read from the store when it is about to start."""
+
+    run_id: RunId
+    batch_id: BatchId | None
+    attempt: int
+    placement: Placement
+    folder: RunFolder
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    boot_id: str = ""
+    spec: RunSpec | None = None
+    started: Started | None = None
+    cancel: CancelOrder | None = None
+    report_mark: tuple[int, int] = (0, 0)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether its process is known to run."""
+        return self.started is not None

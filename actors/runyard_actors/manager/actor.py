@@ -1,0 +1,132 @@
+"""The RunManager actor: a thin shell that receives, hands to one verb, and answers.
+
+Every method may be repeated by Ray after a crash, so each is idempotent. Errors leave as `Refused` values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runyard_actors.lease import Started
+from runyard_actors.manager import boot, cancel, end, retry_failed, start, submit, view, watch
+from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.ray_leases import RayLeases
+from runyard_actors.manager.yard import Yard
+from runyard_actors.run import BatchId, RunId
+from runyard_cluster import process
+from runyard_cluster.capacity import Capacity
+from runyard_cluster.data_dir import DataDir
+from runyard_cluster.errors import RunyardError
+from runyard_cluster.failpoint import hit
+from runyard_cluster.settings import Settings
+
+Answer = TypeVar("Answer")
+
+#: The actor's name in Ray.
+NAME = "run-manager"
+
+
+class RunManager:
+    """Holds the semaphore, the queue and the active runs; the store's only writer; rebuilt from the store."""
+
+    def __init__(
+        self, settings: Mapping[str, Any], data_dir: str, capacity: Capacity, is_paused: bool
+    ) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        hit("manager.boot")
+        self._yard = Yard(
+            settings=Settings.model_validate(settings),
+            data_dir=DataDir(Path(data_dir)),
+            capacity=capacity,
+            boot_id=process.boot_id(),
+            leases=RayLeases(),
+        )
+        self._changed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._yard.writer.on_commit = lambda seq: _call(loop, self._note_commit, seq)
+        self._last_seq = 0
+        self._yard.on_starts = partial(start.start, self._yard)
+        self._yard.on_drops = partial(end.drop, self._yard)
+        if is_paused:
+            self._yard.core.pause()
+        boot.rebuild(self._yard)
+        self._last_seq = self._yard.reader.last_seq()
+        self._yard.spawn(watch.watch(self._yard), "watch the node")
+
+    async def ping(self) -> int:
+        """Answer with the number of active runs."""
+        return len(self._yard.active)
+
+    async def submit(self, submission: Submission) -> Accepted | Refused:
+        """Accept a submission, durably, or refuse it whole."""
+        return await _guarded(submit.submit(self._yard, submission))
+
+    async def cancel(self, run_ids: Sequence[RunId], why: str | None) -> CancelAnswer | Refused:
+        """Cancel runs, queued or active."""
+        return await _guarded(cancel.cancel(self._yard, run_ids, why))
+
+    async def cancel_batch(self, batch_id: BatchId, why: str | None) -> CancelAnswer | Refused:
+        """Cancel what is left of a batch."""
+        return await _guarded(cancel.cancel_batch(self._yard, batch_id, why))
+
+    async def retry_failed(self, batch_id: BatchId) -> Accepted | Refused:
+        """Submit the failed runs of a batch again, as new runs of the same batch."""
+        return await _guarded(retry_failed.retry_failed(self._yard, batch_id))
+
+    async def on_started(self, started: Started) -> None:
+        """A lease tells that its attempt's process runs."""
+        start.on_started(self._yard, started)
+
+    async def pause(self) -> None:
+        """Start nothing new until `resume`."""
+        self._yard.core.pause()
+
+    async def resume(self) -> None:
+        """Start runs again."""
+        self._yard.core.resume()
+        self._yard.pump()
+
+    async def waiting_for(self, run_ids: Sequence[RunId]) -> dict[str, str]:
+        """Say for each queued run what it waits for."""
+        return view.waiting_for(self._yard, run_ids)
+
+    async def view(self) -> YardView:
+        """Return the semaphore, the queue and the nodes as they are now."""
+        return view.view(self._yard)
+
+    async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
+        """Return the store's last event number once it is greater than `after_seq`, or after the limit."""
+        if self._last_seq <= after_seq:
+            try:
+                await asyncio.wait_for(self._changed.wait(), limit_seconds)
+            except TimeoutError:
+                pass
+        return self._last_seq
+
+    async def close(self) -> None:
+        """Write what is pending and release the store; running modules go on under their shims."""
+        await self._yard.close()
+
+    def _note_commit(self, seq: int) -> None:
+        self._last_seq = max(self._last_seq, seq)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def _call(loop: asyncio.AbstractEventLoop, callback: Any, seq: int) -> None:
+    try:
+        loop.call_soon_threadsafe(callback, seq)
+    except RuntimeError:
+        logging.getLogger("runyard.manager").info("commit %s after the loop closed", seq)
+
+
+async def _guarded(work: Awaitable[Answer]) -> Answer | Refused:
+    try:
+        return await work
+    except RunyardError as error:
+        return Refused(error)

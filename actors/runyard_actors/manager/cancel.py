@@ -1,0 +1,78 @@
+"""Cancel: a queued run never starts after the answer; a running one is told to stop, through its shim."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+
+from runyard_actors.manager.active import ActiveRun, CancelOrder
+from runyard_actors.manager.messages import CancelAnswer
+from runyard_actors.manager.yard import Yard
+from runyard_actors.run import BatchId, Reason, RunId
+from runyard_actors.store.changes import BatchCancelled, CancelRequested, Change, RunDropped
+from runyard_cluster.errors import NotFoundError
+
+
+async def cancel(yard: Yard, run_ids: Sequence[RunId], why: str | None) -> CancelAnswer:
+    """Cancel runs; a repeated cancel is no error. Raises NotFoundError if one is unknown."""
+    order = CancelOrder(Reason.CANCELLED_BY_USER, why or "cancelled by the user")
+    return await _cancel(yard, run_ids, order, [])
+
+
+async def cancel_batch(yard: Yard, batch_id: BatchId, why: str | None) -> CancelAnswer:
+    """Cancel all of a batch that has not ended. Raises NotFoundError."""
+    if await asyncio.to_thread(yard.reader.batch, batch_id) is None:
+        raise NotFoundError(f"no batch {batch_id} is known")
+    queued = yard.core.on_batch_cancelled(batch_id)
+    active = [a.run_id for a in yard.active.values() if a.batch_id == batch_id]
+    order = CancelOrder(Reason.BATCH_CANCELLED, why or "its batch was cancelled")
+    note = BatchCancelled(batch_id=batch_id, at=time.time_ns() // 1000)
+    return await _stop(yard, queued, [yard.active[r] for r in active], order, [note], ended=())
+
+
+async def _cancel(
+    yard: Yard, run_ids: Sequence[RunId], order: CancelOrder, notes: list[Change]
+) -> CancelAnswer:
+    queued = [r for r in run_ids if yard.core.on_cancelled(r)]
+    active = [yard.active[r] for r in run_ids if r in yard.active]
+    known = {*queued, *(a.run_id for a in active)}
+    others = [r for r in run_ids if r not in known]
+    answer = await _stop(yard, queued, active, order, notes, ended=others)
+    statuses = {r: await asyncio.to_thread(yard.reader.status, r) for r in others}
+    unknown = [r for r, status in statuses.items() if status is None]
+    if unknown:
+        raise NotFoundError(f"no run {', '.join(unknown[:5])} is known")
+    return answer
+
+
+async def _stop(
+    yard: Yard,
+    queued: Sequence[RunId],
+    active: Sequence[ActiveRun],
+    order: CancelOrder,
+    notes: Iterable[Change],
+    ended: Sequence[str],
+) -> CancelAnswer:
+    """Record first, then act: nothing is answered that a crash could undo."""
+    now = time.time_ns() // 1000
+    for attempt in active:
+        attempt.cancel = attempt.cancel or order
+    for run_id in queued:
+        yard.fresh_specs.pop(run_id, None)
+        yard.attempts_used.pop(run_id, None)
+    dropped = [RunDropped(run_id=r, reason=order.reason, detail=order.detail, at=now) for r in queued]
+    asked = [
+        CancelRequested(run_id=a.run_id, at=now, reason=order.reason, detail=order.detail) for a in active
+    ]
+    yard.pump()
+    await yard.write_surely([*notes, *dropped, *asked])
+    for attempt in active:
+        await asyncio.to_thread(stop_attempt, attempt, order)
+    return CancelAnswer(gone=tuple(queued), stopping=tuple(a.run_id for a in active), ended=tuple(ended))
+
+
+def stop_attempt(attempt: ActiveRun, order: CancelOrder) -> None:
+    """Keep an attempt from ever starting, or have its shim end it: whoever claims the folder first decides."""
+    if not attempt.folder.never_start(order.reason, order.detail):
+        attempt.folder.request_stop(order.reason, order.detail)

@@ -1,0 +1,118 @@
+"""The RunManager as its callers see it: created or found by name, awaited with a limit, its errors raised."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runyard_actors.manager.actor import NAME, RunManager
+from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_cluster.capacity import Capacity
+from runyard_cluster.errors import UnavailableError
+from runyard_cluster.ray_head import NAMESPACE
+
+#: A call takes a few milliseconds; a manager that restarts needs seconds. Past this the caller should know.
+ANSWER_SECONDS = 30.0
+#: Answers to at most this many waiting calls at once.
+CONCURRENT_CALLS = 10_000
+
+
+class ManagerClient:
+    """Typed calls to the RunManager of the Ray this process is a driver of."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    @classmethod
+    def create(cls, *, settings: Mapping[str, Any], data_dir: str, capacity: Capacity) -> ManagerClient:
+        """Create the manager, or find the one that lives; it outlives its creator and restarts by itself."""
+        import ray
+
+        actor = ray.remote(RunManager).options(
+            name=NAME,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=CONCURRENT_CALLS,
+        )
+        return cls(actor.remote(settings, data_dir, capacity, False))
+
+    async def ping(self, limit_seconds: float = 5.0) -> int:
+        """Return the number of active runs."""
+        return int(await self._call("ping", limit_seconds=limit_seconds))
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """Accept a submission, durably, or raise why not."""
+        answer: Accepted = await self._call("submit", submission)
+        return answer
+
+    async def cancel(self, run_ids: Sequence[str], why: str | None) -> CancelAnswer:
+        """Cancel runs, queued or active."""
+        answer: CancelAnswer = await self._call("cancel", list(run_ids), why)
+        return answer
+
+    async def cancel_batch(self, batch_id: str, why: str | None) -> CancelAnswer:
+        """Cancel what is left of a batch."""
+        answer: CancelAnswer = await self._call("cancel_batch", batch_id, why)
+        return answer
+
+    async def retry_failed(self, batch_id: str) -> Accepted:
+        """Submit the failed runs of a batch again."""
+        answer: Accepted = await self._call("retry_failed", batch_id)
+        return answer
+
+    async def pause(self) -> None:
+        """Start nothing new until `resume`."""
+        await self._call("pause")
+
+    async def resume(self) -> None:
+        """Start runs again."""
+        await self._call("resume")
+
+    async def waiting_for(self, run_ids: Sequence[str], limit_seconds: float = 1.0) -> dict[str, str]:
+        """Say for each queued run what it waits for; empty when the manager has no time."""
+        try:
+            answer: dict[str, str] = await self._call(
+                "waiting_for", list(run_ids), limit_seconds=limit_seconds
+            )
+        except UnavailableError:
+            return {}
+        return answer
+
+    async def view(self) -> YardView:
+        """Return the semaphore, the queue and the nodes."""
+        answer: YardView = await self._call("view")
+        return answer
+
+    async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
+        """Return the last event number once it passed `after_seq`, or after the limit."""
+        return int(
+            await self._call("wait_changes", after_seq, limit_seconds, limit_seconds=limit_seconds + 30)
+        )
+
+    async def close(self) -> None:
+        """Have the manager write what is pending and release the store."""
+        await self._call("close")
+
+    def kill(self) -> None:
+        """End the manager for good."""
+        import ray
+
+        ray.kill(self._handle, no_restart=True)
+
+    async def _call(self, method: str, *args: Any, limit_seconds: float = ANSWER_SECONDS) -> Any:
+        from ray.exceptions import RayError
+
+        try:
+            answer = await asyncio.wait_for(getattr(self._handle, method).remote(*args), limit_seconds)
+        except TimeoutError as error:
+            raise UnavailableError(f"the manager did not answer in {limit_seconds:g} s") from error
+        except RayError as error:
+            raise UnavailableError(f"the manager cannot be reached ({type(error).__name__})") from error
+        if isinstance(answer, Refused):
+            raise answer.error
+        return answer

@@ -1,0 +1,88 @@
+"""What travels to the RunManager and back: frozen values, never handles to live things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runyard_actors.run import BatchSpec, RunSpec
+from runyard_cluster.errors import RunyardError
+
+WhenFull = Literal["queue", "reject"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Runs to be accepted together or not at all.
+
+    The ids are made by the caller, so that a repeated call is recognised. `digest` is that of the request body:
+    the same `idempotency_key` with another digest is a conflict.
+    """
+
+    runs: tuple[RunSpec, ...]
+    batch: BatchSpec | None = None
+    when_full: WhenFull | None = None
+    idempotency_key: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The durable answer to a submission; `is_repeat` when the key was known already."""
+
+    run_ids: tuple[str, ...]
+    batch_id: str | None
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAnswer:
+    """What became of each run named in a cancel: gone from the queue, being stopped, or ended before."""
+
+    gone: tuple[str, ...] = ()
+    stopping: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """One node's numbers: capacity, what runs declared of it, and its live guard's words if it holds starts."""
+
+    node: str
+    cpu_milli: int
+    memory_bytes: int
+    declared_cpu_milli: int
+    declared_memory_bytes: int
+    gpus: tuple[GpuView, ...]
+    guard: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuView:
+    """One GPU's numbers, as declared by runs; `memory_bytes` is its size."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_bytes: int
+    declared_milli: int
+    declared_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YardView:
+    """The whole yard at one moment: semaphore, queue, nodes."""
+
+    max_concurrent_runs: int
+    active: int
+    queued: int
+    is_paused: bool
+    storage_fault: str | None
+    nodes: tuple[NodeView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that is an error. A value, because Ray wraps what an actor raises into types of its own."""
+
+    error: RunyardError

@@ -1,0 +1,32 @@
+"""Retry failed: the failed runs of a batch, submitted again as new runs of the same batch."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from runyard_actors.ids import new_ids
+from runyard_actors.manager.messages import Accepted, Submission
+from runyard_actors.manager.submit import submit
+from runyard_actors.manager.yard import Yard
+from runyard_actors.run import BatchId, RunId
+from runyard_cluster.errors import ConflictError, NotFoundError
+
+
+async def retry_failed(yard: Yard, batch_id: BatchId) -> Accepted:
+    """Submit again what failed and was not restarted since; each new run names the one it stands for.
+
+    Raises NotFoundError, or ConflictError when nothing is left to retry.
+    """
+    batch = await asyncio.to_thread(yard.reader.batch_spec, batch_id)
+    if batch is None:
+        raise NotFoundError(f"no batch {batch_id} is known")
+    failed = await asyncio.to_thread(yard.reader.failed_specs, batch_id)
+    if not failed:
+        raise ConflictError(f"batch {batch_id} has no failed run that was not retried already")
+    ids = new_ids(len(failed))
+    runs = tuple(
+        replace(spec, run_id=RunId(new), restarted_from=spec.run_id, after=())
+        for spec, new in zip(failed, ids, strict=True)
+    )
+    return await submit(yard, Submission(runs=runs, batch=batch, when_full="queue"))

@@ -1,0 +1,139 @@
+"""Start: commit the attempt, take its lease, and see the attempt through to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from runyard_actors.lease import Assignment, Started
+from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.end import finish
+from runyard_actors.manager.yard import LeaseLost, Yard, log
+from runyard_actors.run import RunId
+from runyard_actors.scheduling.decision import Start
+from runyard_actors.store.changes import AttemptStarted, AttemptStarting, RunDropped
+from runyard_actors.store.errors import StoreUnavailable
+from runyard_cluster.failpoint import hit
+
+#: Pause before a lost lease is taken again, in seconds; Ray needs a moment to see its own losses.
+LEASE_RETRY_SECONDS = 0.5
+
+
+async def start(yard: Yard, starts: Sequence[Start]) -> None:
+    """Carry out start decisions: each attempt is committed before anything of it exists."""
+    attempts = [_register(yard, decision) for decision in starts]
+    try:
+        specs = await yard.specs([a.run_id for a in attempts])
+        for attempt in attempts:
+            attempt.spec = specs[attempt.run_id]
+        hit("start.before_commit")
+        await yard.write([_starting(a) for a in attempts])
+    except StoreUnavailable as error:
+        _withdraw(yard, attempts, str(error))
+        return
+    hit("start.after_commit")
+    for attempt in attempts:
+        yard.spawn(see_through(yard, attempt), f"run {attempt.run_id}")
+
+
+async def see_through(yard: Yard, attempt: ActiveRun) -> None:
+    """Hold a lease for the attempt until it ended, however many leases that takes."""
+    if attempt.cancel and not attempt.is_started:
+        attempt.folder.never_start(attempt.cancel.reason, attempt.cancel.detail)
+    while True:
+        try:
+            outcome = await yard.leases.hold(_assignment(yard, attempt), attempt)
+        except LeaseLost as lost:
+            log.warning("the lease of run %s was lost (%s); taking another", attempt.run_id, lost)
+            await asyncio.sleep(LEASE_RETRY_SECONDS)
+        else:
+            await finish(yard, attempt, outcome)
+            return
+
+
+def on_started(yard: Yard, started: Started) -> None:
+    """Note that an attempt's process runs."""
+    attempt = yard.active.get(RunId(started.run_id))
+    if attempt is None or attempt.attempt != started.attempt or attempt.is_started:
+        return
+    attempt.started = started
+    change = AttemptStarted(
+        run_id=attempt.run_id,
+        attempt=attempt.attempt,
+        pid=started.pid,
+        at=started.started_at,
+        enforcement=started.enforcement,
+    )
+    yard.spawn(yard.write_surely([change]), f"note the start of {attempt.run_id}")
+
+
+def _register(yard: Yard, decision: Start) -> ActiveRun:
+    run_id = decision.run_id
+    number = yard.attempts_used.get(run_id, 0) + 1
+    attempt = ActiveRun(
+        run_id=run_id,
+        batch_id=decision.batch_id,
+        attempt=number,
+        placement=decision.placement,
+        folder=yard.folder(run_id, number),
+        boot_id=yard.boot_id,
+    )
+    yard.active[run_id] = attempt
+    return attempt
+
+
+def _withdraw(yard: Yard, attempts: Sequence[ActiveRun], why: str) -> None:
+    """Nothing of these attempts was committed: back to the front of the queue, or gone if cancelled meanwhile."""
+    yard.on_storage_fault(why)
+    for attempt in attempts:
+        del yard.active[attempt.run_id]
+        yard.core.on_start_failed(attempt.run_id)
+    for attempt in attempts:
+        if attempt.cancel:
+            yard.core.on_cancelled(attempt.run_id)
+            yard.spawn(_drop_cancelled(yard, attempt), f"cancel {attempt.run_id}")
+    yard.spawn(yard.write_surely([]), "wait for the store")
+
+
+async def _drop_cancelled(yard: Yard, attempt: ActiveRun) -> None:
+    order = attempt.cancel
+    assert order is not None
+    now = time.time_ns() // 1000
+    await yard.write_surely(
+        [RunDropped(run_id=attempt.run_id, reason=order.reason, detail=order.detail, at=now)]
+    )
+
+
+def _starting(attempt: ActiveRun) -> AttemptStarting:
+    return AttemptStarting(
+        run_id=attempt.run_id,
+        attempt=attempt.attempt,
+        nonce=attempt.nonce,
+        node=attempt.placement.node,
+        boot_id=attempt.boot_id,
+        gpu_indexes=attempt.placement.gpu_indexes,
+        at=time.time_ns() // 1000,
+    )
+
+
+def _assignment(yard: Yard, attempt: ActiveRun) -> Assignment:
+    spec = attempt.spec
+    assert spec is not None
+    uuids = {gpu.index: gpu.uuid for gpu in yard.capacity.gpus}
+    return Assignment(
+        run_id=spec.run_id,
+        attempt=attempt.attempt,
+        nonce=attempt.nonce,
+        boot_id=attempt.boot_id,
+        folder=str(attempt.folder.path),
+        command=spec.command,
+        cwd=spec.cwd,
+        batch_id=spec.batch_id,
+        env=spec.env,
+        cpu_milli=spec.request.cpu_milli,
+        memory_bytes=spec.request.memory_bytes,
+        gpu_ids=tuple(uuids.get(i, str(i)) for i in attempt.placement.gpu_indexes),
+        timeout_seconds=spec.timeout_seconds,
+        grace_seconds=yard.settings.grace,
+    )

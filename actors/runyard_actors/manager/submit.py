@@ -1,0 +1,147 @@
+"""Submit: refuse what can never work, commit, and only then queue."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from runyard_actors.manager.messages import Accepted, Submission
+from runyard_actors.manager.yard import FRESH_SPECS, Yard
+from runyard_actors.run import RunSpec
+from runyard_actors.scheduling.decision import QueuedRun
+from runyard_actors.store.changes import Idempotency, RunsSubmitted
+from runyard_cluster.errors import (
+    ConcurrencyLimitError,
+    ConflictError,
+    InvalidRequestError,
+    ResourceLimitError,
+)
+from runyard_cluster.failpoint import hit
+
+
+async def submit(yard: Yard, submission: Submission) -> Accepted:
+    """Accept all runs of the submission, durably, or none of them.
+
+    Raises ResourceLimitError, ConcurrencyLimitError, ConflictError, InvalidRequestError, UnavailableError.
+    """
+    earlier = await _earlier_answer(yard, submission)
+    if earlier:
+        return earlier
+    _refuse_what_never_fits(yard, submission)
+    _refuse_when_full(yard, submission)
+    await _refuse_unknown_dependencies(yard, submission)
+    now = time.time_ns() // 1000
+    await yard.write([_change(submission, now)])
+    hit("submit.after_commit")
+    _enqueue(yard, submission)
+    return Accepted(run_ids=tuple(r.run_id for r in submission.runs), batch_id=_batch_id(submission))
+
+
+def _change(submission: Submission, now: int) -> RunsSubmitted:
+    key = submission.idempotency_key
+    idempotency = Idempotency(key=key, digest=submission.digest or "") if key else None
+    return RunsSubmitted(
+        batch=submission.batch, specs=submission.runs, created_at=now, idempotency=idempotency
+    )
+
+
+def _enqueue(yard: Yard, submission: Submission) -> None:
+    for spec in submission.runs:
+        if spec.max_concurrent is not None:
+            yard.core.set_module_limit(spec.module_id, spec.max_concurrent)
+    yard.core.on_submitted([queued(spec) for spec in submission.runs], submission.batch)
+    if len(yard.fresh_specs) + len(submission.runs) <= FRESH_SPECS:
+        yard.fresh_specs.update({spec.run_id: spec for spec in submission.runs})
+    yard.pump()
+
+
+def queued(spec: RunSpec) -> QueuedRun:
+    """Return what the core needs to know of a run."""
+    return QueuedRun(
+        run_id=spec.run_id,
+        request=spec.request,
+        module_id=spec.module_id,
+        batch_id=spec.batch_id,
+        priority=spec.priority,
+        after=spec.after,
+    )
+
+
+async def _earlier_answer(yard: Yard, submission: Submission) -> Accepted | None:
+    key, first = submission.idempotency_key, submission.runs[0].run_id
+    if key and (known := await asyncio.to_thread(yard.reader.idempotent_answer, key)):
+        if known.digest != (submission.digest or ""):
+            raise ConflictError(f"the idempotency key {key!r} was used before with another request")
+        return Accepted(run_ids=known.run_ids, batch_id=known.batch_id, is_repeat=True)
+    if await asyncio.to_thread(yard.reader.status, first) is not None:
+        ids = tuple(r.run_id for r in submission.runs)
+        return Accepted(run_ids=ids, batch_id=_batch_id(submission), is_repeat=True)
+    return None
+
+
+def _refuse_what_never_fits(yard: Yard, submission: Submission) -> None:
+    verdicts = {spec.request: yard.core.can_ever_fit(spec.request) for spec in submission.runs}
+    bad = [(i, why) for i, spec in enumerate(submission.runs) if (why := verdicts[spec.request])]
+    if bad:
+        raise ResourceLimitError(
+            _places(bad, submission), [{"index": i, "field": "request", "message": why} for i, why in bad]
+        )
+
+
+def _places(bad: list[tuple[int, str]], submission: Submission) -> str:
+    if submission.batch is None:
+        return bad[0][1]
+    indexes = ", ".join(str(i) for i, _ in bad[:20]) + (", …" if len(bad) > 20 else "")
+    return f"runs {indexes} can never run here: {bad[0][1]}"
+
+
+def _refuse_when_full(yard: Yard, submission: Submission) -> None:
+    if (submission.when_full or yard.settings.when_full) != "reject":
+        return
+    counts, limit = yard.core.counts(), yard.settings.max_concurrent_runs
+    if counts.active + counts.queued + len(submission.runs) > limit:
+        raise ConcurrencyLimitError(f"Max concurrent runs ({limit}) reached")
+
+
+async def _refuse_unknown_dependencies(yard: Yard, submission: Submission) -> None:
+    own = {spec.run_id for spec in submission.runs}
+    outside = {d for spec in submission.runs for d in spec.after} - own
+    statuses = {d: await asyncio.to_thread(yard.reader.status, d) for d in sorted(outside)}
+    bad = [
+        {"index": i, "field": "after", "message": f"no run {d} is known"}
+        for i, spec in enumerate(submission.runs)
+        for d in spec.after
+        if d in statuses and statuses[d] is None
+    ]
+    if bad:
+        raise InvalidRequestError("; ".join(str(b["message"]) for b in bad[:5]), bad)
+    for run_id, status in statuses.items():
+        if status is not None and status.is_ended:
+            yard.core.on_dependency_state(run_id, succeeded=status == "completed")
+    if cycle := next(_cycles(submission.runs), None):
+        raise InvalidRequestError(f"runs depend on each other in a circle: {cycle}")
+
+
+def _cycles(runs: tuple[RunSpec, ...]) -> Iterator[str]:
+    after = {spec.run_id: [d for d in spec.after] for spec in runs if spec.after}
+    done: set[str] = set()
+    for root in after:
+        stack, path = [(root, iter(after[root]))], {root}
+        while stack:
+            node, dependencies = stack[-1]
+            step = next(dependencies, None)
+            if step is None:
+                stack.pop()
+                path.discard(node)
+                done.add(node)
+            elif step in path:
+                yield f"{node} comes after {step}"
+                return
+            elif step in after and step not in done:
+                path.add(step)
+                stack.append((step, iter(after[step])))
+
+
+def _batch_id(submission: Submission) -> str | None:
+    return submission.batch.batch_id if submission.batch else None

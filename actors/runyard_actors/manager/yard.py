@@ -1,0 +1,153 @@
+"""The yard: everything the RunManager knows, in one place, and the one loop step that turns it into starts.
+
+All of it lives on one event loop; between reading the core and telling it what happened nothing is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from runyard_actors.lease import Assignment
+from runyard_actors.manager.active import ActiveRun
+from runyard_actors.run import Outcome, RunId, RunSpec
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.scheduling.core import Core
+from runyard_actors.scheduling.decision import Drop, Start
+from runyard_actors.store.changes import Change
+from runyard_actors.store.errors import StoreUnavailable
+from runyard_actors.store.reader import StoreReader
+from runyard_actors.store.writer import StoreWriter
+from runyard_cluster.capacity import Capacity
+from runyard_cluster.data_dir import DataDir
+from runyard_cluster.settings import Settings
+
+log = logging.getLogger("runyard.manager")
+
+#: Pause between two tries to write something that must not be lost, in seconds.
+STORE_RETRY_SECONDS = 0.5
+
+#: Specs of small submissions are kept until the run starts, to save the read; larger ones are read when due.
+FRESH_SPECS = 1_000
+
+
+class LeaseLost(Exception):
+    """The lease is gone but the run may go on; hand the attempt to a new lease."""
+
+
+class Leases(Protocol):
+    """Where leases are taken: Ray in the product, a thread in tests of the manager's own logic."""
+
+    async def hold(self, assignment: Assignment, request_of: ActiveRun) -> Outcome:
+        """Hold the run's resources until it ended. Raises LeaseLost when only the lease ended."""
+        ...
+
+
+class Yard:
+    """Core, store and registry of one RunManager."""
+
+    def __init__(
+        self, *, settings: Settings, data_dir: DataDir, capacity: Capacity, boot_id: str, leases: Leases
+    ) -> None:
+        self.settings = settings
+        self.data_dir = data_dir
+        self.capacity = capacity
+        self.boot_id = boot_id
+        self.leases = leases
+        self.core = Core(max_concurrent_runs=settings.max_concurrent_runs)
+        self.writer = StoreWriter(data_dir.database)
+        self.reader = StoreReader(data_dir.database)
+        self.active: dict[RunId, ActiveRun] = {}
+        self.attempts_used: dict[RunId, int] = {}
+        self.fresh_specs: dict[RunId, RunSpec] = {}
+        self.storage_fault: str | None = None
+        self.guard: str | None = None
+        self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
+        self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def folder(self, run_id: str, attempt: int) -> RunFolder:
+        """Return the folder of one attempt."""
+        return RunFolder.of(Path(self.data_dir.runs), run_id, attempt)
+
+    def pump(self) -> None:
+        """Ask the core what may start now, and have it carried out."""
+        decisions = self.core.decide()
+        starts = [d for d in decisions if isinstance(d, Start)]
+        drops = [d for d in decisions if isinstance(d, Drop)]
+        if starts and self.on_starts:
+            self.spawn(self.on_starts(starts), "start runs")
+        if drops and self.on_drops:
+            self.spawn(self.on_drops(drops), "drop runs")
+
+    def spawn(self, work: Awaitable[Any], name: str) -> None:
+        """Run `work` beside the loop; a crash in it is logged, never lost."""
+        task = asyncio.get_running_loop().create_task(_awaited(work), name=name)
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        """Commit `changes` together; raises StoreUnavailable."""
+        await asyncio.wrap_future(self.writer.write(changes))
+
+    async def write_surely(self, changes: Sequence[Change]) -> None:
+        """Commit what has happened already, for as long as it takes; starts pause meanwhile."""
+        while True:
+            try:
+                await self.write(changes)
+            except StoreUnavailable as error:
+                self.on_storage_fault(str(error))
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+            else:
+                self.on_storage_good()
+                return
+
+    def on_storage_fault(self, why: str) -> None:
+        """Hold all starts while the store cannot be written."""
+        if self.storage_fault is None:
+            log.error("the store cannot be written: %s", why)
+        self.storage_fault = why
+        self._hold_or_go_on()
+
+    def on_storage_good(self) -> None:
+        """Let starts go on once the store took a write again."""
+        if self.storage_fault is not None:
+            log.warning("the store can be written again")
+            self.storage_fault = None
+            self._hold_or_go_on()
+
+    def set_guard(self, why: str | None) -> None:
+        """Hold starts for a reason that was measured on the node, or let them go on."""
+        if why != self.guard:
+            self.guard = why
+            self._hold_or_go_on()
+
+    def _hold_or_go_on(self) -> None:
+        fault = f"the store cannot be written: {self.storage_fault}" if self.storage_fault else None
+        self.core.on_guard(self.capacity.node, fault or self.guard)
+        self.pump()
+
+    async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
+        """Return the full specs of runs that are about to start."""
+        fresh = {r: spec for r in run_ids if (spec := self.fresh_specs.pop(r, None)) is not None}
+        missing = [r for r in run_ids if r not in fresh]
+        return fresh | (await asyncio.to_thread(self.reader.specs, missing) if missing else {})
+
+    async def close(self) -> None:
+        """Stop background work and release the store."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.to_thread(self.writer.close)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("%s failed", task.get_name(), exc_info=error)
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
