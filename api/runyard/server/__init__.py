@@ -1,0 +1,1 @@
+"""The API server: REST, live streams and the page, over one RunManager."""

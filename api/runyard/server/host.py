@@ -1,0 +1,209 @@
+"""The server's process: it takes the data folder, brings up Ray and the manager, and serves until told to leave.
+
+`runyard up` runs it for as long as people want it; without it, the Python API and the command line start an
+embedded one, which leaves by itself once nobody is connected and nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runyard.server.supervisor import Supervisor
+from runyard_cluster.data_dir import DataDir
+from runyard_cluster.errors import ConflictError, RunyardError
+from runyard_cluster.files import durable_replace
+from runyard_cluster.process import FileLock
+from runyard_cluster.settings import Settings, load_settings
+
+log = logging.getLogger("runyard.server")
+
+#: An embedded server with nothing to do and nobody connected stays this long, for the next command.
+LINGER_SECONDS = 10.0
+#: How often it looks whether it is still needed.
+IDLE_LOOK_SECONDS = 0.5
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def serve(
+    settings: Settings,
+    *,
+    is_embedded: bool,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until told to leave. Raises ConflictError when the data folder has a server already."""
+    data_dir = DataDir(settings.data_dir)
+    data_dir.create()
+    lock = FileLock.acquire(data_dir.server_lock)
+    if lock is None:
+        raise ConflictError(f"a server runs on {data_dir.path} already{_whose(data_dir)}")
+    try:
+        asyncio.run(_Host(settings, data_dir, is_embedded, on_ready).run(host, port))
+    finally:
+        data_dir.server_file.unlink(missing_ok=True)
+        lock.release()
+
+
+class _Host:
+    def __init__(
+        self, settings: Settings, data_dir: DataDir, is_embedded: bool, on_ready: Callable[[str], None] | None
+    ) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._is_embedded = is_embedded
+        self._on_ready = on_ready
+        self._leave = asyncio.Event()
+
+    async def run(self, host: str, port: int) -> None:
+        listener = _listen(host, port)
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        supervisor = Supervisor(self._settings, self._data_dir, has_dashboard=not self._is_embedded)
+        self._on_signals()
+        bring_up = asyncio.create_task(supervisor.bring_up(), name="bring up Ray")
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            context, server = await self._build(supervisor, host)
+            await bring_up
+            tasks = self._tasks(context, server, supervisor, listener)
+            self._announce(url, supervisor.dashboard)
+            leave = asyncio.create_task(self._leave.wait(), name="leave")
+            done, _ = await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
+            context.hub.close()
+            server.should_exit = True
+            for task in done - {leave}:
+                task.result()
+        finally:
+            self._data_dir.server_file.unlink(missing_ok=True)
+            for task in tasks[1:]:
+                task.cancel()
+            await asyncio.gather(bring_up, *tasks, return_exceptions=True)
+            await supervisor.shut_down()
+
+    def _tasks(
+        self, context: Any, server: Any, supervisor: Supervisor, listener: socket.socket
+    ) -> list[asyncio.Task[Any]]:
+        """Start what runs for the server's whole life; the first one serves and ends by itself when told to."""
+        work = {
+            "serve": server.serve([listener]),
+            "hub": context.hub.run(),
+            "supervise": supervisor.watch(),
+        }
+        if self._is_embedded:
+            work["idle"] = self._leave_when_idle(context)
+        return [asyncio.create_task(each, name=name) for name, each in work.items()]
+
+    async def _build(self, supervisor: Supervisor, host: str) -> tuple[Any, Any]:
+        """Import and build the web parts beside Ray's start, which takes seconds anyway."""
+        import uvicorn
+
+        from runyard.server.app import create_app
+        from runyard.server.context import Context
+        from runyard.server.hub import Hub
+        from runyard.server.security import Sessions
+        from runyard_actors.store.reader import StoreReader
+
+        reader = StoreReader(self._data_dir.database)
+        context = Context(
+            settings=self._settings,
+            data_dir=self._data_dir,
+            capacity=supervisor.capacity,
+            reader=reader,
+            sessions=Sessions(self._data_dir.token()),
+            hub=Hub(reader, lambda: context.manager),
+            is_embedded=self._is_embedded,
+            leave=self._leave.set,
+        )
+        supervisor.on_manager = lambda manager: setattr(context, "current_manager", manager)
+        app = create_app(context, {*LOOPBACK, host})
+        config = uvicorn.Config(
+            app, loop="asyncio", http="h11", log_config=None, access_log=False, timeout_graceful_shutdown=2
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # ours are in place
+        return context, server
+
+    def _announce(self, url: str, dashboard: str | None) -> None:
+        record = {
+            "pid": os.getpid(),
+            "url": url,
+            "is_embedded": self._is_embedded,
+            "dashboard": dashboard,
+            "config": str(self._settings.source) if self._settings.source else None,
+            "started_at": time.time(),
+        }
+        durable_replace(self._data_dir.server_file, json.dumps(record).encode())
+        log.info("ready at %s", url)
+        if self._on_ready:
+            self._on_ready(url)
+
+    async def _leave_when_idle(self, context: Any) -> None:
+        idle_since = time.monotonic()
+        while time.monotonic() - idle_since < LINGER_SECONDS:
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
+            if context.hub.listeners or await self._has_work(context):
+                idle_since = time.monotonic()
+        self._leave.set()
+        await asyncio.Event().wait()
+
+    @staticmethod
+    async def _has_work(context: Any) -> bool:
+        try:
+            view = await context.manager.view()
+        except RunyardError:
+            return True
+        return bool(view.active or view.queued)
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, self._leave.set)
+            except NotImplementedError:
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._leave.set))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise ConflictError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+        ) from error
+    return listener
+
+
+def _whose(data_dir: DataDir) -> str:
+    try:
+        record = json.loads(data_dir.server_file.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return f": process {record.get('pid')}, {record.get('url')}"
+
+
+def main() -> None:
+    """Serve as the embedded server; started by the Python API and the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    try:
+        serve(load_settings(config), is_embedded=True, host="127.0.0.1", port=0)
+    except RunyardError as error:
+        log.error("%s", error)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

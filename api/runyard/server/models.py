@@ -1,0 +1,97 @@
+"""What goes out over REST: a run, a batch, pages of them, and the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from runyard_actors.run import Reason, Status
+
+
+class Run(BaseModel):
+    """One execution of a module or command. Sizes in bytes, times in seconds, dates in RFC 3339 UTC."""
+
+    run_id: str
+    module_id: str
+    module_name: str
+    batch_id: str | None
+    batch_index: int | None
+    status: Status
+    reason: Reason | None = Field(description="null while nothing went wrong")
+    reason_detail: str | None
+    waiting_for: str | None = Field(None, description="what a queued run waits for, in words")
+    command: list[str]
+    cwd: str
+    env_keys: list[str] = Field(description="names only; values are never given out")
+    num_cpus: float
+    num_gpus: float
+    memory: int
+    gpu_memory: int
+    timeout_seconds: float
+    priority: int
+    labels: dict[str, str]
+    attempt: int
+    max_retries: int
+    node: str | None
+    pid: int | None
+    gpu_ids: list[Any]
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    queued_seconds: float | None
+    duration_seconds: float | None
+    exit_code: int | None
+    signal: int | None
+    ended_by: str | None = None
+    peak_memory: int | None
+    peak_gpu_memory: int | None
+    cpu_seconds: float | None
+    log_bytes: int | None
+    progress: float | None = Field(description="0..1, as the module reports it")
+    message: str | None
+    result: Any = Field(None, description="small JSON that the module wrote")
+    restarted_from: str | None
+    enforcement: dict[str, str] | None
+
+
+class RunPage(BaseModel):
+    """One page of runs; `total` counts all that the filter finds."""
+
+    runs: list[Run]
+    total: int
+    limit: int
+    offset: int
+
+
+class Batch(BaseModel):
+    """Runs submitted together, counted by status."""
+
+    batch_id: str
+    name: str | None
+    max_concurrent: int | None
+    max_failures: int | None
+    created_at: str
+    ended_at: str | None = None
+    cancelled_at: str | None = None
+    counts: dict[Status, int]
+    total: int
+    progress: float
+    eta_seconds: float | None
+
+
+class BatchAccepted(Batch):
+    """A batch just accepted, durably, with its runs in order."""
+
+    runs: list[dict[str, Any]] = Field(
+        description="`run_id`, `batch_index` and `status` of each run, in order"
+    )
+
+
+class BatchPage(BaseModel):
+    """One page of batches, newest first."""
+
+    batches: list[Batch]
+    total: int
+    limit: int
+    offset: int

@@ -1,0 +1,81 @@
+"""Which runs a list shows: filters, order, page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from runyard_actors.run import Status
+from runyard_cluster.durations import parse_duration
+
+#: A page deeper than this is refused: nobody turns ten million pages by hand.
+MAX_OFFSET = 1_000_000_000
+
+Sort = Literal[
+    "created_at",
+    "-created_at",
+    "started_at",
+    "-started_at",
+    "ended_at",
+    "-ended_at",
+    "duration",
+    "-duration",
+]
+
+
+def _moment(value: str) -> str:
+    microseconds(value)
+    return value
+
+
+def microseconds(value: str) -> int:
+    """Return an RFC 3339 date, or a duration back from now as "2h", in microseconds since the epoch.
+
+    Raises ValueError.
+    """
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        try:
+            back = parse_duration(value)
+        except ValueError as error:
+            raise ValueError('must be a date as "2026-01-31T08:00:00Z" or a time back as "2h"') from error
+        return int((datetime.now(UTC).timestamp() - back) * 1e6)
+    return int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1e6)
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+
+
+class Page(BaseModel):
+    """A window of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(50, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=MAX_OFFSET)
+
+
+class Paging(Page):
+    """The filters of a list of runs; each narrows it further."""
+
+    status: list[Status] | None = Field(None, description="may repeat")
+    module_id: str | None = None
+    batch_id: str | None = None
+    label: str | None = Field(None, description="`key` or `key=value`")
+    q: str | None = Field(None, max_length=500, description="text in module, id or message")
+    since: Moment | None = Field(None, description="created at or after; a date or `2h`")
+    until: Moment | None = Field(None, description="created before; a date or `2h`")
+    sort: Sort = "-created_at"
+
+    @property
+    def since_us(self) -> int | None:
+        """`since` in microseconds since the epoch."""
+        return None if self.since is None else microseconds(self.since)
+
+    @property
+    def until_us(self) -> int | None:
+        """`until` in microseconds since the epoch."""
+        return None if self.until is None else microseconds(self.until)

@@ -1,0 +1,185 @@
+"""From what was asked to what will run: module, defaults and "auto" filled in, names turned into ids."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runyard.server.schemas import BatchIn, RunIn, SubmitIn
+from runyard_actors.ids import is_id, new_id, new_ids
+from runyard_actors.manager.messages import Submission
+from runyard_actors.request import WHOLE, Request
+from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec
+from runyard_cluster.capacity import Capacity, auto_request
+from runyard_cluster.errors import InvalidRequestError, NotFoundError
+from runyard_cluster.settings import ModuleSettings, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """Fills in what a submission leaves out. `modules` is the registry: id to its settings."""
+
+    settings: Settings
+    capacity: Capacity
+    modules: Mapping[str, ModuleSettings]
+
+    def single(self, run: SubmitIn, *, key: str | None, digest: str | None) -> Submission:
+        """Return the submission of one run. Raises InvalidRequestError or NotFoundError."""
+        spec = self._spec(run, RunId(new_id()), (), BatchPlace())
+        return Submission(runs=(spec,), when_full=run.when_full, idempotency_key=key, digest=digest)
+
+    def batch(self, batch: BatchIn, *, key: str | None, digest: str | None) -> Submission:
+        """Return the submission of a batch. Raises InvalidRequestError naming every bad index."""
+        batch_id = BatchId(new_id())
+        ids = [RunId(i) for i in new_ids(len(batch.runs))]
+        specs, bad = [], []
+        for index, run in enumerate(batch.runs):
+            try:
+                specs.append(self._spec(run, ids[index], ids, BatchPlace(batch_id, index)))
+            except (InvalidRequestError, NotFoundError) as error:
+                bad.append({"index": index, "message": str(error)})
+        if bad:
+            raise InvalidRequestError(_summary(bad), bad)
+        return Submission(
+            runs=tuple(specs),
+            batch=BatchSpec(
+                batch_id=batch_id,
+                name=batch.name,
+                max_concurrent=batch.max_concurrent,
+                max_failures=batch.max_failures,
+            ),
+            when_full=batch.when_full,
+            idempotency_key=key,
+            digest=digest,
+        )
+
+    def _spec(self, run: RunIn, run_id: RunId, ids: Sequence[RunId], place: BatchPlace) -> RunSpec:
+        module = self._module(run)
+        head = _head(run, module)
+        command = (*head, *run.args)
+        return RunSpec(
+            run_id=run_id,
+            module_id=run.module_id or _id_from(run, command),
+            module_name=run.name or module.name or run.module_id or _id_from(run, command),
+            command=command,
+            args_from=len(head),
+            cwd=run.cwd or _text(module.cwd) or self._home(),
+            env={**module.env, **run.env},
+            request=self._request(run, module),
+            timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
+            priority=_first(run.priority, module.priority, 0),
+            labels={**module.labels, **run.labels},
+            max_retries=_first(run.max_retries, module.max_retries, 0),
+            max_concurrent=_first(run.max_concurrent, module.max_concurrent),
+            after=_dependencies(run.after, ids, place.index),
+            batch_id=place.batch_id,
+            batch_index=place.index,
+        )
+
+    def _module(self, run: RunIn) -> ModuleSettings:
+        known = self.modules.get(run.module_id) if run.module_id else None
+        if known is not None:
+            return known
+        if run.script is None and run.command is None:
+            names = ", ".join(sorted(self.modules)) or "none"
+            raise NotFoundError(f"no module {run.module_id!r} is known; known: {names}")
+        return ModuleSettings(command=("",))
+
+    def _request(self, run: RunIn, module: ModuleSettings) -> Request:
+        auto_cpu, auto_memory = auto_request(self.capacity, self.settings.max_concurrent_runs)
+        defaults = self.settings.defaults
+        cpus = _first(run.num_cpus, module.num_cpus, defaults.num_cpus)
+        memory = _first(run.memory, module.memory, defaults.memory)
+        return _shared(
+            auto_cpu if cpus == "auto" else round(cpus * WHOLE),
+            round(_first(run.num_gpus, module.num_gpus, 0) * WHOLE),
+            auto_memory if memory == "auto" else memory,
+            _first(run.gpu_memory, module.gpu_memory, 0),
+        )
+
+    def _home(self) -> str:
+        return str(self.settings.source.parent) if self.settings.source else str(Path.cwd())
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """Which place of which batch a run takes; none for a single submit."""
+
+    batch_id: BatchId | None = None
+    index: int | None = None
+
+
+def digest(body: bytes) -> str:
+    """Return what tells one request body from another."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _head(run: RunIn, module: ModuleSettings) -> tuple[str, ...]:
+    """Return the command without the run's own arguments."""
+    if run.command is not None:
+        return tuple(run.command)
+    if run.script is not None:
+        return (run.python or _text(module.python) or sys.executable, _absolute(run))
+    if module.command:
+        return tuple(module.command)
+    return (run.python or _text(module.python) or sys.executable, str(module.script))
+
+
+def _absolute(run: RunIn) -> str:
+    assert run.script is not None
+    return run.script if os.path.isabs(run.script) or run.cwd is None else str(Path(run.cwd, run.script))
+
+
+def _id_from(run: RunIn, command: Sequence[str]) -> str:
+    if run.script is not None:
+        return Path(run.script).stem[:200] or "script"
+    return Path(command[0]).name[:200] or "command"
+
+
+def _dependencies(after: Sequence[int | str], ids: Sequence[RunId], own: int | None) -> tuple[RunId, ...]:
+    found: list[RunId] = []
+    for each in after:
+        if isinstance(each, str):
+            if not is_id(each):
+                raise InvalidRequestError(f"after: {each!r} is no run id")
+            found.append(RunId(each))
+        elif not 0 <= each < len(ids):
+            raise InvalidRequestError(f"after: there is no run {each} in this batch")
+        elif each == own:
+            raise InvalidRequestError("after: a run cannot come after itself")
+        else:
+            found.append(ids[each])
+    return tuple(dict.fromkeys(found))
+
+
+_requests: dict[tuple[int, int, int, int], Request] = {}
+
+
+def _shared(cpu: int, gpu: int, memory: int, gpu_memory: int) -> Request:
+    """Return one object for equal requests: a queue of a million runs holds few different ones."""
+    key = (cpu, gpu, memory, gpu_memory)
+    if key not in _requests:
+        if len(_requests) > 10_000:
+            _requests.clear()
+        _requests[key] = Request(
+            cpu_milli=cpu, gpu_milli=gpu, memory_bytes=memory, gpu_memory_bytes=gpu_memory
+        )
+    return _requests[key]
+
+
+def _summary(bad: Sequence[Mapping[str, Any]]) -> str:
+    indexes = ", ".join(str(b["index"]) for b in bad[:20]) + (", …" if len(bad) > 20 else "")
+    return f"runs {indexes} are wrong, so none was accepted; run {bad[0]['index']}: {bad[0]['message']}"
+
+
+def _first(*values: Any) -> Any:
+    return next((v for v in values if v is not None), None)
+
+
+def _text(path: Path | str | None) -> str | None:
+    return None if path is None else str(path)

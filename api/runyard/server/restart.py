@@ -1,0 +1,50 @@
+"""Restart: the submission of a run again, with what the caller wants different."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runyard.server.context import Context
+from runyard.server.schemas import RestartIn
+from runyard_actors.ids import new_id
+from runyard_actors.manager.messages import Submission
+from runyard_actors.request import WHOLE, Request
+from runyard_actors.run import RunId, RunSpec
+from runyard_cluster.capacity import auto_request
+
+
+def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
+    """Return the submission of a new run like `spec`, changed as `edits` say.
+
+    New args stand in place of all that followed the program and, for a script, the script.
+    """
+    command = spec.command if edits.args is None else (*spec.command[: spec.args_from], *edits.args)
+    new = replace(
+        spec,
+        run_id=RunId(new_id()),
+        restarted_from=spec.run_id,
+        batch_id=None,
+        batch_index=None,
+        after=(),
+        command=command,
+        env={**spec.env, **(edits.env or {})},
+        module_name=edits.name or spec.module_name,
+        labels=spec.labels if edits.labels is None else edits.labels,
+        request=_request(spec.request, edits, here),
+        timeout_seconds=spec.timeout_seconds if edits.timeout is None else edits.timeout,
+        priority=spec.priority if edits.priority is None else edits.priority,
+        max_retries=spec.max_retries if edits.max_retries is None else edits.max_retries,
+        max_concurrent=spec.max_concurrent if edits.max_concurrent is None else edits.max_concurrent,
+    )
+    return Submission(runs=(new,))
+
+
+def _request(old: Request, edits: RestartIn, here: Context) -> Request:
+    auto_cpu, auto_memory = auto_request(here.capacity, here.settings.max_concurrent_runs)
+    cpus, memory = edits.num_cpus, edits.memory
+    return Request(
+        cpu_milli=old.cpu_milli if cpus is None else auto_cpu if cpus == "auto" else round(cpus * WHOLE),
+        memory_bytes=old.memory_bytes if memory is None else auto_memory if memory == "auto" else memory,
+        gpu_milli=old.gpu_milli if edits.num_gpus is None else round(edits.num_gpus * WHOLE),
+        gpu_memory_bytes=old.gpu_memory_bytes if edits.gpu_memory is None else edits.gpu_memory,
+    )

@@ -1,0 +1,79 @@
+"""Batches: submit, list, show, cancel, retry what failed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.exceptions import HTTPException
+
+from runyard.server.context import Context, Here
+from runyard.server.models import Batch, BatchAccepted, BatchPage
+from runyard.server.paging import Page
+from runyard.server.resolve import digest
+from runyard.server.schemas import MAX_BATCH, BatchIn, CancelIn
+from runyard.server.strict_json import StrictRoute
+from runyard_actors.ids import is_id
+from runyard_cluster.errors import NotFoundError
+
+router = APIRouter(prefix="/api/batches", tags=["batches"], route_class=StrictRoute)
+
+BatchId = Annotated[str, Path(description="the batch's id", max_length=64)]
+
+
+@router.post("", status_code=202, response_model=BatchAccepted)
+async def submit(
+    here: Here,
+    request: Request,
+    batch: BatchIn,
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> Any:
+    """Submit runs together: all are accepted, durably, or none is."""
+    if len(batch.runs) > MAX_BATCH:
+        raise HTTPException(413, f"a batch may have at most {MAX_BATCH} runs")
+    resolver = await asyncio.to_thread(here.resolver)
+    submission = await asyncio.to_thread(
+        resolver.batch, batch, key=idempotency_key, digest=digest(await request.body())
+    )
+    accepted = await here.manager.submit(submission)
+    assert accepted.batch_id is not None
+    runs = [{"run_id": r, "batch_index": i, "status": "queued"} for i, r in enumerate(accepted.run_ids)]
+    return {**await _one(here, accepted.batch_id), "runs": runs}
+
+
+@router.get("", response_model=BatchPage)
+async def list_batches(here: Here, page: Annotated[Page, Query()]) -> Any:
+    """List batches, newest first."""
+    batches, total = await asyncio.to_thread(here.reader.batches, page.limit, page.offset)
+    return {"batches": batches, "total": total, "limit": page.limit, "offset": page.offset}
+
+
+@router.get("/{batch_id}", response_model=Batch)
+async def show(here: Here, batch_id: BatchId) -> Any:
+    """Show one batch: counts by status, progress, estimated seconds to its end."""
+    return await _one(here, batch_id)
+
+
+@router.post("/{batch_id}/cancel", response_model=Batch)
+async def cancel(here: Here, batch_id: BatchId, body: CancelIn | None = None) -> Any:
+    """Cancel all runs of the batch that have not ended."""
+    await _one(here, batch_id)
+    await here.manager.cancel_batch(batch_id, body.reason if body else None)
+    return await _one(here, batch_id)
+
+
+@router.post("/{batch_id}/retry-failed", status_code=202, response_model=BatchAccepted)
+async def retry_failed(here: Here, batch_id: BatchId) -> Any:
+    """Submit the failed runs again, as new runs of the same batch."""
+    await _one(here, batch_id)
+    accepted = await here.manager.retry_failed(batch_id)
+    runs = [{"run_id": r, "status": "queued"} for r in accepted.run_ids]
+    return {**await _one(here, batch_id), "runs": runs}
+
+
+async def _one(here: Context, batch_id: str) -> dict[str, Any]:
+    batch = await asyncio.to_thread(here.reader.batch, batch_id) if is_id(batch_id) else None
+    if batch is None:
+        raise NotFoundError(f"no batch {batch_id[:64]} is known")
+    return batch

@@ -1,0 +1,26 @@
+"""The live stream of every state change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from runyard.server.context import Here
+
+router = APIRouter(tags=["live"])
+
+#: Proxies must not collect a stream, and nobody may keep one.
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.get("/api/events", response_class=StreamingResponse)
+async def events(
+    here: Here,
+    since: Annotated[int | None, Query(ge=0, description="resume after this event's number")] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Stream every state change as Server-Sent Events; `Last-Event-ID` resumes without a gap."""
+    resumed = int(last_event_id) if last_event_id and last_event_id.isdecimal() else since
+    return StreamingResponse(here.hub.stream(resumed), media_type="text/event-stream", headers=STREAM_HEADERS)

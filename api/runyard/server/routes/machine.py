@@ -1,0 +1,114 @@
+"""The machine and the yard as a whole: resources, statistics, admission, health."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from runyard.server.context import Here
+from runyard.server.problems import problem
+from runyard.server.strict_json import StrictRoute
+from runyard_actors.manager.messages import NodeView
+from runyard_cluster.capacity import Use, read_use
+from runyard_cluster.errors import RunyardError
+
+router = APIRouter(tags=["machine"], route_class=StrictRoute)
+
+
+@router.get("/api/resources")
+async def resources(here: Here) -> dict[str, Any]:
+    """Show per node: capacity, what runs declared, what is free, what is measured; and the semaphore."""
+    view, use = await asyncio.gather(here.manager.view(), asyncio.to_thread(read_use))
+    return {
+        "nodes": [_node(node, use) for node in view.nodes],
+        "semaphore": {
+            "max_concurrent_runs": view.max_concurrent_runs,
+            "active": view.active,
+            "free": max(0, view.max_concurrent_runs - view.active),
+            "queued": view.queued,
+            "is_paused": view.is_paused,
+        },
+        "storage_fault": view.storage_fault,
+    }
+
+
+@router.get("/api/stats")
+async def stats(here: Here) -> dict[str, Any]:
+    """Count runs by status and module; throughput and waiting times."""
+    return await asyncio.to_thread(here.reader.stats)
+
+
+@router.post("/api/pause")
+async def pause(here: Here) -> dict[str, Any]:
+    """Start no new run until `resume`; running ones go on."""
+    await here.manager.pause()
+    return {"is_paused": True}
+
+
+@router.post("/api/resume")
+async def resume(here: Here) -> dict[str, Any]:
+    """Start runs again."""
+    await here.manager.resume()
+    return {"is_paused": False}
+
+
+@router.post("/api/login-link")
+async def login_link(here: Here) -> dict[str, str]:
+    """Make a link that logs a browser in, once."""
+    return {"path": f"/?login={here.sessions.new_link_secret()}"}
+
+
+@router.post("/api/leave", status_code=202)
+async def leave(here: Here) -> dict[str, Any]:
+    """Stop this server; runs go on and are taken over by the next one."""
+    here.leave()
+    return {"is_leaving": True}
+
+
+@router.get("/healthz")
+async def health() -> dict[str, str]:
+    """Answer that the server lives."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def ready(here: Here) -> JSONResponse:
+    """Answer whether manager, Ray and database do their work."""
+    try:
+        view = await here.manager.view()
+        await asyncio.to_thread(here.reader.last_seq)
+    except RunyardError as error:
+        return problem(503, "UnavailableError", str(error))
+    if view.storage_fault:
+        return problem(503, "UnavailableError", f"the store cannot be written: {view.storage_fault}")
+    return JSONResponse({"status": "ready", "is_embedded": here.is_embedded})
+
+
+def _node(node: NodeView, use: Use) -> dict[str, Any]:
+    measured_gpus = {g.index: g for g in use.gpus}
+    return {
+        "node": node.node,
+        "capacity": {
+            "num_cpus": node.cpu_milli / 1000,
+            "memory": node.memory_bytes,
+            "num_gpus": len(node.gpus),
+        },
+        "declared": {"num_cpus": node.declared_cpu_milli / 1000, "memory": node.declared_memory_bytes},
+        "free": {
+            "num_cpus": (node.cpu_milli - node.declared_cpu_milli) / 1000,
+            "memory": node.memory_bytes - node.declared_memory_bytes,
+        },
+        "use": {"cpu_busy_percent": use.cpu_busy_percent, "memory_free": use.memory_free_bytes},
+        "gpus": [
+            {
+                **asdict(g),
+                "free_bytes": measured_gpus[g.index].free_bytes if g.index in measured_gpus else None,
+            }
+            for g in node.gpus
+        ],
+        "guard": node.guard,
+    }

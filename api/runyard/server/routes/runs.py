@@ -1,0 +1,109 @@
+"""Runs: submit, list, show, cancel, restart."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from runyard.server.context import Context, Here
+from runyard.server.models import Run, RunPage
+from runyard.server.paging import Paging
+from runyard.server.resolve import digest
+from runyard.server.restart import restarted
+from runyard.server.schemas import CancelIn, RestartIn, SubmitIn
+from runyard.server.strict_json import StrictRoute
+from runyard_actors.ids import is_id
+from runyard_actors.run import Status
+from runyard_actors.store.records import RunFilter
+from runyard_cluster.errors import ConflictError, NotFoundError
+
+router = APIRouter(prefix="/api/runs", tags=["runs"], route_class=StrictRoute)
+
+RunId = Annotated[str, Path(description="the run's id", max_length=64)]
+IdempotencyKey = Annotated[
+    str | None, Header(max_length=255, description="the same key with the same body gives the same answer")
+]
+
+
+@router.post("", status_code=202, response_model=Run)
+async def submit(here: Here, request: Request, run: SubmitIn, idempotency_key: IdempotencyKey = None) -> Any:
+    """Submit one run; the answer is durable."""
+    resolver = await asyncio.to_thread(here.resolver)
+    submission = resolver.single(run, key=idempotency_key, digest=digest(await request.body()))
+    accepted = await here.manager.submit(submission)
+    return await _one(here, accepted.run_ids[0])
+
+
+@router.get("", response_model=RunPage)
+async def list_runs(
+    here: Here,
+    paging: Annotated[Paging, Query()],
+) -> Any:
+    """List runs, newest first."""
+    run_filter = RunFilter(
+        statuses=tuple(paging.status or ()),
+        module_id=paging.module_id,
+        batch_id=paging.batch_id,
+        label=paging.label,
+        text=paging.q,
+        since=paging.since_us,
+        until=paging.until_us,
+        sort=paging.sort,
+    )
+    runs, total = await asyncio.to_thread(here.reader.runs, run_filter, paging.limit, paging.offset)
+    await _add_waiting_for(here, runs)
+    return {"runs": runs, "total": total, "limit": paging.limit, "offset": paging.offset}
+
+
+@router.get("/{run_id}", response_model=Run)
+async def show(here: Here, run_id: RunId) -> Any:
+    """Show one run."""
+    return await _one(here, run_id)
+
+
+@router.get("/{run_id}/attempts")
+async def attempts(here: Here, run_id: RunId) -> list[dict[str, Any]]:
+    """List the attempts of a run, the first one first."""
+    await _one(here, run_id)
+    return await asyncio.to_thread(here.reader.attempts, run_id)
+
+
+@router.post("/{run_id}/cancel", response_model=Run)
+async def cancel(here: Here, run_id: RunId, body: CancelIn | None = None) -> Any:
+    """Cancel a run: a queued one never starts, a running one is stopped. Repeating it is no error."""
+    run = await _one(here, run_id)
+    answer = await here.manager.cancel([run_id], body.reason if body else None)
+    if answer.ended and run["status"] != Status.CANCELLED:
+        fresh = await _one(here, run_id)
+        if fresh["status"] != Status.CANCELLED:
+            raise ConflictError(f"run {run_id} has ended already: {fresh['status']}")
+    return await _one(here, run_id)
+
+
+@router.post("/{run_id}/restart", status_code=202, response_model=Run)
+async def restart(here: Here, response: Response, run_id: RunId, body: RestartIn | None = None) -> Any:
+    """Submit a run again as a new run, with edits if given."""
+    await _one(here, run_id)
+    spec = await asyncio.to_thread(here.reader.spec, run_id)
+    assert spec is not None
+    submission = restarted(spec, body or RestartIn(), here)
+    accepted = await here.manager.submit(submission)
+    return await _one(here, accepted.run_ids[0])
+
+
+async def _one(here: Context, run_id: str) -> dict[str, Any]:
+    run = await asyncio.to_thread(here.reader.run, run_id) if is_id(run_id) else None
+    if run is None:
+        raise NotFoundError(f"no run {run_id[:64]} is known")
+    await _add_waiting_for(here, [run])
+    return run
+
+
+async def _add_waiting_for(here: Context, runs: list[dict[str, Any]]) -> None:
+    queued = [r["run_id"] for r in runs if r["status"] == Status.QUEUED]
+    if queued and here.current_manager:
+        words = await here.current_manager.waiting_for(queued)
+        for run in runs:
+            run["waiting_for"] = words.get(run["run_id"])
