@@ -1,0 +1,90 @@
+"""runyard: run scripts by the dozen or the thousand, at once, within limits, with nothing lost."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runyard.batch import Batch
+    from runyard.client import AsyncClient, Client
+    from runyard.executor import ConcurrentExecutor, ResourceManager
+    from runyard.module import Module
+    from runyard.report import report
+    from runyard.run import Run, RunResult
+    from runyard.submit import submit, submit_batch
+    from runyard.yard import connect
+    from runyard_cluster.errors import (
+        AuthenticationError,
+        ConcurrencyLimitError,
+        ConflictError,
+        ConnectionFailedError,
+        InvalidRequestError,
+        NotFoundError,
+        ResourceLimitError,
+        RunCancelledError,
+        RunError,
+        RunFailedError,
+        RunLostError,
+        RunTimeoutError,
+        RunyardError,
+        SettingsError,
+        UnavailableError,
+    )
+
+__all__ = [
+    "AsyncClient",
+    "AuthenticationError",
+    "Batch",
+    "Client",
+    "ConcurrencyLimitError",
+    "ConcurrentExecutor",
+    "ConflictError",
+    "ConnectionFailedError",
+    "InvalidRequestError",
+    "Module",
+    "NotFoundError",
+    "ResourceLimitError",
+    "ResourceManager",
+    "Run",
+    "RunCancelledError",
+    "RunError",
+    "RunFailedError",
+    "RunLostError",
+    "RunResult",
+    "RunTimeoutError",
+    "RunyardError",
+    "SettingsError",
+    "UnavailableError",
+    "connect",
+    "report",
+    "submit",
+    "submit_batch",
+]
+
+_HOME = {
+    "AsyncClient": "runyard.client",
+    "Batch": "runyard.batch",
+    "Client": "runyard.client",
+    "ConcurrentExecutor": "runyard.executor",
+    "Module": "runyard.module",
+    "ResourceManager": "runyard.executor",
+    "Run": "runyard.run",
+    "RunResult": "runyard.run",
+    "connect": "runyard.yard",
+    "report": "runyard.report",
+    "submit": "runyard.submit",
+    "submit_batch": "runyard.submit",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: `import runyard` inside a module costs a millisecond."""
+    if name not in __all__:
+        raise AttributeError(f"module 'runyard' has no attribute {name!r}")
+    home = import_module(_HOME.get(name, "runyard_cluster.errors"))
+    return globals().setdefault(name, getattr(home, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

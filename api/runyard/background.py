@@ -1,0 +1,77 @@
+"""An event loop in a thread of its own, so that code without one can use what is written for one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: A wait is cut into pieces this long, because Windows delivers Ctrl-C only between two of them.
+SLICE_SECONDS = 0.5
+
+
+class Background:
+    """One loop in one daemon thread; shared by everything in the process."""
+
+    _shared: Background | None = None
+    _guard = threading.Lock()
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="runyard", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def shared(cls) -> Background:
+        """Return the process's background loop, started on first use."""
+        with cls._guard:
+            if cls._shared is None:
+                cls._shared = cls()
+            return cls._shared
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run `work` on the loop; return its future."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop and wait for it; Ctrl-C ends the wait and the work."""
+        future = self.start(work)
+        try:
+            return wait(future, None)
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Yield what an async iterator on the loop yields."""
+        try:
+            while True:
+                try:
+                    yield self.call(_next(items))
+                except StopAsyncIteration:
+                    return
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                self.call(close())
+
+
+def wait(future: Future[T], timeout: float | None) -> T:
+    """Wait for a future in the calling thread, open to Ctrl-C on every system. Raises TimeoutError."""
+    left = timeout
+    while left is None or left > SLICE_SECONDS:
+        try:
+            return future.result(SLICE_SECONDS)
+        except TimeoutError:
+            if future.done():
+                raise
+            left = None if left is None else left - SLICE_SECONDS
+    return future.result(left)
+
+
+async def _next(items: AsyncIterator[T]) -> T:
+    return await anext(items)

@@ -1,0 +1,86 @@
+"""A module as the caller describes it: what to run, and what it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from os import PathLike, fspath
+from typing import Any
+
+from runyard_cluster.errors import InvalidRequestError
+
+Size = int | str
+Duration = float | str
+Path = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fields:
+    script: Path | None = None
+    command: Sequence[str] | None = None
+    args: Sequence[str] = ()
+    name: str | None = None
+    python: Path | None = None
+    cwd: Path | None = None
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    num_cpus: float | str | None = None
+    num_gpus: float | None = None
+    memory: Size | None = None
+    gpu_memory: Size | None = None
+    timeout: Duration | None = None
+    priority: int | None = None
+    labels: Mapping[str, str] | None = None
+    max_retries: int | None = None
+    max_concurrent: int | None = None
+    after: Sequence[Any] = ()
+    warm: bool = False
+    preload: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Module(_Fields):
+    """One run to submit. Exactly one of `script` and `command`, or neither for a module of `runyard.toml`.
+
+    Sizes are bytes or texts as "4GiB", times seconds or texts as "30m"; what is None comes from the module's
+    settings, then the defaults. `after` names runs, or indexes within the batch, that must complete first.
+    """
+
+    module_id: str
+
+    def body(self) -> dict[str, Any]:
+        """Return the run as REST takes it, without what was left out."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: _plain(v) for k, v in given.items() if not _is_left_out(v)}
+
+
+#: What `submit_batch` takes for one run.
+ModuleLike = Module | Mapping[str, Any] | tuple[str, Path, Sequence[str]] | tuple[str, Path]
+
+
+def body_of(module: ModuleLike) -> dict[str, Any]:
+    """Return what `submit_batch` was given for one run as REST takes it. Raises InvalidRequestError."""
+    if isinstance(module, Module):
+        return module.body()
+    if isinstance(module, Mapping):
+        return {k: _plain(v) for k, v in module.items() if not _is_left_out(v)}
+    if isinstance(module, tuple) and 2 <= len(module) <= 3:
+        module_id, script, *rest = module
+        return Module(module_id, script=script, args=tuple(rest[0]) if rest else ()).body()
+    raise InvalidRequestError(
+        f"a run is a Module, a dict with its keys, or (module_id, script_path, args); not {type(module).__name__}"
+    )
+
+
+def _is_left_out(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, tuple | list) and not value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(v) for v in value]
+    run_id = getattr(value, "run_id", None)
+    return value if run_id is None else run_id

@@ -1,0 +1,186 @@
+"""A session: one connection to a server, one stream of events, and the handles that live by it."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from runyard.background import Background
+from runyard.batch import Batch
+from runyard.client import Client
+from runyard.ended import is_ended
+from runyard.run import Run, RunResult, error_class
+from runyard_cluster.errors import ConflictError, RunError, RunyardError
+
+#: Log lines that an exception carries.
+ERROR_LOG_LINES = 20
+
+
+class Session:
+    """Handles of one caller. Their states come over one stream, so nobody ever polls a run."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._background = Background.shared()
+        self._runs: dict[str, Run] = {}
+        self._early: dict[str, Mapping[str, Any]] = {}
+        self._submitting = 0
+        self._was_interrupted = False
+        self._opened: asyncio.Event = self._background.call(_event())
+        self._listener = self._background.start(self._listen())
+        self._background.call(self._opened.wait())
+        atexit.register(self._at_exit)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its stream has ended, so that handles made now would never hear of their end."""
+        return self._listener.done()
+
+    def close(self) -> None:
+        """Leave the server; what was submitted goes on."""
+        self._listener.cancel()
+        atexit.unregister(self._at_exit)
+        self.client.close()
+
+    def submit(self, body: Mapping[str, Any], key: str | None) -> Run:
+        """Submit one run."""
+        with self._catching_early_ends():
+            return self._handle(self.client.submit(body, key))
+
+    def submit_batch(self, body: Mapping[str, Any], key: str | None) -> Batch:
+        """Submit a batch."""
+        with self._catching_early_ends():
+            return self._batch(self.client.submit_batch(body, key), body)
+
+    def retry_failed(self, batch: Batch) -> Batch:
+        """Submit the failed runs of a batch again."""
+        with self._catching_early_ends():
+            return self._batch(self.client.retry_failed(batch.batch_id), {})
+
+    def restart(self, run: Run, edits: Mapping[str, Any]) -> Run:
+        """Submit a run again."""
+        with self._catching_early_ends():
+            return self._handle(self.client.restart(run.run_id, edits))
+
+    def cancel(self, run: Run, reason: str | None) -> bool:
+        """Cancel a run; return whether that was still possible."""
+        try:
+            run.update(self.client.cancel(run.run_id, reason))
+        except ConflictError:
+            return False
+        return True
+
+    def log(self, run_id: str, tail: int | None) -> str:
+        """Return a log as text."""
+        return self.client.log(run_id, tail=tail).decode("utf-8", "replace")
+
+    def follow(self, run_id: str) -> Iterator[str]:
+        """Yield a log's lines as they come."""
+        rest = b""
+        for block in self.client.follow_log(run_id):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in lines)
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+    async def awaited(self, run: Run) -> RunResult:
+        """Wait for a run on the caller's own loop."""
+        fields = await asyncio.wrap_future(run._ended)
+        if fields["status"] != "completed":
+            raise await asyncio.to_thread(self.error_of, run)
+        return RunResult(fields, self)
+
+    def error_of(self, run: Run) -> RunError:
+        """Return the exception for a run that did not complete, with the end of its log."""
+        fields = run.fields
+        tail = ""
+        if fields.get("log_bytes"):
+            try:
+                tail = self.log(run.run_id, ERROR_LOG_LINES)
+            except RunyardError:
+                pass
+        message = (
+            f"run {run.run_id} of {fields.get('module_id')} {fields['status']}: {fields.get('reason_detail')}; "
+            f"its log: runyard logs {run.run_id}"
+        )
+        return error_class(fields)(message, fields, tail)
+
+    @contextmanager
+    def cancelling_on_interrupt(self, runs: Sequence[Run], batch_id: str | None = None) -> Iterator[None]:
+        """Within: Ctrl-C cancels these runs if the server was started for this caller, says so, and goes on up."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._cancel_own(runs)
+            raise
+
+    def _cancel_own(self, runs: Sequence[Run]) -> None:
+        self._was_interrupted = True
+        left = [run for run in runs if not run.done()]
+        if not left or not self.client.is_embedded:
+            return
+        batches = {run.fields.get("batch_id") for run in left} - {None}
+        for batch_id in batches:
+            self.client.cancel_batch(str(batch_id), "interrupted by Ctrl-C")
+        for run in left:
+            if run.fields.get("batch_id") is None:
+                self.cancel(run, "interrupted by Ctrl-C")
+        print(f"runyard: interrupted; {len(left)} runs were cancelled", file=sys.stderr)  # noqa: T201 it is told to the person at the terminal
+
+    def _handle(self, fields: Mapping[str, Any]) -> Run:
+        run = Run(fields, self)
+        self._runs[run.run_id] = run
+        if early := self._early.pop(run.run_id, None):
+            self._take(early)
+        elif is_ended(fields):
+            self._take(fields)
+        return run
+
+    def _batch(self, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Batch:
+        batch_id, sent = answer["batch_id"], body.get("runs", ())
+        runs = []
+        for index, short in enumerate(answer["runs"]):
+            module_id = sent[index].get("module_id") if index < len(sent) else None
+            known = {"module_id": module_id} if module_id else {}
+            runs.append(self._handle({**short, **known, "batch_id": batch_id}))
+        return Batch(batch_id, answer["name"], runs, self)
+
+    @contextmanager
+    def _catching_early_ends(self) -> Iterator[None]:
+        """Keep what the stream tells of runs whose ids are not known here yet."""
+        self._submitting += 1
+        try:
+            yield
+        finally:
+            self._submitting -= 1
+            if not self._submitting:
+                self._early.clear()
+
+    async def _listen(self) -> None:
+        async for event in self.client.asynchronous.events():
+            if event["kind"] == "open":
+                self._opened.set()
+            elif fields := event.get("run"):
+                self._take(fields)
+
+    def _take(self, fields: Mapping[str, Any]) -> None:
+        run = self._runs.get(fields["run_id"])
+        if run is not None:
+            run.update(fields)
+            if run.done():
+                self._runs.pop(run.run_id, None)
+        elif self._submitting:
+            self._early[fields["run_id"]] = fields
+
+    def _at_exit(self) -> None:
+        """A Ctrl-C that ended the program outside of a wait cancels what it submitted, too."""
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt) and not self._was_interrupted:
+            self._cancel_own(list(self._runs.values()))
+
+
+async def _event() -> asyncio.Event:
+    return asyncio.Event()

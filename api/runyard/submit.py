@@ -1,0 +1,97 @@
+"""Submit runs from Python: to the server of this machine, or to an embedded one started for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from runyard.batch import Batch
+from runyard.module import ModuleLike, body_of
+from runyard.run import Run
+from runyard.session import Session
+from runyard.yard import find_or_start
+from runyard_cluster.errors import InvalidRequestError
+
+_sessions: dict[tuple[str | None, str | None], Session] = {}
+_guard = threading.Lock()
+
+
+def submit(
+    module: ModuleLike | str,
+    *,
+    idempotency_key: str | None = None,
+    when_full: str | None = None,
+    **fields: Any,
+) -> Run:
+    """Submit one run; return its handle at once. The run is durable when this returns.
+
+    `module` is a Module, a dict, a tuple, or a module's id with fields of Module as keywords.
+    Raises InvalidRequestError, ResourceLimitError, ConcurrencyLimitError, NotFoundError, UnavailableError.
+    """
+    body = {"module_id": module, **fields} if isinstance(module, str) else {**body_of(module), **fields}
+    if when_full:
+        body["when_full"] = when_full
+    return session().submit(_here(body_of(body)), idempotency_key)
+
+
+def submit_batch(
+    modules: Iterable[ModuleLike],
+    *,
+    max_concurrent: int | None = None,
+    max_failures: int | None = None,
+    name: str | None = None,
+    idempotency_key: str | None = None,
+    when_full: Literal["queue", "reject"] | None = None,
+    progress: bool = False,
+) -> Batch:
+    """Submit runs together, all or none; return at once, with every run durable.
+
+    `max_concurrent` limits how many of the batch run at once, `max_failures` cancels the rest after so many
+    failures, `progress` shows a bar on standard error. Raises as `submit`; the error names every bad index.
+    """
+    bodies = [_here(body_of(module)) for module in modules]
+    if not bodies:
+        raise InvalidRequestError("a batch needs at least one run")
+    options = {
+        "name": name,
+        "max_concurrent": max_concurrent,
+        "max_failures": max_failures,
+        "when_full": when_full,
+    }
+    batch = session().submit_batch(
+        {"runs": bodies, **{k: v for k, v in options.items() if v is not None}}, idempotency_key
+    )
+    if progress:
+        from runyard.progress import show
+
+        show(batch)
+    return batch
+
+
+def session() -> Session:
+    """Return the process's session with the server of its data folder, opened on first use."""
+    key = (
+        os.environ.get("RUNYARD_URL"),
+        os.environ.get("RUNYARD_CONFIG") or os.environ.get("RUNYARD_DATA_DIR"),
+    )
+    with _guard:
+        found = _sessions.get(key)
+        if found is None or found.is_closed:
+            found = _sessions[key] = Session(find_or_start(None, None))
+        return found
+
+
+def _here(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what only the caller's process knows: its folder, and its interpreter for a script."""
+    filled = dict(body)
+    if "script" in filled or "command" in filled:
+        filled.setdefault("cwd", str(Path.cwd()))
+        filled["cwd"] = str(Path(filled["cwd"]).absolute())
+    if "script" in filled:
+        filled.setdefault("python", sys.executable)
+        filled["script"] = str(Path(filled["cwd"], filled["script"]))
+    return filled

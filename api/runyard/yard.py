@@ -1,0 +1,129 @@
+"""Finding a server for this data folder, or starting an embedded one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runyard.endpoint import Endpoint
+from runyard_cluster.errors import AuthenticationError, ConnectionFailedError
+from runyard_cluster.locate import locate
+from runyard_cluster.process import is_locked, is_same_process, process_start_time, spawn_detached
+
+if TYPE_CHECKING:
+    from runyard.client import Client
+    from runyard_cluster.data_dir import DataDir
+
+#: An embedded server must be ready within this; Ray's head takes most of it on a busy machine.
+START_SECONDS = 150.0
+LOOK_SECONDS = 0.05
+LAST_LOG_LINES = 5
+
+
+def connect(url: str | None = None, token: str | None = None) -> Client:
+    """Return a client of the server at `url`, or of the one that runs on this machine.
+
+    Without `token`, `RUNYARD_TOKEN` is taken, or the one in this machine's data folder.
+    Raises ConnectionFailedError when no server runs here, AuthenticationError when no token is known.
+    """
+    if url is not None:
+        return _client(lambda: _elsewhere(url, token))
+    client = find(None, None)
+    if client is None:
+        raise ConnectionFailedError
+    return client
+
+
+def find(config: Path | None, url: str | None) -> Client | None:
+    """Return a client of the running server, embedded or not, or None when there is none."""
+    address = url or os.environ.get("RUNYARD_URL")
+    if address:
+        return _client(lambda: _elsewhere(address, None))
+    data_dir = locate(config)
+    return _client(lambda: _here(data_dir)) if running(data_dir) else None
+
+
+def find_or_start(config: Path | None, url: str | None) -> Client:
+    """Return a client of the running server, or of an embedded one that is started now."""
+    found = find(config, url)
+    if found is not None:
+        return found
+    data_dir = locate(config)
+
+    def here_or_started() -> Endpoint:
+        if running(data_dir) is None:
+            start_embedded(data_dir, config)
+        return _here(data_dir)
+
+    return _client(here_or_started)
+
+
+def running(data_dir: DataDir) -> Endpoint | None:
+    """Return where the server of this data folder listens; None when none is ready."""
+    if not is_locked(data_dir.server_lock):
+        return None
+    try:
+        record = json.loads(data_dir.server_file.read_bytes())
+        token = data_dir.token_file.read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return Endpoint(record["url"], token, bool(record["is_embedded"]))
+
+
+def start_embedded(data_dir: DataDir, config: Path | None) -> None:
+    """Start an embedded server on the data folder, unless somebody else just did, and wait until it is ready."""
+    data_dir.create()
+    starting = None if is_locked(data_dir.server_lock) else _spawn(data_dir, config)
+    end = time.monotonic() + START_SECONDS
+    while running(data_dir) is None:
+        if time.monotonic() > end:
+            raise ConnectionFailedError(f"the server was not ready after {START_SECONDS:g} s{_why(data_dir)}")
+        if starting and not is_same_process(*starting) and not is_locked(data_dir.server_lock):
+            raise ConnectionFailedError(f"the server did not start{_why(data_dir)}")
+        time.sleep(LOOK_SECONDS)
+
+
+def _spawn(data_dir: DataDir, config: Path | None) -> tuple[int, float]:
+    command = [sys.executable, "-m", "runyard.server.host", *([str(config)] if config else [])]
+    pid = spawn_detached(command, env=dict(os.environ), cwd=str(Path.cwd()), stdout=data_dir.server_log)
+    return pid, process_start_time(pid) or 0.0
+
+
+def _client(locate_server: Callable[[], Endpoint]) -> Client:
+    from runyard.client import Client
+
+    return Client(locate_server)
+
+
+def _here(data_dir: DataDir) -> Endpoint:
+    endpoint = running(data_dir)
+    if endpoint is None:
+        raise ConnectionFailedError
+    return endpoint
+
+
+def _elsewhere(url: str, token: str | None) -> Endpoint:
+    token = token or os.environ.get("RUNYARD_TOKEN") or _own_token()
+    if not token:
+        raise AuthenticationError(f"no token for {url} is known; set RUNYARD_TOKEN")
+    return Endpoint(url.rstrip("/"), token)
+
+
+def _own_token() -> str | None:
+    try:
+        return locate(None).token_file.read_text("utf-8").strip()
+    except OSError:
+        return None
+
+
+def _why(data_dir: DataDir) -> str:
+    try:
+        lines = data_dir.server_log.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return f"; the end of {data_dir.server_log}:\n" + "\n".join(lines[-LAST_LOG_LINES:])
