@@ -1,0 +1,65 @@
+"""What tests share: waiting for conditions, looking at processes from outside, and modules to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], limit: float, what: str = "the condition") -> T:
+    """Return the condition's first true value; fail with its last value after `limit` seconds."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what} did not come true in {limit} s; last: {value!r}"
+        time.sleep(0.02)
+
+
+def processes_with(variables: Mapping[str, str]) -> list[psutil.Process]:
+    """Return living processes whose environment holds all of `variables`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environ = process.environ()
+            if all(environ.get(k) == v for k, v in variables.items()) and process.status() != "zombie":
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def processes_naming(text: str) -> list[psutil.Process]:
+    """Return living processes with `text` in their command line, less this one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if (
+                process.pid != os.getpid()
+                and any(text in part for part in process.cmdline())
+                and process.status() != "zombie"
+            ):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def python(code: str) -> list[str]:
+    """Return a command that runs `code`, starting as fast as Python can."""
+    return [sys.executable, "-I", "-S", "-c", code]
+
+
+def lines_of(folder: Path) -> Iterator[str]:
+    """Yield the lines of all files in a folder."""
+    for path in sorted(folder.iterdir()):
+        yield from path.read_text().splitlines()
