@@ -395,7 +395,8 @@ class _Event:
 
 
 async def _parse(response: httpx.Response) -> AsyncIterator[_Event]:
-    kind, data, number = "message", [], None
+    kind, number = "message", None
+    data: list[str] = []
     async for line in _lines(response):
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")

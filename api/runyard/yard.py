@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,19 +77,29 @@ def running(data_dir: DataDir) -> Endpoint | None:
 
 def start_embedded(data_dir: DataDir, config: Path | None) -> None:
     """Start an embedded server on the data folder, unless somebody else just did, and wait until it is ready."""
+    start_server(data_dir, config, [])
+
+
+def start_server(data_dir: DataDir, config: Path | None, options: Sequence[str]) -> Endpoint:
+    """Start a server in the background, unless one is there or on its way, and wait until it is ready.
+
+    Raises ConnectionFailedError with the end of the server's log when it does not come up.
+    """
     data_dir.create()
-    starting = None if is_locked(data_dir.server_lock) else _spawn(data_dir, config)
+    starting = None if is_locked(data_dir.server_lock) else _spawn(data_dir, config, options)
     end = time.monotonic() + START_SECONDS
-    while running(data_dir) is None:
+    while (endpoint := running(data_dir)) is None:
         if time.monotonic() > end:
             raise ConnectionFailedError(f"the server was not ready after {START_SECONDS:g} s{_why(data_dir)}")
         if starting and not is_same_process(*starting) and not is_locked(data_dir.server_lock):
             raise ConnectionFailedError(f"the server did not start{_why(data_dir)}")
         time.sleep(LOOK_SECONDS)
+    return endpoint
 
 
-def _spawn(data_dir: DataDir, config: Path | None) -> tuple[int, float]:
-    command = [sys.executable, "-m", "runyard.server.host", *([str(config)] if config else [])]
+def _spawn(data_dir: DataDir, config: Path | None, options: Sequence[str]) -> tuple[int, float]:
+    chosen = ["--config", str(config)] if config else []
+    command = [sys.executable, "-m", "runyard.server.host", *chosen, *options]
     pid = spawn_detached(command, env=dict(os.environ), cwd=str(Path.cwd()), stdout=data_dir.server_log)
     return pid, process_start_time(pid) or 0.0
 

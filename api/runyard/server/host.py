@@ -6,6 +6,7 @@ embedded one, which leaves by itself once nobody is connected and nothing is lef
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import logging
@@ -14,7 +15,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,22 @@ IDLE_LOOK_SECONDS = 0.5
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A server that is ready: its address, a page's address that logs in once, and the Ray dashboard's."""
+
+    url: str
+    page: str
+    dashboard: str | None
+
+
 def serve(
     settings: Settings,
     *,
     is_embedded: bool,
     host: str,
     port: int,
-    on_ready: Callable[[str], None] | None = None,
+    on_ready: Callable[[Ready], None] | None = None,
 ) -> None:
     """Serve until told to leave. Raises ConflictError when the data folder has a server already."""
     data_dir = DataDir(settings.data_dir)
@@ -57,7 +68,7 @@ def serve(
 
 class _Host:
     def __init__(
-        self, settings: Settings, data_dir: DataDir, is_embedded: bool, on_ready: Callable[[str], None] | None
+        self, settings: Settings, data_dir: DataDir, is_embedded: bool, on_ready: Callable[[Ready], None] | None
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
@@ -76,7 +87,7 @@ class _Host:
             context, server = await self._build(supervisor, host)
             await bring_up
             tasks = self._tasks(context, server, supervisor, listener)
-            self._announce(url, supervisor.dashboard)
+            self._announce(context, url, supervisor.dashboard)
             leave = asyncio.create_task(self._leave.wait(), name="leave")
             done, _ = await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
             context.hub.close()
@@ -133,7 +144,7 @@ class _Host:
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # ours are in place
         return context, server
 
-    def _announce(self, url: str, dashboard: str | None) -> None:
+    def _announce(self, context: Any, url: str, dashboard: str | None) -> None:
         record = {
             "pid": os.getpid(),
             "url": url,
@@ -145,7 +156,8 @@ class _Host:
         durable_replace(self._data_dir.server_file, json.dumps(record).encode())
         log.info("ready at %s", url)
         if self._on_ready:
-            self._on_ready(url)
+            page = f"{url}/?login={context.sessions.new_link_secret()}"
+            self._on_ready(Ready(url=url, page=page, dashboard=dashboard))
 
     async def _leave_when_idle(self, context: Any) -> None:
         idle_since = time.monotonic()
@@ -194,12 +206,16 @@ def _whose(data_dir: DataDir) -> str:
     return f": process {record.get('pid')}, {record.get('url')}"
 
 
-def main() -> None:
-    """Serve as the embedded server; started by the Python API and the command line."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve in the background: embedded, or with `--up HOST PORT` until `runyard down`."""
+    parser = argparse.ArgumentParser(prog="python -m runyard.server.host", description=main.__doc__)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--up", nargs=2, metavar=("HOST", "PORT"))
+    chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    host, port = chosen.up or ("127.0.0.1", "0")
     try:
-        serve(load_settings(config), is_embedded=True, host="127.0.0.1", port=0)
+        serve(load_settings(chosen.config), is_embedded=chosen.up is None, host=host, port=int(port))
     except RunyardError as error:
         log.error("%s", error)
         sys.exit(3)

@@ -63,11 +63,14 @@ class Problem(BaseModel):
 
 
 def problem(
-    status: int, name: str, detail: str, errors: Sequence[Mapping[str, Any]] = (), **headers: str
+    status: int,
+    name: str,
+    detail: str,
+    errors: Sequence[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return the response that tells of one problem. `name` is the error's class in the Python API."""
-    if status in RETRY_AFTER:
-        headers.setdefault("Retry-After", RETRY_AFTER[status])
+    patience = {"Retry-After": RETRY_AFTER[status]} if status in RETRY_AFTER else {}
     body = {
         "type": f"urn:runyard:{name}",
         "title": HTTPStatus(status).phrase,
@@ -75,7 +78,7 @@ def problem(
         "detail": detail,
         "errors": [dict(e) for e in errors[:MAX_ERRORS]],
     }
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body, status, {**patience, **(headers or {})}, media_type="application/problem+json")
 
 
 def of_error(error: RunyardError) -> JSONResponse:
@@ -100,7 +103,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         name = {404: "NotFoundError"}.get(error.status_code, "InvalidRequestError")
-        return problem(error.status_code, name, str(error.detail), **(dict(error.headers or {})))
+        return problem(error.status_code, name, str(error.detail), headers=error.headers)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

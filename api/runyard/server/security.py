@@ -103,7 +103,7 @@ class Gate:
                 401,
                 "AuthenticationError",
                 "send the token of the server's data folder as `Authorization: Bearer TOKEN`",
-                **{"WWW-Authenticate": "Bearer"},
+                headers={"WWW-Authenticate": "Bearer"},
             )
         return _body_refusal(scope, headers)
 
@@ -160,7 +160,7 @@ def _body_refusal(scope: Scope, headers: Mapping[str, str]) -> Response | None:
     return None
 
 
-class BodyTooLarge(Exception):
+class BodyTooLargeError(Exception):
     """A chunked body passed the limit."""
 
 
@@ -176,7 +176,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > MAX_BODY:
-            raise BodyTooLarge
+            raise BodyTooLargeError
         return message
 
     return limited

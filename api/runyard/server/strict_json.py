@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from runyard.server.security import MAX_BODY, BodyTooLarge
+from runyard.server.security import MAX_BODY, BodyTooLargeError
 
 
 class StrictRequest(Request):
@@ -22,7 +22,7 @@ class StrictRequest(Request):
         if not hasattr(self, "_json"):
             try:
                 body = await self.body()
-            except BodyTooLarge as error:
+            except BodyTooLargeError as error:
                 limit = MAX_BODY // 2**20
                 raise HTTPException(413, f"a body may have at most {limit} MiB") from error
             self._json = parse(body)

@@ -11,6 +11,6 @@ from runyard.cli.verb import Options, verb
 @click.option("--cancel", is_flag=True, help="Cancel all runs first.")
 def command(options: Options, cancel: bool) -> int | None:
     """Stop it."""
-    from runyard.server.host import down
+    from runyard.server.up import down
 
     return down(options.config, cancel)

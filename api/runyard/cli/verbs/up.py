@@ -20,6 +20,6 @@ from runyard.cli.verb import Options, verb
 @click.option("--detach", is_flag=True, help="Return once it is ready; it goes on in the background.")
 def command(options: Options, host: str | None, port: int | None, detach: bool) -> int | None:
     """Serve here until Ctrl-C, or in the background."""
-    from runyard.server.host import up
+    from runyard.server.up import up
 
     return up(options.config, host, port, detach)
