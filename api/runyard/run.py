@@ -151,8 +151,46 @@ def error_class(fields: Mapping[str, Any]) -> type[RunError]:
 
 #: The fields of a run's JSON, so that a misspelt attribute is an AttributeError and not a call to the server.
 RUN_FIELDS = frozenset(
-    "run_id module_id module_name batch_id batch_index status reason reason_detail waiting_for command cwd "
-    "env_keys num_cpus num_gpus memory gpu_memory timeout_seconds priority labels attempt max_retries node pid "
-    "gpu_ids created_at started_at ended_at queued_seconds duration_seconds exit_code signal ended_by "
-    "peak_memory peak_gpu_memory cpu_seconds log_bytes progress message restarted_from enforcement".split()
+    [
+        "run_id",
+        "module_id",
+        "module_name",
+        "batch_id",
+        "batch_index",
+        "status",
+        "reason",
+        "reason_detail",
+        "waiting_for",
+        "command",
+        "cwd",
+        "env_keys",
+        "num_cpus",
+        "num_gpus",
+        "memory",
+        "gpu_memory",
+        "timeout_seconds",
+        "priority",
+        "labels",
+        "attempt",
+        "max_retries",
+        "node",
+        "pid",
+        "gpu_ids",
+        "created_at",
+        "started_at",
+        "ended_at",
+        "queued_seconds",
+        "duration_seconds",
+        "exit_code",
+        "signal",
+        "ended_by",
+        "peak_memory",
+        "peak_gpu_memory",
+        "cpu_seconds",
+        "log_bytes",
+        "progress",
+        "message",
+        "restarted_from",
+        "enforcement",
+    ]
 )

@@ -18,7 +18,7 @@ from runyard_actors.run_folder import RunFolder
 from runyard_actors.scheduling.core import Core
 from runyard_actors.scheduling.decision import Drop, Start
 from runyard_actors.store.changes import Change
-from runyard_actors.store.errors import StoreUnavailable
+from runyard_actors.store.errors import StoreTakenOver, StoreUnavailable
 from runyard_actors.store.reader import StoreReader
 from runyard_actors.store.writer import StoreWriter
 from runyard_cluster.capacity import Capacity
@@ -65,6 +65,7 @@ class Yard:
         self.fresh_specs: dict[RunId, RunSpec] = {}
         self.storage_fault: str | None = None
         self.guard: str | None = None
+        self.is_stale = False
         self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
         self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None
         self._background: set[asyncio.Task[Any]] = set()
@@ -101,6 +102,9 @@ class Yard:
             except StoreUnavailable as error:
                 self.on_storage_fault(str(error))
                 await asyncio.sleep(STORE_RETRY_SECONDS)
+            except StoreTakenOver as error:
+                self.on_stale(str(error))
+                raise
             else:
                 self.on_storage_good()
                 return
@@ -118,6 +122,12 @@ class Yard:
             log.warning("the store can be written again")
             self.storage_fault = None
             self._hold_or_go_on()
+
+    def on_stale(self, why: str) -> None:
+        """Another manager took the store over: start nothing more, and let this process be replaced."""
+        log.error("this manager is not the store's writer any more: %s", why)
+        self.core.pause()
+        self.is_stale = True
 
     def set_guard(self, why: str | None) -> None:
         """Hold starts for a reason that was measured on the node, or let them go on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runyard_cluster.errors import RunyardError, UnavailableError
 
-__all__ = ["StoreError", "StoreFull", "StoreUnavailable"]
+__all__ = ["StoreError", "StoreFull", "StoreTakenOver", "StoreUnavailable"]
 
 
 class StoreUnavailable(UnavailableError):  # noqa: N818 - named like what callers are told: 503, unavailable
@@ -17,3 +17,7 @@ class StoreFull(StoreUnavailable):
 
 class StoreError(RunyardError):
     """The database cannot be used as it is, or it refuses this change; the message says what to do."""
+
+
+class StoreTakenOver(StoreError):  # noqa: N818 - what happened, as for its neighbours
+    """Another runyard took over this database; this one records nothing any more."""

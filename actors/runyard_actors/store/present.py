@@ -155,6 +155,7 @@ def run_spec(row: sqlite3.Row) -> RunSpec:
             gpu_memory_bytes=row["gpu_memory_bytes"],
         ),
         timeout_seconds=row["timeout_seconds"],
+        args_from=row["args_from"],
         priority=row["priority"],
         labels=json.loads(row["labels"]),
         max_retries=row["max_retries"],

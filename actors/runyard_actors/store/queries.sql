@@ -30,7 +30,7 @@ INSERT INTO runs (
 ) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_spec --
-INSERT INTO run_specs (seq, command, cwd, env, labels, timeout_seconds) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO run_specs (seq, command, cwd, env, labels, timeout_seconds, args_from) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- insert_label --
 INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
@@ -197,7 +197,7 @@ SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
 -- ## Reading one thing
 
 -- run_columns --
-runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds
+runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds, run_specs.args_from
 
 -- runs_by_id --
 SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq

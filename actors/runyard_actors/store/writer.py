@@ -22,7 +22,7 @@ from runyard_actors.store.call import ENDED, Call
 from runyard_actors.store.changes import Change, RunsSubmitted
 from runyard_actors.store.connection import BUSY_SECONDS, open_writer, reopen_writer, unavailable
 from runyard_actors.store.counts import CountChanges
-from runyard_actors.store.errors import StoreError, StoreUnavailable
+from runyard_actors.store.errors import StoreError, StoreTakenOver, StoreUnavailable
 from runyard_actors.store.queries import sql
 from runyard_cluster.errors import ConflictError, RunyardError
 
@@ -178,7 +178,7 @@ class StoreWriter:
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         if cursor.execute(sql("epoch")).fetchone()[0] != self._epoch:
-            raise StoreError("another runyard took over this database; this one records nothing any more")
+            raise StoreTakenOver
         return cursor
 
     def _record(

@@ -68,7 +68,11 @@ def serve(
 
 class _Host:
     def __init__(
-        self, settings: Settings, data_dir: DataDir, is_embedded: bool, on_ready: Callable[[Ready], None] | None
+        self,
+        settings: Settings,
+        data_dir: DataDir,
+        is_embedded: bool,
+        on_ready: Callable[[Ready], None] | None,
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from runyard.server.schemas import BatchIn, CancelIn, RestartIn, SubmitIn
+from runyard_actors.store.errors import StoreFull
 from runyard_cluster.errors import (
     AuthenticationError,
     ConcurrencyLimitError,
@@ -25,6 +26,7 @@ from runyard_cluster.errors import (
     RunyardError,
     UnavailableError,
 )
+from runyard_cluster.errors import __all__ as PUBLIC
 
 log = logging.getLogger("runyard.server")
 
@@ -39,6 +41,7 @@ STATUS: Mapping[type[RunyardError], int] = {
     ConflictError: 409,
     NotFoundError: 404,
     AuthenticationError: 401,
+    StoreFull: 507,
     UnavailableError: 503,
 }
 FIELDS = sorted({name for model in (SubmitIn, BatchIn, CancelIn, RestartIn) for name in model.model_fields})
@@ -84,7 +87,7 @@ def problem(
 def of_error(error: RunyardError) -> JSONResponse:
     """Return the problem document of one of our own errors."""
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
-    name = next((c.__name__ for c in type(error).__mro__ if c in STATUS), "RunyardError")
+    name = next(c.__name__ for c in type(error).__mro__ if c.__name__ in PUBLIC)
     return problem(status, name, error.message, error.details)
 
 

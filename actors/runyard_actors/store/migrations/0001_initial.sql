@@ -63,7 +63,8 @@ CREATE TABLE run_specs (
     cwd TEXT NOT NULL,
     env TEXT NOT NULL,
     labels TEXT NOT NULL,
-    timeout_seconds REAL NOT NULL
+    timeout_seconds REAL NOT NULL,
+    args_from INTEGER NOT NULL
 );
 
 CREATE TABLE run_labels (
