@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.playing import Answer, History, Runyard
 
 from runyard.cli import main
 from runyard_actors.ids import new_ids
@@ -23,6 +22,7 @@ from runyard_actors.store.changes import (
     RunsSubmitted,
 )
 from runyard_cluster.data_dir import DataDir
+from tests.unit.cli.playing import Answer, History, Runyard
 
 #: 2026-01-31 08:00:00 UTC in microseconds.
 START = 1_769_846_400_000_000

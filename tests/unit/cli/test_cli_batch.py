@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.playing import Answer, Runyard, ScriptedClient, ended_json, run_json
 
 from runyard.cli.verb import Options
+from tests.unit.cli.playing import Answer, Runyard, ScriptedClient, ended_json, run_json
 
 Play = Callable[..., Answer]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 import pytest
-from tests.unit.cli.playing import History, Runyard
 
 from runyard.cli.main import VERBS, cli
 from runyard.cli.verb import Verb
 from runyard_cluster.data_dir import DataDir
+from tests.unit.cli.playing import History, Runyard
 
 HEAVY = {"ray", "fastapi", "pydantic", "pydantic_settings", "httpx", "uvicorn", "rich.console"}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.playing import Runyard, ScriptedClient, ended_json, run_json
 
 from runyard.cli.verb import Options
 from runyard.cli.verbs import run as run_verb
 from runyard_cluster.data_dir import DataDir
+from tests.unit.cli.playing import Runyard, ScriptedClient, ended_json, run_json
 
 RUNNING = run_json(status="running")
 DONE = ended_json()

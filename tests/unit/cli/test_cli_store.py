@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.unit.cli.playing import History, Runyard
 
 LINES = b"first\nsecond\xff\nlast"

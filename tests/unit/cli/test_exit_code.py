@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.cli.playing import ended_json
 
 from runyard.cli.exit_code import code_of_all, code_of_error, code_of_run
 from runyard_cluster import errors
+from tests.unit.cli.playing import ended_json
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.cli.playing import ended_json, run_json
 
 from runyard.cli.tally import ENDED, Tally
+from tests.unit.cli.playing import ended_json, run_json
 
 
 def test_a_run_counts_as_ended_once_whatever_comes_again() -> None:

@@ -9,7 +9,6 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.cli.playing import ended_json, run_json
 
 from runyard.cli.say import clean
 from runyard.cli.tally import Tally
@@ -18,6 +17,7 @@ from runyard.cli.view.batch_lines import bar, ended_line, live_lines, summary
 from runyard.cli.view.batch_view import LiveView, PlainView, batch_view
 from runyard.cli.view.table import Column, cell_width, cut, render
 from runyard.cli.view.words import plural
+from tests.unit.cli.playing import ended_json, run_json
 
 NOW = datetime(2026, 1, 31, 8, 1, tzinfo=UTC)
 

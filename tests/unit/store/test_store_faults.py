@@ -14,11 +14,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.unit.store.making import life, specs, submitted
 
 from runyard_actors.store import StoreError, StoreFull, StoreReader, StoreUnavailable, StoreWriter, connection
 from runyard_actors.store.migrate import known_scripts, migrate
 from runyard_cluster.errors import RunyardError
+from tests.unit.store.making import life, specs, submitted
 
 WRITE_UNTIL_KILLED = """
     import sys

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
 
 from runyard_actors.run import BatchId, RunSpec, Status
 from runyard_actors.store import RunFilter, StoreReader, StoreWriter, history
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_cluster.errors import InvalidRequestError
+from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
 
 #: Enough for several blocks of 1024.
 RUNS = 3_300

@@ -7,13 +7,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, Status
 from runyard_actors.store import StoredState, StoreReader, StoreWriter, load_state
 from runyard_actors.store.changes import CancelRequested, ModulePut
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
+from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
 FIELDS = {
     *("run_id", "module_id", "module_name", "batch_id", "batch_index", "status", "reason", "reason_detail"),

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
 from runyard_actors.run import BatchId, Outcome, Reason, Status
 from runyard_actors.store import StoreError, StoreReader, StoreUnavailable, StoreWriter
@@ -26,6 +25,7 @@ from runyard_actors.store.changes import (
     StartWithdrawn,
 )
 from runyard_cluster.errors import ConflictError
+from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
 
 def kinds(reader: StoreReader) -> list[str]:
