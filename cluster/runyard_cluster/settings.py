@@ -22,7 +22,10 @@ PREFIX = "RUNYARD_"
 #: Variables of that prefix that are no settings: what a module is told, and what a caller says of itself.
 NO_SETTINGS = frozenset(
     PREFIX + name
-    for name in "RUN_ID ATTEMPT BATCH_ID REPORT NONCE CONFIG URL TOKEN FAIL LOG_LEVEL WEB NODE".split()
+    for name in (
+        *("RUN_ID", "ATTEMPT", "BATCH_ID", "REPORT", "NONCE"),
+        *("CONFIG", "URL", "TOKEN", "FAIL", "LOG_LEVEL", "WEB", "NODE"),
+    )
 )
 
 

@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runyard_actors.lease import Assignment, Started, hold
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.yard import LeaseLost
+from runyard_actors.manager.yard import LeaseLostError
 from runyard_actors.request import WHOLE
 from runyard_actors.run import Outcome
 
@@ -32,7 +32,7 @@ class RayLeases:
         self._task = ray.remote(max_retries=0)(_lease)
 
     async def hold(self, assignment: Assignment, attempt: ActiveRun) -> Outcome:
-        """Hold Ray's resources for the attempt until it ended. Raises LeaseLost when only the task ended."""
+        """Hold Ray's resources for the attempt until it ended. Raises LeaseLostError when only the task ended."""
         spec = attempt.spec
         assert spec is not None
         task = self._task.options(
@@ -45,5 +45,5 @@ class RayLeases:
         try:
             outcome: Outcome = await task.remote(self._manager, assignment)
         except RayError as error:
-            raise LeaseLost(type(error).__name__) from error
+            raise LeaseLostError(type(error).__name__) from error
         return outcome

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from runyard_actors.lease import Assignment, Started
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.end import finish
-from runyard_actors.manager.yard import LeaseLost, Yard, log
+from runyard_actors.manager.yard import LeaseLostError, Yard, log
 from runyard_actors.run import RunId
 from runyard_actors.scheduling.decision import Start
 from runyard_actors.store.changes import AttemptStarted, AttemptStarting, RunDropped
@@ -44,7 +44,7 @@ async def see_through(yard: Yard, attempt: ActiveRun) -> None:
     while True:
         try:
             outcome = await yard.leases.hold(_assignment(yard, attempt), attempt)
-        except LeaseLost as lost:
+        except LeaseLostError as lost:
             log.warning("the lease of run %s was lost (%s); taking another", attempt.run_id, lost)
             await asyncio.sleep(LEASE_RETRY_SECONDS)
         else:

@@ -124,7 +124,7 @@ async def _refuse_unknown_dependencies(yard: Yard, submission: Submission) -> No
 
 
 def _cycles(runs: tuple[RunSpec, ...]) -> Iterator[str]:
-    after = {spec.run_id: [d for d in spec.after] for spec in runs if spec.after}
+    after = {spec.run_id: list(spec.after) for spec in runs if spec.after}
     done: set[str] = set()
     for root in after:
         stack, path = [(root, iter(after[root]))], {root}

@@ -34,7 +34,7 @@ STORE_RETRY_SECONDS = 0.5
 FRESH_SPECS = 1_000
 
 
-class LeaseLost(Exception):
+class LeaseLostError(Exception):
     """The lease is gone but the run may go on; hand the attempt to a new lease."""
 
 
@@ -42,7 +42,7 @@ class Leases(Protocol):
     """Where leases are taken: Ray in the product, a thread in tests of the manager's own logic."""
 
     async def hold(self, assignment: Assignment, request_of: ActiveRun) -> Outcome:
-        """Hold the run's resources until it ended. Raises LeaseLost when only the lease ended."""
+        """Hold the run's resources until it ended. Raises LeaseLostError when only the lease ended."""
         ...
 
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from runyard.server.schemas import BatchIn, CancelIn, RestartIn, SubmitIn
 from runyard_actors.store.errors import StoreFull
+from runyard_cluster import errors
 from runyard_cluster.errors import (
     AuthenticationError,
     ConcurrencyLimitError,
@@ -26,7 +27,6 @@ from runyard_cluster.errors import (
     RunyardError,
     UnavailableError,
 )
-from runyard_cluster.errors import __all__ as PUBLIC
 
 log = logging.getLogger("runyard.server")
 
@@ -87,7 +87,7 @@ def problem(
 def of_error(error: RunyardError) -> JSONResponse:
     """Return the problem document of one of our own errors."""
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
-    name = next(c.__name__ for c in type(error).__mro__ if c.__name__ in PUBLIC)
+    name = next(c.__name__ for c in type(error).__mro__ if c.__name__ in errors.__all__)
     return problem(status, name, error.message, error.details)
 
 

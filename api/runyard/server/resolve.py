@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,7 +131,7 @@ def _head(run: RunIn, module: ModuleSettings) -> tuple[str, ...]:
 
 def _absolute(run: RunIn) -> str:
     assert run.script is not None
-    return run.script if os.path.isabs(run.script) or run.cwd is None else str(Path(run.cwd, run.script))
+    return run.script if Path(run.script).is_absolute() or run.cwd is None else str(Path(run.cwd, run.script))
 
 
 def _id_from(run: RunIn, command: Sequence[str]) -> str:

@@ -102,7 +102,7 @@ async def _follow(
 async def _until_news(here: Context, path: FilePath, offset: int) -> None:
     """Return when the log grew or some run's state changed."""
     seen = here.hub.last_seq
-    while log_file.size(path) <= offset and here.hub.last_seq == seen and not here.hub.is_closed:
+    while log_file.size(path) <= offset and here.hub.last_seq == seen and not here.hub.is_closed:  # noqa: ASYNC110 a file has no event to wait for that all systems know
         await asyncio.sleep(LOOK_SECONDS)
 
 
