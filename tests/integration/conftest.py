@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runyard.client import Client
 from runyard.session import Session
 from runyard.yard import find, find_or_start
 from runyard_cluster.data_dir import DataDir
@@ -21,14 +24,28 @@ from tests.support import processes_naming, wait_until
 START_SECONDS = 120.0
 
 
+class TestSession(Session):
+    """A session that also knows what lies behind it."""
+
+    __test__ = False
+
+    def __init__(self, client: Client, data_dir: DataDir) -> None:
+        super().__init__(client)
+        self.data_dir = data_dir
+
+    def server(self) -> dict[str, Any]:
+        """Return what the server tells of itself."""
+        return json.loads(self.data_dir.server_file.read_bytes())
+
+
 @contextmanager
-def embedded(settings: str = "") -> Iterator[Session]:
+def embedded(settings: str = "") -> Iterator[TestSession]:
     """Serve a fresh data folder for the length of the block; nothing of it is left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ry-", dir="/tmp" if os.name == "posix" else None))
     config = folder / "runyard.toml"
     config.write_text(f'data_dir = "{(folder / "data").as_posix()}"\n{settings}')
     data_dir = DataDir(folder / "data")
-    session = Session(find_or_start(config, None))
+    session = TestSession(find_or_start(config, None), data_dir)
     try:
         yield session
     finally:
