@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from runyard.client import AsyncClient, Client
     from runyard.executor import ConcurrentExecutor, ResourceManager
     from runyard.module import Module
-    from runyard.report import report
+    from runyard.reporting import report
     from runyard.run import Run, RunResult
-    from runyard.submit import submit, submit_batch
+    from runyard.submission import submit, submit_batch
     from runyard.yard import connect
     from runyard_cluster.errors import (
         AuthenticationError,
@@ -72,9 +72,9 @@ _HOME = {
     "Run": "runyard.run",
     "RunResult": "runyard.run",
     "connect": "runyard.yard",
-    "report": "runyard.report",
-    "submit": "runyard.submit",
-    "submit_batch": "runyard.submit",
+    "report": "runyard.reporting",
+    "submit": "runyard.submission",
+    "submit_batch": "runyard.submission",
 }
 
 
@@ -83,7 +83,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'runyard' has no attribute {name!r}")
     home = import_module(_HOME.get(name, "runyard_cluster.errors"))
-    return globals().setdefault(name, getattr(home, name))
+    found = globals()[name] = getattr(home, name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from runyard.batch import Batch
 from runyard.module import ModuleLike, Path, Size, body_of
 from runyard.run import Run, RunResult
-from runyard.submit import submit, submit_batch
+from runyard.submission import submit, submit_batch
 from runyard_cluster.errors import ConflictError, RunError
 
 

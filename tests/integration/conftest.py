@@ -51,9 +51,8 @@ def embedded(settings: str = "") -> Iterator[TestSession]:
     finally:
         session.close()
         stop(config, data_dir)
-        left = [p for p in processes_naming(str(folder)) if p.is_running()]
+        wait_until(lambda: not processes_naming(str(folder)), 30, "nothing of the server is left")
         shutil.rmtree(folder, ignore_errors=True)
-        assert not left, f"left behind: {left}"
 
 
 def stop(config: Path, data_dir: DataDir) -> None:
