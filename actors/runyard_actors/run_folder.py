@@ -1,17 +1,16 @@
-"""The folder of one attempt: the one class that knows its files, and what each of them means.
-
-Standard library only: the shim uses it too.
-"""
+"""The folder of one attempt: the one class that knows its files, and what each of them means."""
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runyard_actors import attempt_file
 from runyard_cluster import process
 from runyard_cluster.files import create_exclusively, durable_replace
 
@@ -20,7 +19,10 @@ Json = dict[str, Any]
 #: What is read of a report at most, from its end; a module may write as much as it likes.
 REPORT_BYTES = 1 << 20
 MESSAGE_LENGTH = 1_000
+#: A longer line's metrics and result are left out: a report is no place for data.
 RESULT_BYTES = 64 * 1024
+
+_REPORTED = ("progress", "message", "metrics", "result")
 
 
 class RunFolder:
@@ -37,32 +39,32 @@ class RunFolder:
     @property
     def log_file(self) -> Path:
         """What the module printed, both streams, byte by byte."""
-        return self.path / "output.log"
+        return self.path / attempt_file.LOG
 
     @property
     def time_index_file(self) -> Path:
         """When the log had grown how far: lines of `offset microseconds`."""
-        return self.path / "output.idx"
+        return self.path / attempt_file.TIME_INDEX
 
     @property
     def report_file(self) -> Path:
         """Where the module reports its progress and result."""
-        return self.path / "report.jsonl"
+        return self.path / attempt_file.REPORT
 
     @property
     def lock_file(self) -> Path:
         """Locked by the shim for all of its life."""
-        return self.path / "alive"
+        return self.path / attempt_file.LOCK
 
     @property
     def spec_file(self) -> Path:
         """What the shim is to run; it holds the environment, so it is gone once read."""
-        return self.path / "spec.json"
+        return self.path / attempt_file.SPEC
 
     @property
     def stop_file(self) -> Path:
         """Asks the shim to end the run."""
-        return self.path / "stop.json"
+        return self.path / attempt_file.STOP
 
     def create(self) -> None:
         """Make the folder, private to its owner."""
@@ -74,7 +76,7 @@ class RunFolder:
 
     def claim(self, record: Mapping[str, Any]) -> bool:
         """Decide whether this attempt ever starts; only the first one who asks gets True."""
-        return create_exclusively(self.path / "started.json", json.dumps(record).encode())
+        return create_exclusively(self.path / attempt_file.STARTED, json.dumps(record).encode())
 
     def never_start(self, reason: str, detail: str) -> bool:
         """Make sure that this attempt never starts; False when it has started, or nearly so."""
@@ -85,23 +87,15 @@ class RunFolder:
 
     def started(self) -> Json | None:
         """Return the claim: who supervises this attempt, or why it never starts."""
-        return _read(self.path / "started.json")
+        return _read(self.path / attempt_file.STARTED)
 
     def child(self) -> Json | None:
         """Return the module's own process: `pid`, `start`."""
-        return _read(self.path / "child.json")
-
-    def write_child(self, record: Mapping[str, Any]) -> None:
-        """Record the module's own process."""
-        durable_replace(self.path / "child.json", json.dumps(record).encode())
+        return _read(self.path / attempt_file.CHILD)
 
     def exit(self) -> Json | None:
         """Return how the attempt ended; None while it has not."""
-        return _read(self.path / "exit.json")
-
-    def write_exit(self, record: Mapping[str, Any]) -> None:
-        """Record the end, as the last thing a shim does."""
-        durable_replace(self.path / "exit.json", json.dumps(record).encode())
+        return _read(self.path / attempt_file.EXIT)
 
     def is_alive(self) -> bool:
         """Whether a shim holds this attempt: the kernel knows, whatever PIDs say."""
@@ -111,20 +105,29 @@ class RunFolder:
         """Wait, in the kernel, until no shim holds this attempt."""
         process.wait_unlocked(self.lock_file)
 
-    def request_stop(self, reason: str, detail: str) -> None:
-        """Ask the shim to end the run. The file is the request; the signal only makes it look sooner."""
-        durable_replace(self.stop_file, json.dumps({"reason": str(reason), "reason_detail": detail}).encode())
+    def request_stop(
+        self, reason: str, detail: str, *, ended_by: str = "user", grace_seconds: float | None = None
+    ) -> None:
+        """Ask the shim to end the run. The file is the request; the signal only makes it look sooner.
+
+        `grace_seconds` overrides what the run was given; asked again with less, the shim waits no longer than that.
+        """
+        request: Json = {"reason": str(reason), "reason_detail": detail, "ended_by": ended_by}
+        if grace_seconds is not None:
+            request |= {"grace_seconds": grace_seconds}
+        durable_replace(self.stop_file, json.dumps(request).encode())
         started = self.started()
         if started and "shim_pid" in started:
             process.stop_process(int(started["shim_pid"]), float(started["shim_start"]))
 
-    def stop_request(self) -> Json | None:
-        """Return the request to end the run, if there is one."""
-        return _read(self.stop_file)
-
     def log_size(self) -> int:
         """Return the log's size in bytes."""
         return _size(self.log_file)
+
+    def log_gap(self) -> tuple[int, int] | None:
+        """Return the offsets between which a log above its limit lost its bytes; they read as zeros."""
+        gap = _read(self.path / attempt_file.LOG_GAP)
+        return None if gap is None else (int(gap["start"]), int(gap["end"]))
 
     def report_mark(self) -> tuple[int, int]:
         """Return what changes whenever the module reports: cheap enough for every second."""
@@ -137,8 +140,13 @@ class RunFolder:
     def report(self) -> Json:
         """Return what the module reported last, field by field; what makes no sense is left out."""
         newest: Json = {}
-        for line in _last_lines(self.report_file):
-            newest |= _sensible(line)
+        for line in reversed(_last_lines(self.report_file)):
+            missing = [name for name in _REPORTED if name not in newest and f'"{name}"'.encode() in line]
+            if missing:
+                found = _sensible(line)
+                newest |= {name: found[name] for name in missing if name in found}
+            if len(newest) == len(_REPORTED):
+                break
         return newest
 
 
@@ -150,27 +158,41 @@ def _sensible(line: bytes) -> Json:
     if not isinstance(fields, dict):
         return {}
     found: Json = {}
-    progress, message = fields.get("progress"), fields.get("message")
+    progress, message, metrics = fields.get("progress"), fields.get("message"), fields.get("metrics")
     if isinstance(progress, int | float) and not isinstance(progress, bool) and progress == progress:
-        found["progress"] = min(1.0, max(0.0, float(progress)))
+        found["progress"] = float(min(1, max(0, progress)))
     if isinstance(message, str):
         found["message"] = message[:MESSAGE_LENGTH].encode("utf-8", "replace").decode("utf-8")
-    if isinstance(fields.get("metrics"), dict):
-        found["metrics"] = fields["metrics"]
-    if "result" in fields and len(line) <= RESULT_BYTES:
+    if isinstance(metrics, dict) and _is_storable(metrics, line):
+        found["metrics"] = metrics
+    if "result" in fields and _is_storable(fields["result"], line):
         found["result"] = fields["result"]
     return found
 
 
-def _last_lines(path: Path) -> list[bytes]:
+def _is_storable(value: object, line: bytes) -> bool:
+    """Python reads more than JSON: NaN, Infinity and halves of characters, which no database or browser takes."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - REPORT_BYTES))
-            lines = file.read(REPORT_BYTES).split(b"\n")
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return False
+    return len(line) <= RESULT_BYTES
+
+
+def _last_lines(path: Path) -> list[bytes]:
+    """Whatever the module put there, a pipe or a device too, this neither waits nor reads without end."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError:
         return []
-    return lines[1:] if size > REPORT_BYTES else lines
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return []
+        start = max(0, found.st_size - REPORT_BYTES)
+        file.seek(start)
+        lines = file.read(REPORT_BYTES).split(b"\n")
+    return lines[1:] if start else lines
 
 
 def _read(path: Path) -> Json | None:

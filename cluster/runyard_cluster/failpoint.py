@@ -1,6 +1,7 @@
-"""Named points at which a test can make this process die, fail or stall: `RUNYARD_FAIL=name:kill,other:sleep=2`.
+"""Named points at which a test can make this process die, fail or stall.
 
-Unset, as it always is outside of tests, a point costs one look into a dictionary.
+`RUNYARD_FAIL=name:kill,other:sleep=2,third:raise`. Unset, as it always is outside of tests, a point costs one
+look into a dictionary.
 """
 
 from __future__ import annotations

@@ -1,13 +1,22 @@
-"""Files that other processes read while they are written: whole or not there, never half."""
+"""Files that other processes read while they are written: whole or not there, never half.
+
+Standard library only, and little of it: the shim uses this, and each import is paid for by every run.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
-from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What systems answer where a folder cannot hold hard links.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-def durable_replace(path: Path, data: bytes, *, fsync: bool = False) -> None:
+def durable_replace(path: Path | str, data: bytes, *, fsync: bool = False) -> None:
     """Put `data` in the place of `path` in one step, readable by the owner only.
 
     With `fsync` it also survives a power cut; without, a crash of any process.
@@ -15,22 +24,26 @@ def durable_replace(path: Path, data: bytes, *, fsync: bool = False) -> None:
     beside = _write_beside(path, data, fsync)
     os.replace(beside, path)
     if fsync:
-        sync_folder(path.parent)
+        sync_folder(os.path.dirname(path) or ".")
 
 
-def create_exclusively(path: Path, data: bytes) -> bool:
+def create_exclusively(path: Path | str, data: bytes) -> bool:
     """Create `path` with `data` in one step; return False when it was there already, however it came there."""
     beside = _write_beside(path, data, fsync=False)
     try:
         os.link(beside, path)
     except FileExistsError:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _create(path, data)
     finally:
-        beside.unlink()
+        os.unlink(beside)
     return True
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Make a folder's entries durable, where the system has such a thing."""
     if not hasattr(os, "O_DIRECTORY"):
         return
@@ -41,13 +54,34 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_beside(path: Path, data: bytes, fsync: bool) -> Path:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _create(path: Path | str, data: bytes) -> bool:
+    """Without hard links a reader may for a moment see the file without its data, but still only one creates it."""
     try:
-        os.write(descriptor, data)
+        _write(path, data, fsync=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _write_beside(path: Path | str, data: bytes, fsync: bool) -> str:
+    folder, name = os.path.split(path)
+    beside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
+    try:
+        _write(beside, data, fsync)
+    except OSError:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
+    return beside
+
+
+def _write(path: Path | str, data: bytes, fsync: bool) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
         if fsync:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return beside

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 
-_SIGKILL = 9
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_SIGKILL = 9
 
 
 def become_subreaper() -> bool:
@@ -21,7 +21,7 @@ def die_with(parent: int) -> bool:
 
 
 def be_as_killable_as_anyone() -> None:
-    """Ray makes its workers the first to go when memory runs out; runs start even. Needs a privilege at times."""
+    """Ray makes its workers the first to go when memory runs out; runs start even. Not allowed everywhere."""
     try:
         descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     except OSError:

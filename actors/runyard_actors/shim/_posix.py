@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
-import signal
 import sys
 import time
 
-from runyard_actors.run_folder import RunFolder
-from runyard_actors.shim.spec import ShimSpec
+from runyard_actors import attempt_file
+from runyard_actors.shim import _start_error
 from runyard_cluster import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterable
+
+    from runyard_actors.shim.spec import ShimSpec
+elif sys.platform != "win32":
+    # The numbers alone: `signal` wraps them in enums, at a quarter of what a shim costs to start.
+    import _signal as signal
 
 if sys.platform != "win32":
     import resource
 
-    from runyard_actors.shim import _linux
+    from runyard_actors.shim import _exec, _linux
 
     #: The kernel counts the largest resident set in bytes on macOS, in KiB on Linux.
     _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
     #: What a module leaves behind may end itself this long before it is killed.
     STRAGGLER_SECONDS = 1.0
-    LOOK_SECONDS = 0.02
+    FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS = 0.01, 1.0
+
+    #: Signals that only wake the shim. A request to end the run is a file: whoever kills its supervisor, a system
+    #: that shuts down for one, also signals the module itself.
+    _WAKING = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     def leave_parent() -> None:
         """Become a child of nobody, so that no end of the launching process reaches this one."""
@@ -36,64 +48,64 @@ if sys.platform != "win32":
         os.dup2(nowhere, 1)
         os.close(nowhere)
 
-    def prepare() -> dict[str, str]:
-        """Undo what a Ray worker passes on, and become the one that orphans of the tree come to."""
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.umask(0o022)
-        is_subreaper = sys.platform == "linux" and _linux.become_subreaper()
-        if sys.platform == "linux":
-            _linux.be_as_killable_as_anyone()
-        return {
-            "memory": "poll",
-            "cpu": "environment",
-            "gpu_memory": "none",
-            "tree": "subreaper" if is_subreaper else "cookie",
-        }
+    class PosixTree:
+        """The module's process, and every process that comes of it.
 
-    def spawn(spec: ShimSpec, folder: RunFolder) -> tuple[PosixChild | None, str]:
-        """Start the module in a session of its own; return it, or None and why not, in words."""
-        if missing := _missing_script(spec):
-            return None, missing
-        wake = _wake_on((signal.SIGCHLD, signal.SIGTERM))
-        read_end, write_end = os.pipe()
-        log = os.open(folder.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        shim = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _become(spec, log, write_end, shim)
-        os.close(write_end)
-        os.close(log)
-        with os.fdopen(read_end, "rb") as answer:
-            failure = answer.read().decode()
-        if failure:
-            os.waitpid(pid, 0)
-            stage, number = failure.split()
-            return None, _words(stage, int(number), spec)
-        return PosixChild(pid, wake), ""
+        Making one undoes what a Ray worker passes on, and has orphans of the tree come to this process.
+        """
 
-    class PosixChild:
-        """The module's process, and every process that came of it."""
-
-        def __init__(self, pid: int, wake: int) -> None:
-            self.pid = pid
+        def __init__(self) -> None:
+            self.pid = 0
+            self.cookie = ""
             self.exit_code: int | None = None
             self.signal: int | None = None
             self.cpu_seconds = 0.0
             self._largest_bytes = 0
-            self._wake = wake
             self._has_ended = False
+            self._wake = _wake_on(_WAKING)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            os.umask(0o022)
+            self._is_subreaper = sys.platform == "linux" and _linux.become_subreaper()
+            if sys.platform == "linux":
+                _linux.be_as_killable_as_anyone()
+            self.enforcement = {
+                "memory": "poll",
+                "cpu": "environment",
+                "gpu_memory": "none",
+                "tree": "subreaper" if self._is_subreaper else "cookie",
+            }
+
+        def spawn(self, spec: ShimSpec) -> str:
+            """Start the module in a session of its own; return why that failed, in words, or nothing."""
+            missing = _start_error.missing_script(spec)
+            if missing:
+                return missing
+            self.pid, failure = _exec.start(spec)
+            if not failure:
+                return ""
+            self.end(time.monotonic())
+            stage, number = failure
+            return _start_error.words(stage, number, spec)
 
         def wait(self, seconds: float) -> bool:
-            """Wait for the main process's end or a nudge; return whether the main process has ended."""
+            """Wait for the main process's end, or a nudge; return whether the main process has ended.
+
+            The ends of other processes are taken note of and cut nothing short: there may be thousands.
+            """
+            until = time.monotonic() + seconds
             self._reap()
-            if not self._has_ended and select.select([self._wake], [], [], seconds)[0]:
-                os.read(self._wake, 4096)
+            while not self._has_ended and not self._is_woken(until - time.monotonic()):
                 self._reap()
+            self._reap()
             return self._has_ended
 
         def memory(self) -> int:
             """Return the resident bytes of the whole tree."""
-            return process.tree_usage(self._tree())[1]
+            return process.tree_resident_bytes([os.getpid()])
+
+        def confirmed_memory(self) -> int:
+            """Return the bytes that the tree alone holds; dearer to find out."""
+            return process.tree_anonymous_bytes(self._living())
 
         def peak(self, sampled: int) -> int:
             """Return the peak of the tree: what was sampled, or the largest process if that was more.
@@ -106,41 +118,48 @@ if sys.platform != "win32":
                 return sampled
             return max(sampled, self._largest_bytes)
 
-        def confirmed_memory(self) -> int:
-            """Return the tree's bytes with shared pages counted once."""
-            return process.tree_proportional_bytes(self._tree())
-
-        def terminate_tree(self) -> None:
+        def terminate(self) -> None:
             """Ask the whole tree to end; what is stopped is woken, or it could not hear."""
-            _send(self._tree(), signal.SIGTERM, signal.SIGCONT)
+            _terminate(self._living())
 
-        def kill_tree(self) -> None:
+        def kill(self) -> None:
             """End the whole tree at once."""
-            _send(self._tree(), signal.SIGKILL)
+            _kill(self._living())
 
-        def end_tree(self, nonce: str) -> int:
-            """End all that the module left behind, until nothing of it lives; return how many there were."""
-            left = self._left(nonce)
+        def end(self, kill_at: float | None) -> int:
+            """End all that the module left behind, until nothing of it lives; return how many there were.
+
+            A tree that was told to end before has until `kill_at`; one that hears of it now, a moment.
+            """
+            self._reap()
+            left = self._living()
             count = len(left)
-            _send(left, signal.SIGTERM, signal.SIGCONT)
-            kill_at = time.monotonic() + STRAGGLER_SECONDS
+            if left and kill_at is None:
+                _terminate(left)
+            kill_at = time.monotonic() + STRAGGLER_SECONDS if kill_at is None else kill_at
+            look = FIRST_LOOK_SECONDS
             while left:
-                if time.monotonic() >= kill_at:
-                    _send(left, signal.SIGKILL)
-                select.select([self._wake], [], [], LOOK_SECONDS)
+                now = time.monotonic()
+                if now >= kill_at:
+                    _kill(left)
+                self._is_woken(look if now >= kill_at else min(look, kill_at - now))
+                look = min(look * 1.5, LAST_LOOK_SECONDS)
                 self._reap()
-                left = self._left(nonce)
+                left = self._living()
             return count
 
-        def _tree(self) -> list[int]:
-            return process.tree([os.getpid()])
-
-        def _left(self, nonce: str) -> list[int]:
+        def _living(self) -> list[int]:
             """Without a subreaper, orphans are nobody's children, and only their cookie tells whose they were."""
-            tree = self._tree()
-            return (
-                tree if sys.platform == "linux" else [*tree, *process.find_by_cookie("RUNYARD_NONCE", nonce)]
-            )
+            living = process.tree([os.getpid()])
+            if not self._is_subreaper and self.cookie:
+                living += process.find_by_cookie(attempt_file.COOKIE, self.cookie)
+            return living
+
+        def _is_woken(self, seconds: float) -> bool:
+            """Wait for a signal; return True when there was none in time, or one that is not about children."""
+            if not select.select([self._wake], [], [], max(0.0, seconds))[0]:
+                return True
+            return any(number != signal.SIGCHLD for number in os.read(self._wake, 4096))
 
         def _reap(self) -> None:
             while True:
@@ -157,8 +176,8 @@ if sys.platform != "win32":
                     self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
                     self._has_ended = True
 
-    def _wake_on(signals: tuple[signal.Signals, ...]) -> int:
-        """Return a descriptor that becomes readable when one of the signals comes."""
+    def _wake_on(signals: tuple[int, ...]) -> int:
+        """Return a descriptor from which the numbers of these signals can be read when they come."""
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
         os.set_blocking(read_end, False)
@@ -167,71 +186,26 @@ if sys.platform != "win32":
             signal.signal(number, lambda *_: None)
         return read_end
 
-    def _become(spec: ShimSpec, log: int, failed: int, shim: int) -> None:
-        """In the child: become the module, or say which step failed."""
-        stage = "start"
-        try:
-            os.setsid()
-            if sys.platform == "linux" and not _linux.die_with(shim):
-                os._exit(127)
-            signal.set_wakeup_fd(-1)
-            for number in signal.valid_signals():
-                if number not in (signal.SIGKILL, signal.SIGSTOP) and signal.getsignal(number) is not None:
-                    signal.signal(number, signal.SIG_DFL)
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nothing, 0)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            stage = "cwd"
-            os.chdir(spec.cwd)
-            stage = "exec"
-            os.execvpe(spec.command[0], spec.command, dict(spec.env))
-        except OSError as error:
-            os.write(failed, f"{stage} {error.errno}".encode())
-        finally:
-            os._exit(127)
-
-    def _words(stage: str, number: int, spec: ShimSpec) -> str:
-        program, cwd = spec.command[0], spec.cwd
-        if stage == "cwd":
-            return {
-                errno.ENOENT: f"cwd not found: {cwd}",
-                errno.ENOTDIR: f"cwd is not a folder: {cwd}",
-                errno.EACCES: f"cwd cannot be entered: {cwd} (permission denied)",
-                errno.ELOOP: f"cwd is a circle of links: {cwd}",
-            }.get(number, f"cwd cannot be used: {cwd} ({os.strerror(number)})")
-        if stage == "exec":
-            return _exec_words(program, number, cwd)
-        return f"the process could not be started: {os.strerror(number)}"
-
-    def _exec_words(program: str, number: int, cwd: str) -> str:
-        path = os.path.join(cwd, program)
-        if number == errno.ENOENT and os.sep in program and os.path.exists(path):
-            return f"not startable: {program} (the program named in its first line is missing)"
-        if number in (errno.ENOENT, errno.ENOTDIR):
-            return f"program not found: {program}"
-        if number == errno.EACCES:
-            kind = "it is a folder" if os.path.isdir(path) else "permission denied"
-            return f"not executable: {program} ({kind})"
-        if number == errno.ENOEXEC:
-            return f"not executable: {program} (no program of this system, and no '#!' in its first line)"
-        if number == errno.E2BIG:
-            return "arguments and environment are longer than this system takes"
-        return f"{program} could not be started: {os.strerror(number)}"
-
-    def _missing_script(spec: ShimSpec) -> str:
-        """The interpreter would say so too, but with an exit code that looks like the module's own."""
-        name = os.path.basename(spec.command[0])
-        if not name.startswith("python") or len(spec.command) < 2 or spec.command[1].startswith("-"):
-            return ""
-        script = os.path.join(spec.cwd, spec.command[1])
-        is_there = os.path.exists(script) or not os.path.isdir(spec.cwd)
-        return "" if is_there else f"script not found: {spec.command[1]}"
-
-    def _send(pids: list[int], *numbers: signal.Signals) -> None:
+    def _terminate(pids: Iterable[int]) -> None:
         for pid in pids:
-            for number in numbers:
-                try:
-                    os.kill(pid, number)
-                except OSError:
-                    break
+            try:
+                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, signal.SIGCONT)
+            except OSError:
+                continue
+
+    def _kill(pids: Iterable[int]) -> None:
+        """Kill by groups first: what forks faster than it can be listed does not get out of its group."""
+        pids = list(pids)
+        for group in {_group(pid) for pid in pids} - {0, 1, os.getpgrp()}:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except OSError:
+                continue
+        process.kill_pids(pids)
+
+    def _group(pid: int) -> int:
+        try:
+            return os.getpgid(pid)
+        except OSError:
+            return 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 
-from runyard_actors.run_folder import RunFolder
+from runyard_actors import attempt_file
+from runyard_actors.shim import _start_error
 from runyard_actors.shim.spec import ShimSpec
 
 if sys.platform == "win32":
@@ -95,50 +97,46 @@ if sys.platform == "win32":
         os.dup2(nowhere, 1)
         os.close(nowhere)
 
-    def prepare() -> dict[str, str]:
-        """Nothing is passed on that had to be undone; say how limits are held."""
-        return {"memory": "job_object", "cpu": "environment", "gpu_memory": "none", "tree": "job_object"}
+    class WindowsTree:
+        """The module's process, and the Job Object with every process that comes of it.
 
-    def spawn(spec: ShimSpec, folder: RunFolder) -> tuple[WindowsChild | None, str]:
-        """Start the module suspended, put it into its Job Object, let it go; or say why not, in words."""
-        if not os.path.isdir(spec.cwd):
-            kind = "is not a folder" if os.path.exists(spec.cwd) else "not found"
-            return None, f"cwd {kind}: {spec.cwd}"
-        if missing := _missing_script(spec):
-            return None, missing
-        job = _new_job(spec.memory_bytes)
-        log = os.open(folder.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_BINARY, 0o600)
-        try:
-            process = subprocess.Popen(
-                list(spec.command),
-                cwd=spec.cwd,
-                env=dict(spec.env),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                creationflags=_CREATE_SUSPENDED | _CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP,
-            )
-        except OSError as error:
-            words = _ERROR_WORDS.get(error.winerror or 0, "could not be started")
-            return None, f"{words}: {spec.command[0]} ({error.strerror})"
-        finally:
-            os.close(log)
-        handle = int(process._handle)  # type: ignore[attr-defined] # the one way to the handle that Popen keeps
-        if not _kernel.AssignProcessToJobObject(job, handle):
-            process.kill()
-            return None, f"the process could not be put into a Job Object (error {ctypes.get_last_error()})"
-        ctypes.WinDLL("ntdll").NtResumeProcess(wintypes.HANDLE(handle))
-        return WindowsChild(process, job), ""
+        The job ends all of them when this process ends, however it ends, and holds the memory limit by itself.
+        """
 
-    class WindowsChild:
-        """The module's process, and the Job Object with every process that came of it."""
-
-        def __init__(self, process: subprocess.Popen[bytes], job: int) -> None:
-            self.pid = process.pid
+        def __init__(self) -> None:
+            self.pid = 0
+            self.cookie = ""
             self.exit_code: int | None = None
             self.signal: int | None = None
-            self._process = process
-            self._job = job
+            self.enforcement = {
+                "memory": "job_object",
+                "cpu": "environment",
+                "gpu_memory": "none",
+                "tree": "job_object",
+            }
+            self._job = _new_job()
+            self._process: subprocess.Popen[bytes] | None = None
+
+        def spawn(self, spec: ShimSpec) -> str:
+            """Start the module suspended, put it into its job, let it go; return why that failed, or nothing."""
+            if not os.path.isdir(spec.cwd):
+                kind = "is not a folder" if os.path.exists(spec.cwd) else "not found"
+                return f"cwd {kind}: {spec.cwd}"
+            missing = _start_error.missing_script(spec)
+            if missing:
+                return missing
+            _limit_memory(self._job, spec.memory_bytes)
+            try:
+                started = _start_suspended(spec)
+            except (OSError, ValueError) as error:
+                return _words(spec.command[0], error)
+            handle = int(started._handle)  # type: ignore[attr-defined] # Popen offers no other way to it
+            if not _kernel.AssignProcessToJobObject(self._job, handle):
+                started.kill()
+                return f"the process could not be put into a Job Object (error {ctypes.get_last_error()})"
+            ctypes.WinDLL("ntdll").NtResumeProcess(wintypes.HANDLE(handle))
+            self._process, self.pid = started, started.pid
+            return ""
 
         @property
         def cpu_seconds(self) -> float:
@@ -148,6 +146,8 @@ if sys.platform == "win32":
 
         def wait(self, seconds: float) -> bool:
             """Wait for the main process's end; return whether it has ended. Slices let a stop file be seen."""
+            if self._process is None:
+                return False
             try:
                 code = self._process.wait(min(seconds, WAIT_SLICE_SECONDS))
             except subprocess.TimeoutExpired:
@@ -156,7 +156,7 @@ if sys.platform == "win32":
             return True
 
         def memory(self) -> int:
-            """Return the most that the tree has committed so far: the Job Object holds the limit by itself."""
+            """Return the most that the tree has committed so far: the job holds the limit by itself."""
             return int(self._limits().PeakJobMemoryUsed)
 
         def confirmed_memory(self) -> int:
@@ -167,22 +167,23 @@ if sys.platform == "win32":
             """Return the peak of the whole tree."""
             return max(sampled, self.memory())
 
-        def terminate_tree(self) -> None:
-            """Ask the module's console group to end; a program without a handler for Ctrl-Break ends at once."""
+        def terminate(self) -> None:
+            """Ask the module's console group to end; a program that does not listen for Ctrl-Break ends at once."""
             try:
-                os.kill(self.pid, 1)  # CTRL_BREAK_EVENT
+                os.kill(self.pid, signal.CTRL_BREAK_EVENT)
             except OSError:
                 pass
 
-        def kill_tree(self) -> None:
+        def kill(self) -> None:
             """End the whole tree at once."""
             _kernel.TerminateJobObject(self._job, 1)
 
-        def end_tree(self, nonce: str) -> int:
+        def end(self, kill_at: float | None) -> int:
             """End all that the module left behind, until nothing of it lives; return how many there were."""
             count = int(self._accounting().ActiveProcesses)
             while self._accounting().ActiveProcesses:
-                self.kill_tree()
+                if kill_at is None or time.monotonic() >= kill_at:
+                    self.kill()
                 time.sleep(LOOK_SECONDS)
             return count
 
@@ -196,8 +197,10 @@ if sys.platform == "win32":
             _query(self._job, _JOB_ACCOUNTING, found)
             return found
 
-    def _new_job(memory_bytes: int) -> int:
-        job = _kernel.CreateJobObjectW(None, None)
+    def _new_job() -> int:
+        return int(_kernel.CreateJobObjectW(None, None))
+
+    def _limit_memory(job: int, memory_bytes: int) -> None:
         limits = _ExtendedLimits()
         limits.Basic.LimitFlags = _LIMIT_KILL_ON_CLOSE | _LIMIT_DIE_ON_EXCEPTION
         if memory_bytes:
@@ -206,14 +209,28 @@ if sys.platform == "win32":
         _kernel.SetInformationJobObject(
             job, _JOB_EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
         )
-        return int(job)
+
+    def _start_suspended(spec: ShimSpec) -> subprocess.Popen[bytes]:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_BINARY
+        log = os.open(attempt_file.LOG, flags, 0o600)
+        try:
+            return subprocess.Popen(
+                list(spec.command),
+                cwd=spec.cwd,
+                env=spec.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                creationflags=_CREATE_SUSPENDED | _CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP,
+            )
+        finally:
+            os.close(log)
+
+    def _words(program: str, error: OSError | ValueError) -> str:
+        if isinstance(error, ValueError):
+            return f"{program} could not be started: {error}"
+        known = _ERROR_WORDS.get(error.winerror or 0, "could not be started")
+        return f"{known}: {program} ({error.strerror})"
 
     def _query(job: int, kind: int, into: ctypes.Structure) -> None:
         _kernel.QueryInformationJobObject(job, kind, ctypes.byref(into), ctypes.sizeof(into), None)
-
-    def _missing_script(spec: ShimSpec) -> str:
-        name = os.path.basename(spec.command[0]).lower()
-        if not name.startswith("python") or len(spec.command) < 2 or spec.command[1].startswith("-"):
-            return ""
-        script = os.path.join(spec.cwd, spec.command[1])
-        return "" if os.path.exists(script) else f"script not found: {spec.command[1]}"

@@ -12,21 +12,27 @@ from pathlib import Path
 import runyard_actors
 import runyard_cluster
 from runyard_actors.run_folder import RunFolder
+from runyard_cluster import process
 
-#: Only these two packages are needed, and neither imports anything but the standard library on the shim's way.
+#: Where the two packages lie that a shim needs.
 IMPORT_ROOTS = tuple(
     dict.fromkeys(
         str(Path(str(package.__file__)).parents[1]) for package in (runyard_actors, runyard_cluster)
     )
 )
 #: What a shim needs of its parent's environment; the module gets its own from the spec.
-INHERITED = ("LANG", "LC_ALL", "PATH", "RUNYARD_FAIL", "SYSTEMROOT", "TEMP", "TMPDIR", "TZ")
-BOOT = "import sys; sys.path += sys.argv[2:]; from runyard_actors.shim.main import main; main(sys.argv[1])"
+INHERITED = (
+    "LANG", "LC_ALL", "LC_CTYPE", "PATH", "RUNYARD_FAIL", "SYSTEMROOT", "TEMP", "TMPDIR", "TZ",
+)  # fmt: skip
+BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.shim.main import main; main()"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchReport:
-    """What the shim answered: `started`, `refused` (another one was first) or `start_error`; empty if it died."""
+    """What the shim answered: `started`, `refused` (another one was first) or `start_error`; empty if it died.
+
+    `why` says, for a refusal, "locked" or "claimed"; for a start error, what is wrong, in words.
+    """
 
     event: str = ""
     pid: int | None = None
@@ -40,17 +46,21 @@ def launch(folder: RunFolder) -> LaunchReport:
 
     The shim leaves this process's tree at once, so what befalls this process does not befall it.
     """
-    command = [sys.executable, "-I", "-S", "-c", BOOT, str(folder.path), *IMPORT_ROOTS]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=folder.path,
-        env={name: os.environ[name] for name in INHERITED if name in os.environ},
-    )
-    with process:
-        assert process.stdout is not None
-        answer = process.stdout.readline()
+    read_end, write_end = os.pipe()
+    try:
+        started = process.popen_detached(
+            [sys.executable, "-I", "-S", "-c", BOOT, *IMPORT_ROOTS],
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
+            cwd=str(folder.path),
+            stdout=write_end,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    with os.fdopen(read_end, "rb") as answers:
+        answer = answers.readline()
+    process.leave(started)
     return LaunchReport(**json.loads(answer)) if answer else LaunchReport()

@@ -2,112 +2,156 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
-import sys
 import time
-import traceback
-from pathlib import Path
-from typing import Any
 
-from runyard_actors.run_folder import RunFolder
-from runyard_actors.shim import system
-from runyard_actors.shim.spec import ShimSpec
+from runyard_actors import attempt_file
+from runyard_actors.shim import record
+from runyard_actors.shim.quick_json import dumps
+from runyard_actors.shim.system import Tree, close_answer, leave_parent
 from runyard_actors.shim.verdict import verdict
 from runyard_actors.shim.watch import Watch
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
 from runyard_cluster.process import FileLock
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Json = dict[str, Any]
+
 #: Those who only look at the lock hold it for microseconds; another shim holds it for good.
 LOCK_SECONDS = 1.0
 LOCK_LOOK_SECONDS = 0.01
 
+#: A disk without room is tried again this often, for so long: the run has ended, only its record is missing.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+RECORD_SECONDS = 600.0
+RECORD_LOOK_SECONDS = 1.0
 
-def main(path: str) -> None:
-    """Own the attempt whose folder is `path`, from here to its end."""
-    system.leave_parent()
-    folder = RunFolder(Path(path))
+
+def main() -> None:
+    """Own the attempt in whose folder this process was started, from here to its end."""
+    leave_parent()
     try:
-        lock = _lock(folder)
+        lock = _lock()
         if lock is None:
             return _answer(event="refused", why="locked")
-        own(folder)
-    except BaseException:
-        (folder.path / "shim.err").write_text(traceback.format_exc())
-        raise
+        hit("shim.locked")
+        own()
+    except Exception as error:
+        _note_trouble()
+        _answer(event="start_error", why=f"the run's folder cannot be used: {error}")
+    return None  # with the lock still held: only the end of this process gives it back
 
 
-def own(folder: RunFolder) -> None:
-    """Run the attempt of a folder that this process has locked."""
-    hit("shim.locked")
-    enforcement = system.prepare()
+def own() -> None:
+    """Run the attempt of the folder that this process is in and has locked; its record is the last thing written."""
+    tree = Tree()
     started_at, monotonic_start = time.time_ns() // 1000, time.monotonic()
     claim = {
         "shim_pid": os.getpid(),
         "shim_start": process.process_start_time(os.getpid()),
         "boot_id": process.boot_id(),
         "started_at": started_at,
-        "enforcement": enforcement,
+        "enforcement": tree.enforcement,
     }
-    if not folder.claim(claim):
+    if not record.claim(claim):
+        record.forget_spec()
         return _answer(event="refused", why="claimed")
-    hit("shim.claimed")
-    spec = ShimSpec.from_json(folder.spec_file.read_bytes())
-    folder.spec_file.unlink()
-    child, error = system.spawn(spec, folder)
-    if child is None:
-        folder.write_exit(
-            {
-                "reason": "start_error",
-                "reason_detail": error,
-                "ended_by": "self",
-                "ended_at": time.time_ns() // 1000,
-                "log_bytes": folder.log_size(),
-            }
-        )
-        return _answer(event="start_error", why=error)
-    hit("shim.spawned")
-    folder.write_child({"pid": child.pid, "start": process.process_start_time(child.pid)})
-    hit("shim.child_written")
-    _answer(event="started", pid=child.pid, shim_pid=os.getpid(), started_at=started_at)
-    watch = Watch(folder, spec, child, monotonic_start)
-    watch.until_main_ended()
-    hit("shim.main_ended")
-    stragglers = child.end_tree(spec.nonce)
-    hit("shim.before_exit")
-    folder.write_exit(
-        {
-            **verdict(child, watch.stop, spec),
-            "started_at": started_at,
-            "ended_at": time.time_ns() // 1000,
-            "cpu_seconds": round(child.cpu_seconds, 6),
-            "peak_memory": child.peak(watch.peak_memory),
-            "log_bytes": folder.log_size(),
-            "stragglers": stragglers,
-        }
-    )
+    try:
+        hit("shim.claimed")
+        end = _run(tree, started_at, monotonic_start)
+        hit("shim.before_exit")
+    except Exception as error:
+        end = _own_failure(tree, error)
+    _write_exit({**end, "started_at": started_at, "ended_at": time.time_ns() // 1000})
     hit("shim.after_exit")
     return None
 
 
-def _lock(folder: RunFolder) -> FileLock | None:
+def _run(tree: Tree, started_at: int, monotonic_start: float) -> Json:
+    """Start the module, watch it, end what it leaves behind; return how it ended."""
+    spec = record.read_spec()
+    tree.cookie = spec.nonce
+    error = tree.spawn(spec)
+    if error:
+        _answer(event="start_error", why=error)
+        return {"reason": "start_error", "reason_detail": error, "ended_by": "self", "log_bytes": 0}
+    hit("shim.spawned")
+    _write_child(tree)
+    hit("shim.child_written")
+    _answer(event="started", pid=tree.pid, shim_pid=os.getpid(), started_at=started_at)
+    watch = Watch(spec, tree, monotonic_start)
+    watch.until_main_ended()
+    hit("shim.main_ended")
+    stragglers = tree.end(watch.kill_at)
+    watch.log.look()
+    return {
+        **verdict(tree, watch.stop, is_out_of_memory=watch.is_out_of_memory()),
+        "cpu_seconds": round(tree.cpu_seconds, 6),
+        "peak_memory": tree.peak(watch.peak_memory),
+        "log_bytes": watch.log.size,
+        "log_dropped": watch.log.dropped,
+        "stragglers": stragglers,
+    }
+
+
+def _own_failure(tree: Tree, error: Exception) -> Json:
+    """Whatever is wrong with this shim, its run does not outlive it, and somebody reads why."""
+    _note_trouble()
+    tree.kill()
+    tree.end(time.monotonic())
+    words = f"its supervisor failed ({type(error).__name__}: {error}), so the run was ended"
+    _answer(event="start_error", why=words)
+    return {"reason": "supervisor_lost", "reason_detail": words, "ended_by": "supervisor"}
+
+
+def _lock() -> FileLock | None:
     end = time.monotonic() + LOCK_SECONDS
     while True:
-        lock = FileLock.acquire(folder.lock_file)
+        lock = FileLock.acquire(attempt_file.LOCK)
         if lock is not None or time.monotonic() > end:
             return lock
         time.sleep(LOCK_LOOK_SECONDS)
 
 
-def _answer(**fields: Any) -> None:
-    """Tell whoever launched this shim, who may be dead already, and close the line to it."""
+def _write_child(tree: Tree) -> None:
+    """Others only show this record, so a full disk is no reason to end the run."""
     try:
-        os.write(1, json.dumps(fields).encode() + b"\n")
+        record.write_child({"pid": tree.pid, "start": process.process_start_time(tree.pid)})
+    except OSError:
+        return
+
+
+def _write_exit(end: Json) -> None:
+    record.forget_spec()
+    until = time.monotonic() + RECORD_SECONDS
+    while True:
+        try:
+            return record.write_exit(end)
+        except OSError as error:
+            if error.errno not in FULL_DISK or time.monotonic() > until:
+                raise
+        time.sleep(RECORD_LOOK_SECONDS)
+
+
+def _answer(**fields: Any) -> None:
+    """Tell whoever launched this shim, who may be dead already, and close the line to it; later answers go nowhere."""
+    try:
+        os.write(1, dumps(fields).encode() + b"\n")
     except OSError:
         pass
-    system.close_answer()
+    close_answer()
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def _note_trouble() -> None:
+    import traceback  # here, because only a failing shim needs it
+
+    try:
+        with open(attempt_file.TROUBLE, "a") as file:
+            file.write(traceback.format_exc())
+    except OSError:
+        return

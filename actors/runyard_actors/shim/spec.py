@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShimSpec:
-    """One attempt. `env` is complete and final. 0 stands for no limit; times in seconds."""
+    """One attempt. `env` is complete and final. 0 stands for no limit; times in seconds, sizes in bytes.
 
-    run_id: str
-    attempt: int
-    nonce: str
-    command: tuple[str, ...]
-    cwd: str
-    env: Mapping[str, str] = field(repr=False)
-    timeout_seconds: float
-    grace_seconds: float
-    memory_bytes: int
+    A plain class: `dataclasses` alone would cost a shim as much as its interpreter does.
+    """
+
+    __slots__ = (
+        "attempt",
+        "command",
+        "cwd",
+        "env",
+        "grace_seconds",
+        "max_log_bytes",
+        "memory_bytes",
+        "nonce",
+        "run_id",
+        "timeout_seconds",
+    )
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        attempt: int,
+        nonce: str,
+        command: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        timeout_seconds: float = 0.0,
+        grace_seconds: float = 10.0,
+        memory_bytes: int = 0,
+        max_log_bytes: int = 0,
+    ) -> None:
+        self.run_id = run_id
+        self.attempt = attempt
+        self.nonce = nonce
+        self.command = tuple(command)
+        self.cwd = cwd
+        self.env = dict(env)
+        self.timeout_seconds = timeout_seconds
+        self.grace_seconds = grace_seconds
+        self.memory_bytes = memory_bytes
+        self.max_log_bytes = max_log_bytes
 
     def to_json(self) -> bytes:
         """Return the spec as the shim reads it."""
-        return json.dumps(asdict(self)).encode()
+        import json  # here, because the shim itself never comes this way
 
-    @classmethod
-    def from_json(cls, data: bytes) -> ShimSpec:
-        """Return the spec that `to_json` wrote."""
-        fields = json.loads(data)
-        return cls(**{**fields, "command": tuple(fields["command"])})
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}).encode()

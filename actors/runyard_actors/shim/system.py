@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":
-    from runyard_actors.shim._windows import close_answer, leave_parent, prepare, spawn
+    from runyard_actors.shim._windows import WindowsTree as Tree
+    from runyard_actors.shim._windows import close_answer, leave_parent
 else:
-    from runyard_actors.shim._posix import close_answer, leave_parent, prepare, spawn
+    from runyard_actors.shim._posix import PosixTree as Tree
+    from runyard_actors.shim._posix import close_answer, leave_parent
 
-__all__ = ["close_answer", "leave_parent", "prepare", "spawn"]
+__all__ = ["Tree", "close_answer", "leave_parent"]

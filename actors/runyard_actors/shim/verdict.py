@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import signal
-from dataclasses import dataclass
-from typing import Any, Protocol
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-from runyard_actors.shim.spec import ShimSpec
+    from runyard_actors.shim.system import Tree
 
 
-@dataclass(frozen=True, slots=True)
 class Stop:
-    """Why the shim itself ended the run."""
+    """Why the shim itself ends the run, and how long the run may take to end by itself."""
 
-    reason: str
-    detail: str
-    ended_by: str
+    __slots__ = ("detail", "ended_by", "grace_seconds", "reason")
 
-
-class Ended(Protocol):
-    """A process that has ended: its exit code, or the signal that ended it."""
-
-    exit_code: int | None
-    signal: int | None
+    def __init__(self, reason: str, detail: str, ended_by: str, grace_seconds: float) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.ended_by = ended_by
+        self.grace_seconds = grace_seconds
 
 
-def verdict(child: Ended, stop: Stop | None, spec: ShimSpec) -> dict[str, Any]:
+def verdict(tree: Tree, stop: Stop | None, *, is_out_of_memory: bool) -> dict[str, Any]:
     """Return exit code, signal, reason and who ended it: separate facts, so that 137 is not SIGKILL."""
-    facts = {"exit_code": child.exit_code, "signal": child.signal}
+    reason, detail, ended_by = _why(tree, stop, is_out_of_memory)
+    return {
+        "exit_code": tree.exit_code,
+        "signal": tree.signal,
+        "reason": reason,
+        "reason_detail": detail,
+        "ended_by": ended_by,
+    }
+
+
+def _why(tree: Tree, stop: Stop | None, is_out_of_memory: bool) -> tuple[str | None, str | None, str]:
     if stop is not None:
-        return {
-            **facts,
-            "reason": stop.reason,
-            "reason_detail": stop.detail,
-            "ended_by": stop.ended_by,
-        }
-    if child.signal is not None:
-        detail = f"killed by {signal_name(child.signal)}"
-        return {**facts, "reason": "signal", "reason_detail": detail, "ended_by": "external"}
-    if child.exit_code:
-        detail = f"exit code {child.exit_code}"
-        return {**facts, "reason": "exit_code", "reason_detail": detail, "ended_by": "self"}
-    return {**facts, "reason": None, "reason_detail": None, "ended_by": "self"}
+        return stop.reason, stop.detail, stop.ended_by
+    if tree.signal is not None and is_out_of_memory:
+        return "out_of_memory", "the system ran out of memory and killed it", "kernel"
+    if tree.signal is not None:
+        return "signal", f"killed by {signal_name(tree.signal)}", "external"
+    if tree.exit_code:
+        return "exit_code", f"exit code {tree.exit_code}", "self"
+    return None, None, "self"
 
 
 def signal_name(number: int) -> str:
     """Return the name of a signal as people write it: SIGSEGV."""
+    import signal  # here, because only a run that a signal ended pays for it
+
     try:
         return signal.Signals(number).name
     except ValueError:

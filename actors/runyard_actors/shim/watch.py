@@ -2,119 +2,102 @@
 
 from __future__ import annotations
 
-import os
 import time
-from typing import Protocol
 
-from runyard_actors.run_folder import RunFolder
-from runyard_actors.shim.spec import ShimSpec
-from runyard_actors.shim.verdict import Stop
-from runyard_cluster.durations import format_duration
-from runyard_cluster.sizes import format_size
+from runyard_actors.shim import limit
+from runyard_actors.shim.log import LogKeeper
+from runyard_cluster import process
 
-#: A young run is looked at often, an old one once a second.
-FIRST_TICK, LAST_TICK, GROWTH = 0.02, 1.0, 1.5
-#: Above this share of its memory limit a run is looked at this often.
-NEAR_LIMIT, NEAR_TICK = 0.5, 0.1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runyard_actors.shim.spec import ShimSpec
+    from runyard_actors.shim.system import Tree
+    from runyard_actors.shim.verdict import Stop
 
+#: A young run is looked at often, an old one once a second, one that is being ended a few times a second.
+FIRST_TICK, LAST_TICK, ENDING_TICK, GROWTH = 0.02, 1.0, 0.2, 2.0
+#: The fastest that a tree is taken to grow, in bytes a second: it decides how soon one near its limit is looked at.
+FASTEST_GROWTH = 2 << 30
+#: Looking takes at most one part in so many of a CPU, however large the tree.
+LOOK_SHARE = 50
+#: Seconds between two looks near a limit, however near.
+NEAR_TICK = 0.05
 
-class Child(Protocol):
-    """The module's process and its tree, as this system sees them."""
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the main process's end or a nudge; return whether the main process has ended."""
-        ...
-
-    def memory(self) -> int:
-        """Return the resident bytes of the whole tree."""
-        ...
-
-    def confirmed_memory(self) -> int:
-        """Return the tree's bytes with shared pages counted once; dearer to find out."""
-        ...
-
-    def terminate_tree(self) -> None:
-        """Ask the whole tree to end."""
-        ...
-
-    def kill_tree(self) -> None:
-        """End the whole tree at once."""
-        ...
+SIGKILL = 9
 
 
 class Watch:
     """Looks at the tree now and then, until its main process has ended."""
 
-    def __init__(self, folder: RunFolder, spec: ShimSpec, child: Child, monotonic_start: float) -> None:
+    def __init__(self, spec: ShimSpec, tree: Tree, monotonic_start: float) -> None:
         self.peak_memory = 0
         self.stop: Stop | None = None
-        self._folder = folder
+        #: When the tree is killed, on the monotonic clock, once it is being ended.
+        self.kill_at: float | None = None
+        self.log = LogKeeper(spec.max_log_bytes)
         self._spec = spec
-        self._child = child
+        self._tree = tree
         self._start = monotonic_start
-        self._kill_at: float | None = None
-        self._indexed = 0
         self._tick = FIRST_TICK
+        self._out_of_memory_kills = process.out_of_memory_kills()
 
     def until_main_ended(self) -> None:
         """Return once the main process has ended, by itself or because it was made to."""
-        while not self._child.wait(self._next_wait()):
-            now = time.monotonic()
-            self._index_log()
-            memory = self._child.memory()
+        while not self._tree.wait(self._next_wait()):
+            began = time.monotonic()
+            self.log.look()
+            memory = self._tree.memory()
             self.peak_memory = max(self.peak_memory, memory)
-            if self.stop is None:
-                self.stop = self._reason_to_stop(now, memory)
-                self._kill_at = self._begin_to_stop(now)
-            if self._kill_at is not None and now >= self._kill_at:
-                self._child.kill_tree()
-            self._tick = self._next_tick(memory)
-        self._index_log()
+            self._end_if_needed(began, memory)
+            self._out_of_memory_kills = process.out_of_memory_kills()
+            self._tick = self._next_tick(memory, time.monotonic() - began)
 
-    def _begin_to_stop(self, now: float) -> float | None:
-        """Ask the tree to end, unless it takes memory meanwhile; return when it is killed."""
+    def is_out_of_memory(self) -> bool:
+        """Whether it was the system, out of memory, that killed the main process: it killed something just now."""
+        return self._tree.signal == SIGKILL and process.out_of_memory_kills() > self._out_of_memory_kills
+
+    def _end_if_needed(self, now: float, memory: int) -> None:
+        """Ask the tree to end, then make it; a kill is repeated, since a tree may grow while it is killed."""
         if self.stop is None:
-            return None
-        if self.stop.ended_by == "memory":
-            return now
-        self._child.terminate_tree()
-        return now + self._spec.grace_seconds
+            self._begin_to_end(now, memory)
+        elif self.stop.ended_by == "user":
+            self._hurry(now)
+        if self.kill_at is not None and now >= self.kill_at:
+            self._tree.kill()
+
+    def _begin_to_end(self, now: float, memory: int) -> None:
+        stop = (
+            limit.asked(self._spec)
+            or limit.timed_out(self._spec, now - self._start)
+            or limit.out_of_memory_limit(self._spec, self._tree, memory)
+            or (limit.printed_too_much(self._spec, self.log.size) if self.log.is_overfull else None)
+        )
+        # A run that came to its end meanwhile keeps the end it made itself.
+        if stop is None or self._tree.wait(0):
+            return
+        self.stop = stop
+        self.kill_at = now + stop.grace_seconds
+        self._tick = FIRST_TICK
+        if stop.grace_seconds > 0:
+            self._tree.terminate()
+
+    def _hurry(self, now: float) -> None:
+        """Asked once more with less patience, wait no longer than that."""
+        again = limit.asked(self._spec)
+        if again is not None and self.kill_at is not None:
+            self.kill_at = min(self.kill_at, now + again.grace_seconds)
 
     def _next_wait(self) -> float:
-        moments = [self._kill_at] if self._kill_at is not None else [self._deadline()]
-        left = [moment - time.monotonic() for moment in moments if moment is not None]
-        return max(0.0, min([self._tick, *left])) if self._kill_at is None or left[0] > 0 else FIRST_TICK
-
-    def _next_tick(self, memory: int) -> float:
-        limit = self._spec.memory_bytes
-        longest = NEAR_TICK if limit and memory > limit * NEAR_LIMIT else LAST_TICK
-        return min(longest, self._tick * GROWTH)
+        moment = self.kill_at if self.kill_at is not None else self._deadline()
+        left = moment - time.monotonic() if moment is not None else self._tick
+        # A kill whose moment has passed is repeated by the tick.
+        return min(self._tick, left) if left > 0 or self.kill_at is None else self._tick
 
     def _deadline(self) -> float | None:
         return self._start + self._spec.timeout_seconds if self._spec.timeout_seconds else None
 
-    def _reason_to_stop(self, now: float, memory: int) -> Stop | None:
-        request = self._folder.stop_request()
-        if request is not None:
-            return Stop(str(request["reason"]), str(request["reason_detail"]), "user")
-        deadline, limit = self._deadline(), self._spec.memory_bytes
-        if deadline is not None and now >= deadline:
-            ran, allowed = format_duration(now - self._start), format_duration(self._spec.timeout_seconds)
-            return Stop("timeout", f"ran {ran}, limit {allowed}; stopped", "timeout")
-        if limit and memory > limit and (used := self._child.confirmed_memory()) > limit:
-            words = f"used {format_size(used)}, limit {format_size(limit)}; killed"
-            return Stop("memory_limit", words, "memory")
-        return None
-
-    def _index_log(self) -> None:
-        """Note how far the log has grown by now, for time stamps."""
-        size = self._folder.log_size()
-        if size == self._indexed:
-            return
-        self._indexed = size
-        line = f"{size} {time.time_ns() // 1000}\n".encode()
-        descriptor = os.open(self._folder.time_index_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, line)
-        finally:
-            os.close(descriptor)
+    def _next_tick(self, memory: int, looked_for: float) -> float:
+        longest = LAST_TICK if self.stop is None else ENDING_TICK
+        if self._spec.memory_bytes and self.stop is None:
+            longest = min(longest, max(NEAR_TICK, (self._spec.memory_bytes - memory) / FASTEST_GROWTH))
+        return max(min(longest, self._tick * GROWTH), looked_for * LOOK_SHARE)

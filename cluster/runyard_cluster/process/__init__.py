@@ -1,6 +1,7 @@
 """Processes on this system: locks that die with their holder, detached starts, trees, cookies.
 
-The only place that asks which system this is. Standard library only: the shim runs without anything else.
+The only place that asks which system this is. Standard library only, and little of it: the shim runs without
+anything else, and each import is paid for by every run.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ if sys.platform == "win32":
         is_locked,
         is_same_process,
         kill_pids,
+        leave,
+        out_of_memory_kills,
+        popen_detached,
         process_start_time,
+        punch_hole,
         spawn_detached,
         stop_process,
+        sweep,
         tree,
-        tree_proportional_bytes,
+        tree_anonymous_bytes,
+        tree_resident_bytes,
         tree_usage,
         wait_unlocked,
     )
@@ -31,11 +38,17 @@ else:
         is_locked,
         is_same_process,
         kill_pids,
+        leave,
+        out_of_memory_kills,
+        popen_detached,
         process_start_time,
+        punch_hole,
         spawn_detached,
         stop_process,
+        sweep,
         tree,
-        tree_proportional_bytes,
+        tree_anonymous_bytes,
+        tree_resident_bytes,
         tree_usage,
         wait_unlocked,
     )
@@ -47,11 +60,17 @@ __all__ = [
     "is_locked",
     "is_same_process",
     "kill_pids",
+    "leave",
+    "out_of_memory_kills",
+    "popen_detached",
     "process_start_time",
+    "punch_hole",
     "spawn_detached",
     "stop_process",
+    "sweep",
     "tree",
-    "tree_proportional_bytes",
+    "tree_anonymous_bytes",
+    "tree_resident_bytes",
     "tree_usage",
     "wait_unlocked",
 ]

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    import subprocess
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+elif sys.platform != "win32":
+    # The numbers alone: `signal` wraps them in enums, at a quarter of what a shim costs to start.
+    import _signal as signal
 
 if sys.platform != "win32":
     import fcntl
 
     if sys.platform == "linux":
-        from runyard_cluster.process import _proc as _table
+        from runyard_cluster.process import _proc as table
     else:
-        from runyard_cluster.process import _ps as _table
+        from runyard_cluster.process import _ps as table
 
     class FileLock:
         """An exclusive lock on a file, held until released or until this process ends, however it ends."""
@@ -23,7 +30,7 @@ if sys.platform != "win32":
             self._descriptor = descriptor
 
         @classmethod
-        def acquire(cls, path: Path) -> FileLock | None:
+        def acquire(cls, path: Path | str) -> FileLock | None:
             """Take the lock, or return None when another process holds it. Makes the file if needed."""
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -31,13 +38,16 @@ if sys.platform != "win32":
             except BlockingIOError:
                 os.close(descriptor)
                 return None
+            except OSError:
+                os.close(descriptor)
+                raise
             return cls(descriptor)
 
         def release(self) -> None:
             """Give the lock back."""
             os.close(self._descriptor)
 
-    def is_locked(path: Path) -> bool:
+    def is_locked(path: Path | str) -> bool:
         """Whether a living process holds the lock; a missing file is not locked."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -51,7 +61,7 @@ if sys.platform != "win32":
             os.close(descriptor)
         return False
 
-    def wait_unlocked(path: Path) -> None:
+    def wait_unlocked(path: Path | str) -> None:
         """Wait in the kernel until no process holds the lock: no polling, and no PID that could be reused."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -64,11 +74,11 @@ if sys.platform != "win32":
 
     def boot_id() -> str:
         """Return what tells this boot of the machine from every other one."""
-        return _table.boot_id()
+        return table.boot_id()
 
     def process_start_time(pid: int) -> float | None:
         """Return when the process started, in a unit that only compares; None when there is none."""
-        return _table.start_time(pid)
+        return table.start_time(pid)
 
     def is_same_process(pid: int, start: float) -> bool:
         """Whether `pid` is still the process that started at `start`, and not a later one of that number."""
@@ -102,37 +112,68 @@ if sys.platform != "win32":
 
     def spawn_detached(command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: Path) -> int:
         """Start a process in a session of its own, output appended to `stdout`; return its pid."""
-        import subprocess  # here, because the shim never needs it and pays for every import
+        import subprocess
 
         with stdout.open("ab") as output:
-            started = subprocess.Popen(
-                list(command),
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            started = popen_detached(
+                command, env=env, cwd=cwd, stdout=output.fileno(), stderr=subprocess.STDOUT
             )
         # Not ours to wait for: without this, Python warns that a child was forgotten.
         started.returncode = 0
         return started.pid
 
+    def popen_detached(
+        command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: int, stderr: int
+    ) -> subprocess.Popen[bytes]:
+        """Start a process in a session of its own, without anything to read from."""
+        import subprocess
+
+        return subprocess.Popen(
+            list(command),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+
+    def leave(started: subprocess.Popen[bytes]) -> None:
+        """Have done with a detached process that has forked away: its first half has ended, or is about to."""
+        started.wait()
+
     def tree(roots: Iterable[int]) -> list[int]:
         """Return the living descendants of `roots`, without the roots."""
-        return _table.descendants(roots)
+        return table.descendants(roots)
 
     def tree_usage(pids: Iterable[int]) -> tuple[float, int]:
         """Return CPU seconds and resident bytes of these processes together."""
-        return _table.usage(pids)
+        return table.usage(pids)
 
-    def tree_proportional_bytes(pids: Iterable[int]) -> int:
-        """Return the bytes of these processes together, shared pages counted once where the system tells."""
-        return _table.proportional_bytes(pids)
+    def tree_resident_bytes(roots: Iterable[int]) -> int:
+        """Return the resident bytes of all descendants of `roots`; the cheapest look at a tree there is."""
+        return table.resident_bytes_below(roots)
+
+    def tree_anonymous_bytes(pids: Iterable[int]) -> int:
+        """Return the bytes that these processes hold for themselves, pages they share counted once."""
+        return table.anonymous_bytes(pids)
 
     def find_by_cookie(name: str, value: str) -> list[int]:
         """Return the processes that were started with this variable in their environment."""
-        return [pid for pid in _table.with_variable(name, value) if pid != os.getpid()]
+        return [pid for pid in table.with_variable(name, value) if pid != os.getpid()]
+
+    def sweep(name: str, value: str, *, limit_seconds: float) -> list[int]:
+        """Kill every process with this variable, until none is left; return those that would not die in time."""
+        import time
+
+        end = time.monotonic() + limit_seconds
+        while left := find_by_cookie(name, value):
+            kill_pids(left)
+            if time.monotonic() >= end:
+                break
+            # Nothing tells of the end of a process that is not a child: look again.
+            time.sleep(0.02)
+        return left
 
     def kill_pids(pids: Iterable[int]) -> None:
         """Kill these processes; those that are gone already are no error."""
@@ -141,3 +182,11 @@ if sys.platform != "win32":
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 continue
+
+    def out_of_memory_kills() -> int:
+        """Return how often this system killed a process for want of memory since boot, where it counts that."""
+        return table.out_of_memory_kills()
+
+    def punch_hole(descriptor: int, start: int, end: int) -> bool:
+        """Give the file's disk space between the offsets back, offsets unchanged; False where impossible."""
+        return table.punch_hole(descriptor, start, end)

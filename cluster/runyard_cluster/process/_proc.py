@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import sys
+
+assert sys.platform == "linux"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Columns of /proc/PID/stat after the name, counted from the state.
-_STATE, _PARENT, _UTIME, _STIME, _START = 0, 1, 11, 12, 19
+_STATE, _PARENT, _UTIME, _STIME, _THREADS, _START = 0, 1, 11, 12, 17, 19
+#: Columns of /proc/PID/statm, in pages; "shared" are pages of files and of shared memory.
+_RESIDENT, _SHARED = 1, 2
 
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+#: Kernels built without CONFIG_PROC_CHILDREN keep no lists of children.
+_HAS_CHILDREN_LISTS = os.path.exists("/proc/thread-self/children")
+
+_FALLOCATE_PUNCH_KEEPING_SIZE = 3
 
 
 def boot_id() -> str:
@@ -20,51 +32,71 @@ def boot_id() -> str:
 def start_time(pid: int) -> float | None:
     """Return the start in ticks since boot; None for a process that is gone or dead."""
     columns = _stat(pid)
-    return None if columns is None or columns[_STATE] in b"ZX" else float(columns[_START])
+    return None if columns is None or _is_dead(columns) else float(columns[_START])
 
 
 def descendants(roots: Iterable[int]) -> list[int]:
-    """Return all living descendants, by the kernel's lists of children; by one pass where it keeps none."""
-    roots = list(roots)
-    if not _has_children_lists():
-        return _descendants_by_pass(roots)
-    found: list[int] = []
-    waiting = roots
-    while waiting:
-        children = [child for pid in waiting for child in _children(pid)]
-        found += children
-        waiting = children
-    return [pid for pid in found if not _is_dead(pid)]
+    """Return all living descendants."""
+    return [pid for pid in _below(roots) if start_time(pid) is not None]
 
 
 def usage(pids: Iterable[int]) -> tuple[float, int]:
     """Return CPU seconds and resident bytes of these processes together."""
-    ticks = pages = 0
+    pids = list(pids)
+    ticks = 0
     for pid in pids:
         columns = _stat(pid)
         if columns is not None:
             ticks += int(columns[_UTIME]) + int(columns[_STIME])
-            memory = _read(f"/proc/{pid}/statm").split()
-            pages += int(memory[1]) if len(memory) > 1 else 0
-    return ticks / _TICKS, pages * _PAGE
+    return ticks / _TICKS, sum(map(_resident, pids))
 
 
-def proportional_bytes(pids: Iterable[int]) -> int:
-    """Return the memory of these processes with shared pages divided among their users (PSS), in bytes."""
-    total = 0
-    for pid in pids:
-        for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-            if line.startswith(b"Pss:"):
-                total += int(line.split()[1]) * 1024
-    return total
+def resident_bytes_below(roots: Iterable[int]) -> int:
+    """Return the resident bytes of all descendants: one look a process, since the dead have none."""
+    return sum(map(_resident, _below(roots)))
+
+
+def anonymous_bytes(pids: Iterable[int]) -> int:
+    """Return the bytes of these processes that only they hold and nothing but swap could take back.
+
+    Pages that processes share are divided among them (PSS), so a forked tree is not counted over and over; pages
+    of files are left out, since the kernel drops them when it needs room, as it does under a cgroup's limit.
+    """
+    return sum(map(_anonymous, pids))
 
 
 def with_variable(name: str, value: str) -> Iterator[int]:
-    """Yield the processes whose first environment holds `name=value`."""
+    """Yield the living processes that were started with `name=value` in their environment."""
     wanted = f"{name}={value}".encode()
     for pid in _pids():
-        if wanted in _read(f"/proc/{pid}/environ").split(b"\0") and not _is_dead(pid):
+        if wanted in _read(f"/proc/{pid}/environ").split(b"\0") and start_time(pid) is not None:
             yield pid
+
+
+def out_of_memory_kills() -> int:
+    """Return how often the kernel killed a process for want of memory since boot."""
+    _, _, count = _read("/proc/vmstat").partition(b"\noom_kill ")
+    return int(count.split(None, 1)[0]) if count else 0
+
+
+def punch_hole(descriptor: int, start: int, end: int) -> bool:
+    """Give the file's disk space between the offsets back, size and offsets unchanged; False where impossible."""
+    import ctypes  # here, because few processes ever need it
+
+    length = ctypes.c_int64(end - start)
+    call = ctypes.CDLL(None).fallocate
+    return bool(call(descriptor, _FALLOCATE_PUNCH_KEEPING_SIZE, ctypes.c_int64(start), length) == 0)
+
+
+def _below(roots: Iterable[int]) -> list[int]:
+    """Return all descendants, dead ones that nobody waited for included."""
+    children = _children if _HAS_CHILDREN_LISTS else _children_by_pass()
+    found: list[int] = []
+    waiting = list(roots)
+    while waiting:
+        waiting = [child for pid in waiting for child in children(pid)]
+        found += waiting
+    return found
 
 
 def _children(pid: int) -> list[int]:
@@ -75,26 +107,33 @@ def _children(pid: int) -> list[int]:
     return [int(c) for t in threads for c in _read(f"/proc/{pid}/task/{t}/children").split()]
 
 
-def _has_children_lists() -> bool:
-    return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
-
-
-def _descendants_by_pass(roots: list[int]) -> list[int]:
+def _children_by_pass() -> Callable[[int], list[int]]:
     children: dict[int, list[int]] = {}
     for pid in _pids():
         columns = _stat(pid)
-        if columns is not None and columns[_STATE] not in b"ZX":
+        if columns is not None:
             children.setdefault(int(columns[_PARENT]), []).append(pid)
-    found: list[int] = []
-    waiting = roots
-    while waiting:
-        waiting = [child for pid in waiting for child in children.get(pid, ())]
-        found += waiting
-    return found
+    return lambda pid: children.get(pid, [])
 
 
-def _is_dead(pid: int) -> bool:
-    return start_time(pid) is None
+def _is_dead(columns: list[bytes]) -> bool:
+    """A main thread that ended while others go on looks dead too, so the number of threads decides."""
+    return columns[_STATE] in b"ZX" and int(columns[_THREADS]) <= 1
+
+
+def _resident(pid: int) -> int:
+    columns = _read(f"/proc/{pid}/statm").split()
+    return int(columns[_RESIDENT]) * _PAGE if columns else 0
+
+
+def _anonymous(pid: int) -> int:
+    lines = [line.split() for line in _read(f"/proc/{pid}/smaps_rollup").splitlines()[1:]]
+    kilobytes = {line[0]: int(line[1]) for line in lines}
+    if b"Pss:" in kilobytes:
+        return (kilobytes[b"Pss:"] - kilobytes.get(b"Pss_File:", 0)) * 1024
+    # Another user's process, or a kernel without this file: what is not shared is surely its own.
+    columns = _read(f"/proc/{pid}/statm").split()
+    return (int(columns[_RESIDENT]) - int(columns[_SHARED])) * _PAGE if columns else 0
 
 
 def _pids() -> Iterator[int]:
@@ -107,8 +146,17 @@ def _stat(pid: int) -> list[bytes] | None:
 
 
 def _read(path: str) -> bytes:
+    """Read without Python's file objects, which cost twice as much; an ended process has nothing to read."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    try:
+        parts = []
+        while part := os.read(descriptor, 65536):
+            parts.append(part)
+        return b"".join(parts)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
+import struct
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from time import mktime, strptime
+
+assert sys.platform != "win32"
+
+#: From <sys/fcntl.h>; the struct is flags, reserved, offset, length.
+_F_PUNCHHOLE = 99
+_PUNCHHOLE = "@IIqq"
 
 
 def boot_id() -> str:
@@ -23,18 +31,19 @@ def start_time(pid: int) -> float | None:
 
 def descendants(roots: Iterable[int]) -> list[int]:
     """Return all living descendants."""
+    own, table = _run_as("ps", "-axo", "pid=,ppid=,state=")
     children: dict[int, list[int]] = {}
-    for line in _run("ps", "-axo", "pid=,ppid=,state=").splitlines():
+    for line in table.splitlines():
         pid, parent, state = line.split()[:3]
-        if not state.startswith("Z"):
+        # `ps` sees itself, a child of this process that is gone by now.
+        if not state.startswith("Z") and int(pid) != own:
             children.setdefault(int(parent), []).append(int(pid))
     found: list[int] = []
     waiting = list(roots)
     while waiting:
         waiting = [child for pid in waiting for child in children.get(pid, ())]
         found += waiting
-    own = os.getpid()
-    return [pid for pid in found if pid != own]
+    return found
 
 
 def usage(pids: Iterable[int]) -> tuple[float, int]:
@@ -49,8 +58,13 @@ def usage(pids: Iterable[int]) -> tuple[float, int]:
     return seconds, kilobytes * 1024
 
 
-def proportional_bytes(pids: Iterable[int]) -> int:
-    """Return the resident bytes: this system has no proportional figure to read without privilege."""
+def resident_bytes_below(roots: Iterable[int]) -> int:
+    """Return the resident bytes of all descendants."""
+    return usage(descendants(roots))[1]
+
+
+def anonymous_bytes(pids: Iterable[int]) -> int:
+    """Return the resident bytes: this system tells no finer figure without privilege."""
     return usage(pids)[1]
 
 
@@ -62,6 +76,25 @@ def with_variable(name: str, value: str) -> Iterator[int]:
             yield int(line.split()[0])
 
 
+def out_of_memory_kills() -> int:
+    """Return 0: this system counts no such kills."""
+    return 0
+
+
+def punch_hole(descriptor: int, start: int, end: int) -> bool:
+    """Give the file's disk space between the offsets back, size and offsets unchanged; False where impossible."""
+    try:
+        fcntl.fcntl(descriptor, _F_PUNCHHOLE, struct.pack(_PUNCHHOLE, 0, 0, start, end - start))
+    except OSError:
+        return False
+    return True
+
+
 def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    return done.stdout
+    return _run_as(*command)[1]
+
+
+def _run_as(*command: str) -> tuple[int, str]:
+    """Return the pid that the command had, and what it printed."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        return process.pid, process.communicate()[0]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 if sys.platform == "win32":
     import ctypes
@@ -25,7 +24,8 @@ if sys.platform == "win32":
     _SNAPSHOT_PROCESSES = 2
     _CREATE_BREAKAWAY_FROM_JOB = 0x01000000
     _DETACHED_PROCESS = 0x00000008
-    _ERROR_ACCESS_DENIED = 5
+    _FSCTL_SET_SPARSE = 0x000900C4
+    _FSCTL_SET_ZERO_DATA = 0x000980C8
     _TICKS_A_SECOND = 10_000_000
 
     class _Overlapped(ctypes.Structure):
@@ -79,6 +79,16 @@ if sys.platform == "win32":
         ctypes.POINTER(_MemoryCounters),
         wintypes.DWORD,
     )
+    _kernel.DeviceIoControl.argtypes = (
+        wintypes.HANDLE,
+        wintypes.DWORD,
+        ctypes.c_void_p,
+        wintypes.DWORD,
+        ctypes.c_void_p,
+        wintypes.DWORD,
+        ctypes.POINTER(wintypes.DWORD),
+        ctypes.c_void_p,
+    )
     _kernel.GetTickCount64.restype = ctypes.c_uint64
     _kernel.LockFileEx.argtypes = (
         wintypes.HANDLE,
@@ -96,7 +106,7 @@ if sys.platform == "win32":
             self._descriptor = descriptor
 
         @classmethod
-        def acquire(cls, path: Path) -> FileLock | None:
+        def acquire(cls, path: Path | str) -> FileLock | None:
             """Take the lock, or return None when another process holds it. Makes the file if needed."""
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT, 0o600)
             if not _lock(descriptor, _LOCKFILE_EXCLUSIVE_LOCK | _LOCKFILE_FAIL_IMMEDIATELY):
@@ -108,15 +118,15 @@ if sys.platform == "win32":
             """Give the lock back."""
             os.close(self._descriptor)
 
-    def is_locked(path: Path) -> bool:
+    def is_locked(path: Path | str) -> bool:
         """Whether a living process holds the lock; a missing file is not locked."""
         return not _try_shared(path, _LOCKFILE_FAIL_IMMEDIATELY)
 
-    def wait_unlocked(path: Path) -> None:
+    def wait_unlocked(path: Path | str) -> None:
         """Wait in the kernel until no process holds the lock: no polling, and no PID that could be reused."""
         _try_shared(path, 0)
 
-    def _try_shared(path: Path, flags: int) -> bool:
+    def _try_shared(path: Path | str, flags: int) -> bool:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_BINARY | os.O_NOINHERIT)
         except FileNotFoundError:
@@ -154,39 +164,53 @@ if sys.platform == "win32":
         return process_start_time(pid) == start
 
     def stop_process(pid: int, start: float, *, kill: bool = False) -> bool:
-        """End a process with `kill`; Windows has no TERM, so without it the process has to look for itself."""
+        """End a process with `kill`; there is no TERM here, so without it the process has to look for itself."""
         if not kill or not is_same_process(pid, start):
             return False
         kill_pids([pid])
         return True
 
     def spawn_detached(command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: Path) -> int:
-        """Start a process without a console, outside of this one's Job Object; return its pid."""
-        flags = _DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        """Start a process without a console, output appended to `stdout`; return its pid."""
         with stdout.open("ab") as output:
-            try:
-                started = _popen(command, env, cwd, output, flags | _CREATE_BREAKAWAY_FROM_JOB)
-            except PermissionError:
-                # The Job Object around this process does not let children leave it.
-                started = _popen(command, env, cwd, output, flags)
+            started = popen_detached(
+                command, env=env, cwd=cwd, stdout=output.fileno(), stderr=subprocess.STDOUT
+            )
         started.returncode = 0
         return started.pid
 
+    def popen_detached(
+        command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: int, stderr: int
+    ) -> subprocess.Popen[bytes]:
+        """Start a process without a console, outside of this one's Job Object where that lets children leave."""
+        flags = _DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        try:
+            return _popen(command, env, cwd, stdout, stderr, flags | _CREATE_BREAKAWAY_FROM_JOB)
+        except PermissionError:
+            return _popen(command, env, cwd, stdout, stderr, flags)
+
+    def leave(started: subprocess.Popen[bytes]) -> None:
+        """Have done with a detached process, which goes on; without this, Python warns that it was forgotten."""
+        started.returncode = 0
+
     def _popen(
-        command: Sequence[str], env: Mapping[str, str], cwd: str, output: IO[bytes], flags: int
+        command: Sequence[str], env: Mapping[str, str], cwd: str, stdout: int, stderr: int, flags: int
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             list(command),
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=stdout,
+            stderr=stderr,
             creationflags=flags,
         )
 
     def tree(roots: Iterable[int]) -> list[int]:
-        """Return the living descendants of `roots`, without the roots; a child is never older than its parent."""
+        """Return the living descendants of `roots`, without the roots.
+
+        A parent's number may be another process's by now; but no child is older than its parent.
+        """
         children: dict[int, list[int]] = {}
         for pid, parent in _snapshot():
             children.setdefault(parent, []).append(pid)
@@ -213,13 +237,37 @@ if sys.platform == "win32":
                 _kernel.CloseHandle(handle)
         return seconds, memory
 
-    def tree_proportional_bytes(pids: Iterable[int]) -> int:
+    def tree_resident_bytes(roots: Iterable[int]) -> int:
+        """Return the resident bytes of all descendants of `roots`."""
+        return tree_usage(tree(roots))[1]
+
+    def tree_anonymous_bytes(pids: Iterable[int]) -> int:
         """Return the resident bytes: Windows has no figure that divides shared pages."""
         return tree_usage(pids)[1]
 
     def find_by_cookie(name: str, value: str) -> list[int]:
         """Return processes by a variable of their environment: not to be had here, the Job Object does it."""
         return []
+
+    def sweep(name: str, value: str, *, limit_seconds: float) -> list[int]:
+        """Kill what a shim left behind: nothing, since its Job Object ended all when it ended."""
+        return []
+
+    def out_of_memory_kills() -> int:
+        """Return 0: Windows refuses memory and kills nobody for want of it."""
+        return 0
+
+    def punch_hole(descriptor: int, start: int, end: int) -> bool:
+        """Give the file's disk space between the offsets back, offsets unchanged; False where impossible."""
+        handle = msvcrt.get_osfhandle(descriptor)
+        zeros = (ctypes.c_int64 * 2)(start, end)
+        return _control(handle, _FSCTL_SET_SPARSE, None, 0) and _control(
+            handle, _FSCTL_SET_ZERO_DATA, zeros, ctypes.sizeof(zeros)
+        )
+
+    def _control(handle: int, code: int, data: ctypes.Array[ctypes.c_int64] | None, size: int) -> bool:
+        count = wintypes.DWORD()
+        return bool(_kernel.DeviceIoControl(handle, code, data, size, None, 0, ctypes.byref(count), None))
 
     def kill_pids(pids: Iterable[int]) -> None:
         """Kill these processes; those that are gone already are no error."""

@@ -1,0 +1,29 @@
+"""The names of the files in an attempt's folder: the shim, which lives there, goes by them; others by `RunFolder`."""
+
+from __future__ import annotations
+
+#: What the shim is to run. It holds the environment, so it is gone once read.
+SPEC = "spec.json"
+#: Locked by the shim for all of its life.
+LOCK = "alive"
+#: The claim: whoever creates it decides whether this attempt ever starts.
+STARTED = "started.json"
+#: The module's own process: `pid`, `start`.
+CHILD = "child.json"
+#: How the attempt ended; the last thing that a shim writes.
+EXIT = "exit.json"
+#: Asks the shim to end the run.
+STOP = "stop.json"
+#: What the module printed, both streams, byte by byte.
+LOG = "output.log"
+#: When the log had grown how far: lines of `offset microseconds`.
+TIME_INDEX = "output.idx"
+#: Which bytes of a log above its limit were dropped: `start`, `end`.
+LOG_GAP = "output.gap"
+#: Where the module reports its progress and result.
+REPORT = "report.jsonl"
+#: Why a shim failed, for whoever has to find out.
+TROUBLE = "shim.err"
+
+#: The variable by which every process of an attempt can be known.
+COOKIE = "RUNYARD_NONCE"

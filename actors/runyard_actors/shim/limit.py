@@ -1,0 +1,63 @@
+"""What can make a shim end its run: somebody asked, or a limit is passed."""
+
+from __future__ import annotations
+
+from runyard_actors.shim import record
+from runyard_actors.shim.verdict import Stop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runyard_actors.shim.spec import ShimSpec
+    from runyard_actors.shim.system import Tree
+
+# Sizes and durations are put into words inside the functions: only a run that is stopped pays for those imports.
+
+
+def asked(spec: ShimSpec) -> Stop | None:
+    """Return who asked for the end and why, if anybody did."""
+    request = record.read_stop()
+    if request is None:
+        return None
+    return Stop(
+        str(request.get("reason", "cancelled_by_user")),
+        str(request.get("reason_detail", "cancelled")),
+        str(request.get("ended_by", "user")),
+        _seconds(request.get("grace_seconds"), spec.grace_seconds),
+    )
+
+
+def timed_out(spec: ShimSpec, ran: float) -> Stop | None:
+    """Return the end of a run that took too long."""
+    if not spec.timeout_seconds or ran < spec.timeout_seconds:
+        return None
+    from runyard_cluster.durations import format_duration
+
+    words = f"ran {format_duration(ran)}, limit {format_duration(spec.timeout_seconds)}; stopped"
+    return Stop("timeout", words, "timeout", spec.grace_seconds)
+
+
+def out_of_memory_limit(spec: ShimSpec, tree: Tree, resident: int) -> Stop | None:
+    """Return the end of a run whose tree holds too much; killed at once, as it would take more meanwhile.
+
+    Resident pages may be shared, so only the dearer and exact figure decides.
+    """
+    limit = spec.memory_bytes
+    if not limit or resident <= limit or (used := tree.confirmed_memory()) <= limit:
+        return None
+    from runyard_cluster.sizes import format_size
+
+    return Stop(
+        "memory_limit", f"used {format_size(used)}, limit {format_size(limit)}; killed", "memory", 0.0
+    )
+
+
+def printed_too_much(spec: ShimSpec, size: int) -> Stop:
+    """Return the end of a run whose log cannot be kept within its limit in any other way."""
+    from runyard_cluster.sizes import format_size
+
+    words = f"printed {format_size(size)}, limit {format_size(spec.max_log_bytes)}; stopped"
+    return Stop("output_limit", words, "output", spec.grace_seconds)
+
+
+def _seconds(value: object, otherwise: float) -> float:
+    return max(0.0, float(value)) if isinstance(value, int | float) else otherwise
