@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
-from runyard_actors.scheduling.decision import Drop, QueuedRun, Start
+from runyard_actors.scheduling.admission import Admission
+from runyard_actors.scheduling.decision import Counts, Drop, QueuedRun, Room, Start
 from runyard_actors.scheduling.dependencies import Dependencies
-from runyard_actors.scheduling.lanes import Entry, Lane, Lanes
+from runyard_actors.scheduling.line import Batch, Entry, Stage
 from runyard_actors.scheduling.node import NodeFree, NodeSpec
-from runyard_actors.scheduling.nodes import Nodes
-from runyard_actors.scheduling.slots import Slots
-from runyard_actors.scheduling.waiting import never_fits_words, resources_words
+from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
 
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many runs are active, may start, or wait for others to complete."""
-
-    active: int
-    queued: int
-    waiting_for_dependencies: int
+__all__ = ["Core", "Counts", "Drop", "QueuedRun", "Room", "Start"]
 
 
 class Core:
@@ -31,15 +21,10 @@ class Core:
 
     def __init__(self, *, max_concurrent_runs: int) -> None:
         self.is_paused = False
-        self._slots = Slots(max_concurrent_runs)
-        self._nodes = Nodes()
-        self._lanes = Lanes()
+        self._admission = Admission(max_concurrent_runs)
         self._dependencies = Dependencies()
         self._entries: dict[RunId, Entry] = {}
-        self._waiting = 0
-        self._max_failures: dict[BatchId, int] = {}
-        self._failures: Counter[BatchId] = Counter()
-        self._drops: list[Drop] = []
+        self._drops: dict[RunId, Drop] = {}
         self._seq = 0
 
     # What the world looks like
@@ -54,243 +39,233 @@ class Core:
 
     def set_max_concurrent_runs(self, limit: int) -> None:
         """Change the semaphore; what is active stays so."""
-        self._slots.limit = limit
+        self._admission.limits.total.limit = limit
 
     def set_module_limit(self, module_id: str, limit: int | None) -> None:
         """Limit how many runs of a module are active at once; None lifts the limit."""
-        if limit is None:
-            self._slots.module_limits.pop(module_id, None)
-        else:
-            self._slots.module_limits[module_id] = limit
+        self._admission.set_module_limit(module_id, limit)
 
     def on_node(self, spec: NodeSpec) -> None:
         """A node is there, or its capacity changed; what runs on it goes on."""
-        active = [e for e in self._entries.values() if e.placement and e.placement.node == spec.name]
-        self._nodes.put(spec, [(e.run.request, e.placement) for e in active if e.placement])
+        active = (e for e in self._entries.values() if e.placement and e.placement.node == spec.name)
+        self._admission.set_node(spec, active)
 
     def on_node_gone(self, name: str) -> None:
         """A node is gone; its runs stay active until they are told to have ended."""
-        self._nodes.drop(name)
+        self._admission.drop_node(name)
 
     def on_guard(self, node: str, why: str | None) -> None:
-        """Hold new starts on a node for a reason, or let them go on."""
-        self._nodes.guard(node, why)
+        """Hold new starts on a node for a reason, in words for people, or let them go on."""
+        self._admission.set_guard(node, why)
 
     # What happens to runs
 
     def on_batch(self, batch: BatchSpec, *, failures: int = 0) -> None:
         """Learn a batch's limits, and how many of its runs have failed so far."""
-        if batch.max_concurrent is not None:
-            self._slots.batch_limits[batch.batch_id] = batch.max_concurrent
-        if batch.max_failures is not None:
-            self._max_failures[batch.batch_id] = batch.max_failures
-            self._failures[batch.batch_id] = failures
+        known = self._admission.set_batch(batch)
+        known.failures = failures
+        self._stop_if_failed(known)
 
     def on_submitted(self, runs: Sequence[QueuedRun], batch: BatchSpec | None = None) -> None:
-        """Queue runs in this order; those that come after others wait for them to complete."""
-        if batch is not None and batch.batch_id not in self._failures:
-            self.on_batch(batch)
-        entries = [self._enter(run) for run in runs]
-        for entry in entries:
+        """Queue runs in this order; those that come after others wait for them to complete.
+
+        `after` may name runs of the same submission, runs that have not ended, and ended ones that the core knows
+        of: lately ended ones, and those it was told of by `on_dependency_state`. Any other is taken as lost.
+        """
+        if batch is not None:
+            self._admission.set_batch(batch)
+        for entry in [self._enter(run) for run in runs if run.run_id not in self._entries]:
             self._queue_or_wait(entry)
 
     def on_adopted(self, run: QueuedRun, placement: Placement) -> None:
         """A run is active already: it holds its slot and resources, even beyond what there is."""
-        entry = self._enter(run)
-        entry.placement = placement
-        self._slots.take(run)
-        self._nodes.take(run.request, placement)
+        if run.run_id not in self._entries:
+            self._admission.adopt(self._enter(run), placement)
 
     def on_dependency_state(self, run_id: RunId, *, succeeded: bool) -> None:
         """Learn how a run ended that runs to come may name in `after`."""
-        self._settle(run_id, succeeded=succeeded)
+        if run_id not in self._entries:
+            self._settle([(run_id, succeeded)])
 
-    def on_ended(self, run_id: RunId, *, succeeded: bool, retry: bool) -> None:
-        """An active run ended: free what it held; queue it again, or settle what depends on it."""
-        entry = self._entries[run_id]
-        self._release(entry)
+    def on_ended(self, run_id: RunId, *, succeeded: bool, retry: bool, is_failure: bool = True) -> None:
+        """An active run ended: free what it held; queue it again, or settle what depends on it.
+
+        `is_failure` False: a run that did not succeed does not count for `max_failures`, as one that was cancelled.
+        """
+        entry = self._active(run_id)
+        if entry is None:
+            return
+        self._admission.release(entry)
+        batch = self._admission.limits.batch_of(entry.run)
         if retry:
             self._seq += 1
             entry.seq = self._seq
-            self._lanes.add(entry)
+            self._requeue(entry, batch)
             return
-        del self._entries[run_id]
-        if not succeeded:
-            self._count_failure(entry.run.batch_id)
-        self._settle(run_id, succeeded=succeeded)
+        self._forget(entry)
+        self._settle([(run_id, succeeded)])
+        self._dependencies.trim()
+        if batch is not None and not succeeded and is_failure:
+            batch.failures += 1
+            self._stop_if_failed(batch)
 
     def on_start_failed(self, run_id: RunId) -> None:
-        """A start could not be carried out: the run is first of its line again."""
-        entry = self._entries[run_id]
-        self._release(entry)
-        self._lanes.add(entry, in_front=True)
+        """A start could not be carried out: the run stands where it stood before."""
+        entry = self._active(run_id)
+        if entry is None:
+            return
+        batch = self._admission.limits.batch_of(entry.run)
+        if batch is not None and batch.is_stopped:
+            self._admission.release(entry)
+            self._requeue(entry, batch)
+        else:
+            self._admission.withdraw(entry)
 
     def on_cancelled(self, run_id: RunId) -> bool:
         """Forget a run that is not active; return False if it is active or not known."""
         entry = self._entries.get(run_id)
-        if entry is None or entry.placement is not None:
+        if entry is None or entry.stage is Stage.ACTIVE:
             return False
-        self._forget(entry)
-        self._settle(run_id, succeeded=False)
+        self._remove([entry])
         return True
 
     def on_batch_cancelled(self, batch_id: BatchId) -> list[RunId]:
         """Forget all of a batch that is not active; return their ids."""
-        gone = [e.run.run_id for e in self._inactive_of(batch_id)]
-        for run_id in gone:
-            self._forget(self._entries[run_id])
-        for run_id in gone:
-            self._settle(run_id, succeeded=False)
-        self._drops = [d for d in self._drops if d.run_id not in set(gone)]
-        return gone
+        entries = self._inactive_of(batch_id)
+        self._remove(entries)
+        return [entry.run.run_id for entry in entries]
 
     # What follows
 
     def decide(self, limit: int | None = None) -> list[Start | Drop]:
-        """Return who may start now, at most `limit` of them, and who never will."""
-        decisions: list[Start | Drop] = list(self._drops)
+        """Return who never will start, and who starts now, at most `limit` of the latter."""
+        decisions: list[Start | Drop] = list(self._drops.values())
         self._drops.clear()
         if self.is_paused:
             return decisions
-        passed_over: list[Lane] = []
-        while not self._slots.is_full and (limit is None or len(decisions) < limit):
-            lane = self._lanes.next()
-            if lane is None:
-                break
-            start = self._start_one(lane)
-            if start is None:
-                passed_over.append(lane)
-            else:
-                decisions.append(start)
-                self._lanes.list(lane)
-        for lane in passed_over:
-            self._lanes.list(lane)
+        last = None if limit is None else len(decisions) + limit
+        while len(decisions) != last and (entry := self._admission.next_start()) is not None:
+            run, placement = entry.run, entry.placement
+            if placement is not None:
+                decisions.append(Start(run.run_id, run.batch_id, placement))
         return decisions
 
     def waiting_for(self, run_id: RunId) -> str | None:
         """Say what a run that is not active waits for; None if it is active or not known."""
         entry = self._entries.get(run_id)
-        if entry is None or entry.placement is not None:
+        if entry is None or entry.stage is Stage.ACTIVE:
             return None
-        if entry.missing:
-            first = min(entry.missing)
-            more = f" and {len(entry.missing) - 1} more" if len(entry.missing) > 1 else ""
-            return f"starts after run {first}{more} completed"
+        if entry.stage is Stage.WAITING:
+            first, *others = self._dependencies.missing(run_id)
+            return f"starts after run {first}" + (f" and {len(others)} more" if others else "")
         if self.is_paused:
             return "starts are paused"
-        words = self._slots.words(entry.run)
-        return words or resources_words(entry.run.request, self._nodes.ledgers)
+        return waiting_words(entry, self._admission)
 
     def can_ever_fit(self, request: Request) -> str | None:
         """Return None if some node could hold the request with nothing else on it, else a sentence."""
-        return never_fits_words(request, self._nodes.ledgers)
-
-    def knows(self, run_id: RunId) -> bool:
-        """Whether the run is queued, waiting or active."""
-        return run_id in self._entries
+        return never_fits_words(request, self._admission.nodes)
 
     def counts(self) -> Counts:
         """Return how many runs there are of each kind."""
-        return Counts(self._slots.active, self._lanes.length, self._waiting)
+        admission = self._admission
+        return Counts(admission.limits.total.taken, admission.queue.length, len(self._dependencies))
 
     def free_on(self, node: str) -> NodeFree:
-        """Return what is not declared on a node."""
-        return self._nodes.ledger(node).free()
+        """Return what is not declared on a node. Raises KeyError for one that is not there."""
+        return self._admission.nodes.by_name[node].free()
+
+    @property
+    def room_kept(self) -> Room | None:
+        """The room that is kept for a run that no node can hold yet; None while nothing else could take it."""
+        head = self._admission.head
+        kept = head.placed_reservation if head is not None else None
+        if head is None or kept is None:
+            return None
+        return Room(head.entry.run.run_id, Placement(node=kept.node, gpu_indexes=kept.gpu_indexes))
 
     # Inside
 
-    def _start_one(self, lane: Lane) -> Start | None:
-        """Start the first run of a lane that can; the first that lacks resources may get a reservation."""
-        if self._slots.is_batch_full(lane.batch_id):
-            return None
-        for _, line in lane.lines_in_order():
-            entry = line.head
-            if entry is None or self._slots.is_module_full(line.module_id):
-                continue
-            placement = self._nodes.place(entry.run)
-            if placement is None:
-                self._nodes.reserve_for(entry.run)
-                continue
-            self._lanes.remove(entry)
-            self._lanes.started(lane)
-            entry.placement = placement
-            self._slots.take(entry.run)
-            return Start(entry.run.run_id, entry.run.batch_id, placement)
-        return None
+    def _active(self, run_id: RunId) -> Entry | None:
+        entry = self._entries.get(run_id)
+        return entry if entry is not None and entry.stage is Stage.ACTIVE else None
 
     def _enter(self, run: QueuedRun) -> Entry:
         self._seq += 1
         entry = self._entries[run.run_id] = Entry(run, self._seq)
+        self._admission.limits.join(run)
         return entry
-
-    def _queue_or_wait(self, entry: Entry) -> None:
-        outcomes = {r: self._dependencies.outcome(r) for r in entry.run.after}
-        missing = [r for r, succeeded in outcomes.items() if succeeded is None and r in self._entries]
-        lost = [r for r, succeeded in outcomes.items() if not succeeded and r not in missing]
-        if lost:
-            self._drop(entry, lost[0])
-        elif missing:
-            entry.missing = set(missing)
-            self._waiting += 1
-            self._dependencies.wait(entry.run.run_id, missing)
-        else:
-            self._lanes.add(entry)
-
-    def _settle(self, run_id: RunId, *, succeeded: bool) -> None:
-        """Tell those that waited for a run how it ended, and those that waited for them."""
-        ends = [(run_id, succeeded)]
-        while ends:
-            ended, good = ends.pop()
-            for waiting in self._dependencies.ended(ended, succeeded=good):
-                entry = self._entries.get(waiting)
-                if entry is None or entry.missing is None:
-                    continue
-                entry.missing.discard(ended)
-                if not good:
-                    self._forget(entry)
-                    self._drops.append(_dependency_failed(waiting, ended))
-                    ends.append((waiting, False))
-                elif not entry.missing:
-                    entry.missing = None
-                    self._waiting -= 1
-                    self._lanes.add(entry)
-
-    def _drop(self, entry: Entry, because_of: RunId) -> None:
-        run_id = entry.run.run_id
-        del self._entries[run_id]
-        self._drops.append(_dependency_failed(run_id, because_of))
-        self._settle(run_id, succeeded=False)
-
-    def _count_failure(self, batch_id: BatchId | None) -> None:
-        if batch_id is None or batch_id not in self._max_failures:
-            return
-        self._failures[batch_id] += 1
-        limit = self._max_failures[batch_id]
-        if self._failures[batch_id] >= limit:
-            detail = f"{limit} runs of its batch failed, and that is its limit"
-            gone = self.on_batch_cancelled(batch_id)
-            self._drops = [d for d in self._drops if d.run_id not in gone]
-            self._drops += [Drop(run_id, Reason.BATCH_CANCELLED, detail) for run_id in gone]
-
-    def _inactive_of(self, batch_id: BatchId) -> list[Entry]:
-        return [e for e in self._entries.values() if e.run.batch_id == batch_id and e.placement is None]
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.run.run_id]
-        if entry.is_queued:
-            self._lanes.remove(entry)
-        elif entry.missing is not None:
-            entry.missing = None
-            self._waiting -= 1
-        self._nodes.release_reservation(entry.run.run_id)
+        self._admission.limits.leave(entry.run)
 
-    def _release(self, entry: Entry) -> None:
-        placement = entry.placement
-        assert placement is not None
-        entry.placement = None
-        self._slots.give(entry.run)
-        self._nodes.give(entry.run.request, placement)
+    def _queue_or_wait(self, entry: Entry) -> None:
+        run = entry.run
+        if run.run_id not in self._entries:
+            return
+        lost = self._dependencies.add(run.run_id, run.after, self._entries) if run.after else None
+        if lost is not None:
+            self._forget(entry)
+            self._drops[run.run_id] = _dependency_failed(run.run_id, lost)
+            self._settle([(run.run_id, False)])
+        elif not self._dependencies.missing(run.run_id):
+            self._requeue(entry, self._admission.limits.batch_of(run))
+
+    def _requeue(self, entry: Entry, batch: Batch | None) -> None:
+        """Queue a run, unless its batch has failed too often meanwhile."""
+        if batch is not None and batch.is_stopped:
+            self._forget(entry)
+            self._drops[entry.run.run_id] = _batch_stopped(entry.run.run_id, batch)
+            self._settle([(entry.run.run_id, False)])
+        else:
+            self._admission.enqueue(entry)
+
+    def _remove(self, entries: Iterable[Entry]) -> None:
+        """Forget runs that are not active, and drop those outside that come after them."""
+        gone = list(entries)
+        for entry in gone:
+            if entry.stage is Stage.QUEUED:
+                self._admission.dequeue(entry)
+            else:
+                self._dependencies.forget(entry.run.run_id)
+            self._forget(entry)
+        self._settle([(entry.run.run_id, False) for entry in gone])
+
+    def _settle(self, ends: list[tuple[RunId, bool]]) -> None:
+        """Tell those that waited for ended runs, and those that waited for them."""
+        while ends:
+            ended, succeeded = ends.pop()
+            for run_id in self._dependencies.tell(ended, succeeded=succeeded):
+                entry = self._entries[run_id]
+                if succeeded:
+                    self._admission.enqueue(entry)
+                    continue
+                self._forget(entry)
+                self._drops[run_id] = _dependency_failed(run_id, ended)
+                ends.append((run_id, False))
+
+    def _stop_if_failed(self, batch: Batch) -> None:
+        """Drop what has not started of a batch that failed too often."""
+        if batch.is_stopped:
+            entries = self._inactive_of(batch.spec.batch_id)
+            self._drops |= {e.run.run_id: _batch_stopped(e.run.run_id, batch) for e in entries}
+            self._remove(entries)
+
+    def _inactive_of(self, batch_id: BatchId) -> list[Entry]:
+        waiting = (self._entries[run_id] for run_id in self._dependencies.waiting)
+        found = [entry for entry in waiting if entry.run.batch_id == batch_id]
+        found += self._admission.queue.entries_of(batch_id)
+        return sorted(found, key=lambda entry: entry.seq)
 
 
 def _dependency_failed(run_id: RunId, because_of: RunId) -> Drop:
     return Drop(run_id, Reason.DEPENDENCY_FAILED, f"run {because_of}, which it comes after, did not complete")
+
+
+def _batch_stopped(run_id: RunId, batch: Batch) -> Drop:
+    count = batch.failures
+    words = "run of its batch" if count == 1 else "runs of its batch"
+    return Drop(
+        run_id, Reason.BATCH_CANCELLED, f"{count} {words} failed; its limit is {batch.spec.max_failures}"
+    )

@@ -1,4 +1,4 @@
-"""What the core decides."""
+"""What goes into the core and what comes out of it, as frozen values."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ class Drop:
     run_id: RunId
     reason: Reason
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Room that is kept on a node, and there on these GPUs, for a run that waits for more to become free."""
+
+    run_id: RunId
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many runs are active, may start, or wait for others to complete."""
+
+    active: int
+    queued: int
+    waiting_for_dependencies: int

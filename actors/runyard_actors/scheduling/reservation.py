@@ -10,16 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runyard_actors.request import WHOLE, Request
-from runyard_actors.run import RunId
-from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger, fits_when_empty
+from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger
+from runyard_actors.scheduling.node import NodeSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """Room kept on one node, and on some of its GPUs, for a run that waits for it."""
 
-    run_id: RunId
-    priority: int
     request: Request
     node: str
     gpu_indexes: tuple[int, ...]
@@ -35,6 +33,10 @@ class Reservation:
             return ()
         return ledger.fit_gpus(request, [g for g in ledger.gpus if self._leaves_enough(g, request)])
 
+    def is_on(self, spec: NodeSpec) -> bool:
+        """Whether this is the node, and it has the GPUs."""
+        return spec.name == self.node and {gpu.index for gpu in spec.gpus}.issuperset(self.gpu_indexes)
+
     def _leaves_enough(self, gpu: GpuLedger, request: Request) -> bool:
         head = self.request
         if gpu.index not in self.gpu_indexes:
@@ -46,15 +48,13 @@ class Reservation:
         return not 0 < request.gpu_memory_bytes > gpu.free_memory - head.gpu_memory_bytes
 
 
-def reserve(
-    run_id: RunId, priority: int, request: Request, ledgers: Iterable[NodeLedger]
-) -> Reservation | None:
-    """Keep room on the node that lacks the least of the request; None when no node could ever hold it."""
-    able = [ledger for ledger in ledgers if fits_when_empty(ledger.spec, request)]
-    if not able:
-        return None
-    ledger = min(able, key=lambda ledger: (_shortfall(ledger, request), ledger.spec.name))
-    return Reservation(run_id, priority, request, ledger.spec.name, _reserved_gpus(ledger, request))
+def reserve(request: Request, able: Iterable[NodeLedger]) -> Reservation:
+    """Keep room on the node that lacks the least of the request, of those that could hold it when empty.
+
+    One that may start runs goes before one whose starts are held.
+    """
+    ledger = min(able, key=lambda ledger: (ledger.guard is not None, _shortfall(ledger, request)))
+    return Reservation(request, ledger.spec.name, _reserved_gpus(ledger, request))
 
 
 def _shortfall(ledger: NodeLedger, request: Request) -> float:

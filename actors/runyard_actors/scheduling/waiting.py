@@ -2,82 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from runyard_actors.request import WHOLE, Request
-from runyard_actors.scheduling.ledger import NodeLedger, fits_when_empty
+from runyard_actors.scheduling.admission import Admission
+from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger
+from runyard_actors.scheduling.line import Batch, Entry
+from runyard_actors.scheduling.nodes import Nodes
 from runyard_cluster.sizes import format_size
 
 
-def resources_words(request: Request, ledgers: Collection[NodeLedger]) -> str:
-    """Say which resource is missing, and how much of it is free where most is."""
-    able = [ledger for ledger in ledgers if fits_when_empty(ledger.spec, request)]
+def waiting_words(entry: Entry, admission: Admission) -> str:
+    """Say what a queued run waits for: the most particular thing first, its place in the queue last."""
+    limits, run = admission.limits, entry.run
+    module, batch = limits.modules[run.module_id], limits.batch_of(run)
+    if not module.has_room():
+        return f"{module.taken} of {module.limit} slots of module {run.module_id} are taken"
+    if batch is not None and not batch.semaphore.has_room():
+        return _batch_words(batch)
+    lack = resource_words(run.request, admission.nodes)
+    if lack is not None:
+        return lack
+    place = f"position {admission.queue.position(entry)} of {admission.queue.length} in the queue"
+    if not limits.total.has_room():
+        return f"all {limits.total.limit} slots are taken; {place}"
+    return _kept_words(entry, admission) or place
+
+
+def resource_words(request: Request, nodes: Nodes) -> str | None:
+    """Say which resource is short, and how much of it is free where most is; None if some node has room."""
+    able = nodes.able(request)
     if not able:
         return "no node that could hold it is up"
-    open_nodes = [ledger for ledger in able if ledger.guard is None]
-    if not open_nodes:
-        return f"{able[0].guard} ({able[0].spec.name})"
-    return min((_lack(request, ledger) for ledger in open_nodes), key=len)
-
-
-def never_fits_words(request: Request, ledgers: Collection[NodeLedger]) -> str | None:
-    """Say what no node has, even with nothing on it, and name the largest; None if some node could hold it."""
-    if not ledgers:
-        return "no node is up"
-    if any(fits_when_empty(ledger.spec, request) for ledger in ledgers):
+    if any(ledger.fit(request) is not None for ledger in able):
         return None
-    empty = [NodeLedger(ledger.spec) for ledger in ledgers]
-    largest = max(empty, key=lambda e: (len(e.gpus), e.free_memory, e.free_cpu))
-    return f"{_asked(request)} can never run here: {_whole(largest)}"
+    unguarded = [ledger for ledger in able if ledger.guard is None]
+    if not unguarded or (len(unguarded) < len(able) and not _is_short_on_all(request, able)):
+        held = next(ledger for ledger in able if ledger.guard is not None)
+        return f"{held.guard} ({held.spec.name})"
+    return _lack(request, unguarded)
 
 
-def _lack(request: Request, ledger: NodeLedger) -> str:
-    name = ledger.spec.name
-    if 0 < request.cpu_milli > ledger.free_cpu:
-        return f"{_cpus(request.cpu_milli)}: {_cpus(max(0, ledger.free_cpu))} of {name} are free"
-    if 0 < request.memory_bytes > ledger.free_memory:
-        free = format_size(max(0, ledger.free_memory))
-        return f"{format_size(request.memory_bytes)} memory: {free} of {name} are free"
-    if request.needs_gpu and ledger.fit(request) is None:
-        return _gpu_lack(request, ledger)
-    return f"room on {name} is kept for a run that waits longer"
+def never_fits_words(request: Request, nodes: Nodes) -> str | None:
+    """Say what no node has, even with nothing on it, and name the one that has most; None if some node could."""
+    if not nodes.in_order:
+        return "no node is up"
+    if nodes.able(request):
+        return None
+    empty = [NodeLedger(ledger.spec) for ledger in nodes.in_order]
+    return f"no node could ever hold it: {_lack(request, empty)}"
 
 
-def _gpu_lack(request: Request, ledger: NodeLedger) -> str:
-    name = ledger.spec.name
+def _batch_words(batch: Batch) -> str:
+    name = batch.spec.name or batch.spec.batch_id
+    return f"{batch.semaphore.taken} of {batch.semaphore.limit} slots of batch {name} are taken"
+
+
+def _kept_words(entry: Entry, admission: Admission) -> str | None:
+    head = admission.head
+    kept = head.placed_reservation if head is not None else None
+    if head is None or kept is None or head.entry is entry:
+        return None
+    return f"room on {kept.node} is kept for run {head.entry.run.run_id}, which comes first"
+
+
+def _is_short_on_all(request: Request, ledgers: Iterable[NodeLedger]) -> bool:
+    """Whether the request would fit nowhere even where starts are held."""
+    return not any(ledger.fit_beside_guard(request) is not None for ledger in ledgers)
+
+
+def _lack(request: Request, ledgers: Sequence[NodeLedger]) -> str:
+    """Name the first resource of which no node has enough, else what is short on the node that has most."""
+    most_cpu = max(ledgers, key=attrgetter("free_cpu"))
+    if 0 < request.cpu_milli > most_cpu.free_cpu:
+        free = _cpus(max(0, most_cpu.free_cpu))
+        return f"{_cpus(request.cpu_milli)}: most free on one node is {free} ({most_cpu.spec.name})"
+    most_memory = max(ledgers, key=attrgetter("free_memory"))
+    if 0 < request.memory_bytes > most_memory.free_memory:
+        asked, free = format_size(request.memory_bytes), format_size(max(0, most_memory.free_memory))
+        return f"{asked} memory: most free on one node is {free} ({most_memory.spec.name})"
+    words = _gpu_lack(request, ledgers) if request.needs_gpu else None
+    return words or f"{_asked(request)}: no node has all of it free at once"
+
+
+def _gpu_lack(request: Request, ledgers: Sequence[NodeLedger]) -> str | None:
+    gpus = [(gpu, ledger.spec.name) for ledger in ledgers for gpu in ledger.gpus]
+    if not gpus:
+        return f"{_asked_gpu(request)}: no node has a GPU"
+    most, node = max(gpus, key=lambda each: each[0].free_memory)
+    if 0 < request.gpu_memory_bytes > most.free_memory:
+        asked, free = format_size(request.gpu_memory_bytes), format_size(max(0, most.free_memory))
+        return f"{asked} gpu_memory: most free on one GPU is {free} ({node}, GPU {most.index})"
     if request.whole_gpus:
-        unused = sum(gpu.is_unused for gpu in ledger.gpus)
-        return f"{request.whole_gpus} whole GPUs: {unused} of {name} are unused"
-    if request.gpu_memory_bytes:
-        most = max(ledger.gpus, key=lambda gpu: gpu.free_memory)
-        if most.free_memory < request.gpu_memory_bytes:
-            asked, free = format_size(request.gpu_memory_bytes), format_size(most.free_memory)
-            return f"{asked} gpu_memory: most free on one GPU is {free} ({name}, GPU {most.index})"
-    most = max(ledger.gpus, key=lambda gpu: gpu.free_milli)
-    asked_share, free_share = request.gpu_milli / WHOLE, most.free_milli / WHOLE
-    return f"{asked_share:g} of a GPU: most free on one is {free_share:g} ({name}, GPU {most.index})"
+        ledger = max(ledgers, key=lambda each: _unused(request, each.gpus))
+        unused = _unused(request, ledger.gpus)
+        if unused < request.whole_gpus:
+            return f"{_asked_gpu(request)}: most unused on one node is {unused} ({ledger.spec.name})"
+    most, node = max(gpus, key=lambda each: each[0].free_milli)
+    if 0 < request.gpu_milli % WHOLE > most.free_milli:
+        free = f"{max(0, most.free_milli) / WHOLE:g}"
+        return f"{_asked_gpu(request)}: most free of one GPU is {free} ({node}, GPU {most.index})"
+    return None
+
+
+def _unused(request: Request, gpus: Iterable[GpuLedger]) -> int:
+    return sum(gpu.is_unused and gpu.total_memory >= request.gpu_memory_bytes for gpu in gpus)
 
 
 def _asked(request: Request) -> str:
     parts = [_cpus(request.cpu_milli)] if request.cpu_milli else []
     if request.memory_bytes:
         parts.append(f"{format_size(request.memory_bytes)} memory")
-    if request.gpu_milli:
-        parts.append(f"{request.gpu_milli / WHOLE:g} GPU")
+    if request.needs_gpu:
+        parts.append(_asked_gpu(request))
+    return " and ".join(parts)
+
+
+def _asked_gpu(request: Request) -> str:
+    parts = [f"{request.gpu_milli / WHOLE:g} GPU"] if request.gpu_milli else []
     if request.gpu_memory_bytes:
         parts.append(f"{format_size(request.gpu_memory_bytes)} gpu_memory")
-    return "a request for " + " and ".join(parts)
-
-
-def _whole(ledger: NodeLedger) -> str:
-    parts = [_cpus(ledger.free_cpu), f"{format_size(ledger.free_memory)} memory"]
-    if ledger.gpus:
-        sizes = max(gpu.total_memory for gpu in ledger.gpus)
-        parts.append(f"{len(ledger.gpus)} GPU of up to {format_size(sizes)}")
-    else:
-        parts.append("no GPU")
-    return f"the largest node, {ledger.spec.name}, has {', '.join(parts)}"
+    return " with ".join(parts)
 
 
 def _cpus(milli: int) -> str:
-    return f"{milli / WHOLE:g} CPU"
+    return f"{milli / WHOLE:g} CPU" + ("" if milli == WHOLE else "s")

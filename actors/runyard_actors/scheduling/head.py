@@ -1,0 +1,68 @@
+"""The head: the first run in the queue that no node has room for, and what is kept for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runyard_actors.scheduling.ledger import NodeLedger
+from runyard_actors.scheduling.line import Batch, Entry, Line
+from runyard_actors.scheduling.reservation import Reservation, reserve
+
+
+@dataclass(slots=True, eq=False)
+class Head:
+    """A blocked run that no run of its priority, or a lower one, may delay.
+
+    Room is kept for it on one node, and a slot of its module and of its batch. `untested` are the nodes on which
+    something became free since it was last tried.
+    """
+
+    entry: Entry
+    line: Line
+    able: Sequence[NodeLedger]
+    untested: dict[str, NodeLedger] = field(default_factory=dict)
+    _reservation: Reservation | None = None
+
+    @property
+    def priority(self) -> int:
+        """The run's priority."""
+        return self.line.lane.priority
+
+    @property
+    def batch(self) -> Batch | None:
+        """The run's batch."""
+        return self.line.lane.batch
+
+    @property
+    def placed_reservation(self) -> Reservation | None:
+        """The room kept, None while nothing else could have taken it."""
+        return self._reservation
+
+    @property
+    def has_slots(self) -> bool:
+        """Whether it waits for nothing but resources."""
+        batch = self.batch
+        return self.line.kind.module.has_room() and (batch is None or batch.semaphore.has_room())
+
+    def reservation(self) -> Reservation:
+        """Return the room kept; it is chosen when first asked for, and then stays."""
+        if self._reservation is None:
+            self._reservation = reserve(self.entry.run.request, self.able)
+        return self._reservation
+
+    def renew(self, able: Sequence[NodeLedger], nodes: dict[str, NodeLedger]) -> None:
+        """The nodes are others than before; room that can no longer be kept is chosen anew."""
+        self.able, self.untested = able, dict(nodes)
+        room = self._reservation
+        if room is not None and not any(room.is_on(ledger.spec) for ledger in able):
+            self._reservation = None
+
+    def test(self) -> tuple[NodeLedger, tuple[int, ...]] | None:
+        """Return where it fits now, and on which GPUs; None if that is nowhere."""
+        untested, self.untested = self.untested, {}
+        for ledger in untested.values():
+            gpus = ledger.fit(self.entry.run.request)
+            if gpus is not None:
+                return ledger, gpus
+        return None
