@@ -9,13 +9,12 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 26
 _RANDOM_BITS = 80
-#: Room left above a fresh random part, so that counting up within a millisecond never overflows.
-_START_BITS = 79
+#: Ids of one millisecond lie up to this far apart, so that a few letters tell them apart when typed.
+_STEP_BITS = 62
 
 _lock = threading.Lock()
 _last = [0, 0]
@@ -23,16 +22,27 @@ _last = [0, 0]
 
 def new_id() -> str:
     """Return a fresh id, greater than every id this process made before."""
-    return next(new_ids(1))
+    return new_ids(1)[0]
 
 
-def new_ids(count: int) -> Iterator[str]:
+def new_ids(count: int) -> list[str]:
     """Return `count` fresh ids in ascending order."""
     with _lock:
-        now = max(time.time_ns() // 1_000_000, _last[0])
-        first = _last[1] + 1 if now == _last[0] else secrets.randbits(_START_BITS)
-        _last[:] = [now, first + count]
-    return (_encode((now << _RANDOM_BITS) | (first + i)) for i in range(count))
+        return [_encode(_next()) for _ in range(count)]
+
+
+def _next() -> int:
+    """Return the number of the next id; call with the lock held."""
+    now = time.time_ns() // 1_000_000
+    moment, random = _last
+    if now > moment:
+        moment, random = now, secrets.randbits(_RANDOM_BITS - 1)
+    else:
+        random += 1 + secrets.randbits(_STEP_BITS)
+        if random >> _RANDOM_BITS:
+            moment, random = moment + 1, secrets.randbits(_RANDOM_BITS - 1)
+    _last[:] = moment, random
+    return (moment << _RANDOM_BITS) | random
 
 
 def is_id(text: str) -> bool:

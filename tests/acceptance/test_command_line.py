@@ -69,7 +69,8 @@ def test_a_batch_file_of_every_format_runs(shell: Shell, kind: str) -> None:
     script = shell.folder / "say.py"
     script.write_text("import sys; print(sys.argv[1])")
     texts = {
-        "toml": '[[runs]]\nscript = "say.py"\nargs = ["one"]\n[[runs]]\nscript = "say.py"\nargs = ["two"]\nafter = [0]\n',
+        "toml": '[[runs]]\nscript = "say.py"\nargs = ["one"]\n'
+        '[[runs]]\nscript = "say.py"\nargs = ["two"]\nafter = [0]\n',
         "json": '{"runs": [{"script": "say.py", "args": ["one"]}, {"script": "say.py", "args": ["two"]}]}',
         "jsonl": '{"script": "say.py", "args": ["one"]}\n{"script": "say.py", "args": ["two"]}\n',
         "csv": "script,args\nsay.py,one\nsay.py,two\n",
@@ -116,8 +117,8 @@ def test_ctrl_c_in_a_python_program_cancels_what_it_submitted(shell: Shell, tmp_
     program.write_text(
         "import sys\nfrom runyard import Module, submit_batch\n"
         "code = 'import time; time.sleep(300)'\n"
-        f"runs = [Module('m', command=[sys.executable, '-c', code], env={{'MARK': {str(tmp_path)!r}}}) for _ in range(3)]\n"
-        "submit_batch(runs).wait()\n"
+        f"run = Module('m', command=[sys.executable, '-c', code], env={{'MARK': {str(tmp_path)!r}}})\n"
+        "submit_batch([run] * 3).wait()\n"
     )
     process = subprocess.Popen(
         [shell.installed.python, str(program)],

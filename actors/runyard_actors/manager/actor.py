@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runyard_actors.lease import Started
-from runyard_actors.manager import boot, cancel, end, retry_failed, start, submit, view, watch
+from runyard_actors.manager import boot, cancel, end, modules, retry_failed, start, submit, view, watch
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
-from runyard_actors.manager.ray_leases import RayLeases
-from runyard_actors.manager.yard import Yard
+from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
 from runyard_cluster import process
 from runyard_cluster.capacity import Capacity
@@ -35,8 +34,14 @@ class RunManager:
     """Holds the semaphore, the queue and the active runs; the store's only writer; rebuilt from the store."""
 
     def __init__(
-        self, settings: Mapping[str, Any], data_dir: str, capacity: Capacity, is_paused: bool
+        self,
+        settings: Mapping[str, Any],
+        data_dir: str,
+        capacity: Capacity,
+        is_paused: bool,
+        leases: Leases | None = None,
     ) -> None:
+        """Rebuild the yard from the store; `leases` are Ray's if left out."""
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         hit("manager.boot")
         self._yard = Yard(
@@ -44,7 +49,7 @@ class RunManager:
             data_dir=DataDir(Path(data_dir)),
             capacity=capacity,
             boot_id=process.boot_id(),
-            leases=RayLeases(),
+            leases=leases or _ray_leases(),
         )
         self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -57,6 +62,7 @@ class RunManager:
         boot.rebuild(self._yard)
         self._last_seq = self._yard.reader.last_seq()
         self._yard.spawn(watch.watch(self._yard), "watch the node")
+        self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
 
     async def ping(self) -> int:
         """Answer with the number of active runs."""
@@ -81,6 +87,14 @@ class RunManager:
     async def on_started(self, started: Started) -> None:
         """A lease tells that its attempt's process runs."""
         start.on_started(self._yard, started)
+
+    async def put_module(self, module_id: str, definition: Mapping[str, Any]) -> bool | Refused:
+        """Set a module of the registry; answer whether it is new."""
+        return await _guarded(modules.put_module(self._yard, module_id, definition))
+
+    async def delete_module(self, module_id: str) -> None | Refused:
+        """Take a module out of the registry."""
+        return await _guarded(modules.delete_module(self._yard, module_id))
 
     async def pause(self) -> None:
         """Start nothing new until `resume`."""
@@ -116,6 +130,12 @@ class RunManager:
         self._last_seq = max(self._last_seq, seq)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def _ray_leases() -> Leases:
+    from runyard_actors.manager.ray_leases import RayLeases
+
+    return RayLeases()
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Any, seq: int) -> None:

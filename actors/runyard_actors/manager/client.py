@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runyard_actors.manager.actor import NAME, RunManager
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
@@ -28,6 +27,8 @@ class ManagerClient:
     def create(cls, *, settings: Mapping[str, Any], data_dir: str, capacity: Capacity) -> ManagerClient:
         """Create the manager, or find the one that lives; it outlives its creator and restarts by itself."""
         import ray
+
+        from runyard_actors.manager.actor import NAME, RunManager
 
         actor = ray.remote(RunManager).options(
             name=NAME,
@@ -64,6 +65,14 @@ class ManagerClient:
         """Submit the failed runs of a batch again."""
         answer: Accepted = await self._call("retry_failed", batch_id)
         return answer
+
+    async def put_module(self, module_id: str, definition: Mapping[str, Any]) -> bool:
+        """Set a module of the registry; return whether it is new."""
+        return bool(await self._call("put_module", module_id, dict(definition)))
+
+    async def delete_module(self, module_id: str) -> None:
+        """Take a module out of the registry."""
+        await self._call("delete_module", module_id)
 
     async def pause(self) -> None:
         """Start nothing new until `resume`."""
@@ -105,14 +114,19 @@ class ManagerClient:
         ray.kill(self._handle, no_restart=True)
 
     async def _call(self, method: str, *args: Any, limit_seconds: float = ANSWER_SECONDS) -> Any:
-        from ray.exceptions import RayError
-
         try:
-            answer = await asyncio.wait_for(getattr(self._handle, method).remote(*args), limit_seconds)
+            answer = await asyncio.wait_for(self._ask(method, args), limit_seconds)
         except TimeoutError as error:
             raise UnavailableError(f"the manager did not answer in {limit_seconds:g} s") from error
-        except RayError as error:
-            raise UnavailableError(f"the manager cannot be reached ({type(error).__name__})") from error
         if isinstance(answer, Refused):
             raise answer.error
         return answer
+
+    async def _ask(self, method: str, args: Sequence[Any]) -> Any:
+        """Carry one call to the manager and its answer back. Raises UnavailableError."""
+        from ray.exceptions import RayError
+
+        try:
+            return await getattr(self._handle, method).remote(*args)
+        except RayError as error:
+            raise UnavailableError(f"the manager cannot be reached ({type(error).__name__})") from error
