@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runyard_actors.lease import Started
-from runyard_actors.manager import boot, cancel, end, modules, retry_failed, start, submit, view, watch
+from runyard_actors.manager import boot, cancel, end, modules, prune, retry_failed, start, submit, view, watch
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
@@ -92,7 +92,7 @@ class RunManager:
         """Set a module of the registry; answer whether it is new."""
         return await _guarded(modules.put_module(self._yard, module_id, definition))
 
-    async def delete_module(self, module_id: str) -> None | Refused:
+    async def delete_module(self, module_id: str) -> Refused | None:
         """Take a module out of the registry."""
         return await _guarded(modules.delete_module(self._yard, module_id))
 
