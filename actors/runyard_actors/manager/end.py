@@ -21,7 +21,12 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         yard.attempts_used[attempt.run_id] = attempt.attempt
     else:
         yard.attempts_used.pop(attempt.run_id, None)
-    yard.core.on_ended(attempt.run_id, succeeded=outcome.status is Status.COMPLETED, retry=will_retry)
+    yard.core.on_ended(
+        attempt.run_id,
+        succeeded=outcome.status is Status.COMPLETED,
+        retry=will_retry,
+        is_failure=outcome.status is Status.FAILED,
+    )
     yard.pump()
     hit("end.before_commit")
     change = AttemptEnded(
