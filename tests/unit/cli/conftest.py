@@ -59,7 +59,7 @@ def runyard(data_dir: DataDir, capfdbinary: pytest.CaptureFixture[bytes]) -> Run
 def history(data_dir: DataDir) -> Iterator[History]:
     """A store with one run of each kind, and the log of the failed one."""
     ids = [RunId(i) for i in new_ids(4)]
-    batch_id = BatchId(next(new_ids(1)))
+    batch_id = BatchId(new_ids(1)[0])
     write_log(data_dir, ids[1], b"first\nsecond\xff\nlast")
     writer = StoreWriter(data_dir.database)
     for changes in _changes(ids, batch_id):
