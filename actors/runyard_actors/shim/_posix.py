@@ -62,6 +62,7 @@ if sys.platform != "win32":
             self.cpu_seconds = 0.0
             self._largest_bytes = 0
             self._has_ended = False
+            self._has_children = False
             self._wake = _wake_on(_WAKING)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.umask(0o022)
@@ -132,21 +133,31 @@ if sys.platform != "win32":
             A tree that was told to end before has until `kill_at`; one that hears of it now, a moment.
             """
             self._reap()
-            left = self._living()
-            count = len(left)
-            if left and kill_at is None:
-                _terminate(left)
-            kill_at = time.monotonic() + STRAGGLER_SECONDS if kill_at is None else kill_at
+            if not self._is_anything_left():
+                return 0
+            living = self._living()
+            stragglers = len(living)
+            if kill_at is None:
+                _terminate(living)
+                kill_at = time.monotonic() + STRAGGLER_SECONDS
             look = FIRST_LOOK_SECONDS
-            while left:
+            while self._is_anything_left():
                 now = time.monotonic()
                 if now >= kill_at:
-                    _kill(left)
+                    _kill(self._living())
                 self._is_woken(look if now >= kill_at else min(look, kill_at - now))
                 look = min(look * 1.5, LAST_LOOK_SECONDS)
                 self._reap()
-                left = self._living()
-            return count
+            return stragglers
+
+        def _is_anything_left(self) -> bool:
+            """Every orphan of the tree becomes a child of a subreaper, so without children there is nothing left.
+
+            That is exact, as no list is: a process can be born while its parent's children are being listed.
+            """
+            if self._has_children or self._is_subreaper or not self.cookie:
+                return self._has_children
+            return bool(process.find_by_cookie(attempt_file.COOKIE, self.cookie))
 
         def _living(self) -> list[int]:
             """Without a subreaper, orphans are nobody's children, and only their cookie tells whose they were."""
@@ -162,11 +173,12 @@ if sys.platform != "win32":
             return any(number != signal.SIGCHLD for number in os.read(self._wake, 4096))
 
         def _reap(self) -> None:
+            self._has_children = True
             while True:
                 try:
                     pid, status, used = os.wait4(-1, os.WNOHANG)
                 except ChildProcessError:
-                    return
+                    pid, self._has_children = 0, False
                 if pid == 0:
                     return
                 self.cpu_seconds += used.ru_utime + used.ru_stime

@@ -50,7 +50,7 @@ def _exec_words(program: str, number: int, cwd: str) -> str:
         return f"program not found: {program}"
     known = {
         errno.EACCES: f"not executable: {program} ({'a folder' if os.path.isdir(path) else 'permission denied'})",
-        errno.ENOEXEC: f"{program} is not a program this system can start (no '#!' line?)",
+        errno.ENOEXEC: f"not executable: {program} (not a program this system can start; no '#!' line?)",
         errno.E2BIG: "arguments and environment are longer than this system takes",
         errno.EINVAL: "an argument or variable holds what no program can be given: a NUL, or a '=' in a name",
     }

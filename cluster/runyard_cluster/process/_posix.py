@@ -23,6 +23,9 @@ if sys.platform != "win32":
     else:
         from runyard_cluster.process import _ps as table
 
+    #: Looks that must find nothing before a sweep is over, and the time between two.
+    SWEEP_LOOKS, SWEEP_LOOK_SECONDS = 3, 0.03
+
     class FileLock:
         """An exclusive lock on a file, held until released or until this process ends, however it ends."""
 
@@ -163,17 +166,24 @@ if sys.platform != "win32":
         return [pid for pid in table.with_variable(name, value) if pid != os.getpid()]
 
     def sweep(name: str, value: str, *, limit_seconds: float) -> list[int]:
-        """Kill every process with this variable, until none is left; return those that would not die in time."""
+        """Kill every process with this variable, until none is left; return those that would not die in time.
+
+        A process that is just becoming another program shows no environment, so one look without a find is not
+        enough.
+        """
         import time
 
         end = time.monotonic() + limit_seconds
-        while left := find_by_cookie(name, value):
+        looks_without = 0
+        while looks_without < SWEEP_LOOKS:
+            left = find_by_cookie(name, value)
             kill_pids(left)
-            if time.monotonic() >= end:
-                break
+            looks_without = 0 if left else looks_without + 1
+            if left and time.monotonic() >= end:
+                return left
             # Nothing tells of the end of a process that is not a child: look again.
-            time.sleep(0.02)
-        return left
+            time.sleep(SWEEP_LOOK_SECONDS)
+        return []
 
     def kill_pids(pids: Iterable[int]) -> None:
         """Kill these processes; those that are gone already are no error."""
