@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -48,16 +48,15 @@ class Background:
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
         """Yield what an async iterator on the loop yields."""
+        steps = _Steps(items)
         try:
             while True:
                 try:
-                    yield self.call(_next(items))
+                    yield self.call(steps.next())
                 except StopAsyncIteration:
                     return
         finally:
-            close = getattr(items, "aclose", None)
-            if close is not None:
-                self.call(close())
+            self.call(steps.close())
 
 
 def wait(future: Future[T], timeout: float | None) -> T:
@@ -73,5 +72,23 @@ def wait(future: Future[T], timeout: float | None) -> T:
     return future.result(left)
 
 
-async def _next(items: AsyncIterator[T]) -> T:
-    return await anext(items)
+class _Steps(Generic[T]):
+    """The steps of an async iterator, one at a time. Ctrl-C may leave one under way, wherever it strikes."""
+
+    def __init__(self, items: AsyncIterator[T]) -> None:
+        self._items = items
+        self._step: asyncio.Task[Any] | None = None
+
+    async def next(self) -> T:
+        self._step = asyncio.current_task()
+        return await anext(self._items)
+
+    async def close(self) -> None:
+        """End the step under way, and only then the iterator: it refuses to be closed before."""
+        if self._step is not None and not self._step.done():
+            if not self._step.cancelling():
+                self._step.cancel()
+            await asyncio.wait([self._step])
+        close = getattr(self._items, "aclose", None)
+        if close is not None:
+            await close()
