@@ -86,13 +86,17 @@ def start_server(data_dir: DataDir, config: Path | None, options: Sequence[str])
     Raises ConnectionFailedError with the end of the server's log when it does not come up.
     """
     data_dir.create()
-    starting = None if is_locked(data_dir.server_lock) else _spawn(data_dir, config, options)
     end = time.monotonic() + START_SECONDS
+    starting: tuple[int, float] | None = None
     while (endpoint := running(data_dir)) is None:
         if time.monotonic() > end:
             raise ConnectionFailedError(f"the server was not ready after {START_SECONDS:g} s{_why(data_dir)}")
-        if starting and not is_same_process(*starting) and not is_locked(data_dir.server_lock):
-            raise ConnectionFailedError(f"the server did not start{_why(data_dir)}")
+        # Locked means: one is on its way, or still on its way out, and then it is our turn.
+        if not is_locked(data_dir.server_lock):
+            if starting is None:
+                starting = _spawn(data_dir, config, options)
+            elif not is_same_process(*starting):
+                raise ConnectionFailedError(f"the server did not start{_why(data_dir)}")
         time.sleep(LOOK_SECONDS)
     return endpoint
 
