@@ -63,6 +63,13 @@ def read_use() -> Use:
     )
 
 
+def busy_cpu_seconds() -> float:
+    """Return the CPU seconds that all programs used since the machine started, on all cores together."""
+    times = psutil.cpu_times()
+    # The others are idle time, another machine's time, or parts of these: Linux counts guests as user, too.
+    return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
+
+
 def auto_request(capacity: Capacity, max_concurrent_runs: int) -> tuple[int, int]:
     """Return the thousandths of CPUs and the bytes of a run that says nothing: all slots must fit at once."""
     share = capacity.cpu_milli // max_concurrent_runs // 10 * 10

@@ -37,6 +37,7 @@ class Hub:
         self._manager = manager
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
         self._closed = False
+        self.on_event: Callable[[dict[str, Any]], None] = lambda _: None
         self.last_seq = 0
 
     @property
@@ -97,6 +98,7 @@ class Hub:
         for event in events:
             self.last_seq = event["seq"]
             self._put(encode(event))
+            self.on_event(event)
         return bool(events)
 
     def _read(self, after: int) -> list[dict[str, Any]]:
