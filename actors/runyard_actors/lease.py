@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runyard_actors.attempt_file import COOKIE
 from runyard_actors.module_environment import module_environment
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
@@ -20,6 +21,10 @@ from runyard_actors.shim.launch import launch
 from runyard_actors.shim.spec import ShimSpec
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
+
+
+#: Processes of a run without a supervisor get this long to die of being killed.
+SWEEP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class Assignment:
     gpu_ids: tuple[str, ...]
     timeout_seconds: float
     grace_seconds: float
+    max_log_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +87,10 @@ def _hold(assignment: Assignment, folder: RunFolder, on_started: Callable[[Start
         folder.create()
         folder.write_spec(_shim_spec(assignment, folder).to_json())
         hit("lease.before_launch")
-        launch(folder)
+        report = launch(folder)
         hit("lease.after_launch")
+        if report.event == "start_error" and not folder.started():
+            return _outcome(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
     _tell_started(assignment, folder, on_started)
     folder.wait_end()
     return _finished(folder) or _unfinished(assignment, folder)
@@ -131,10 +139,9 @@ def _finished(folder: RunFolder) -> Outcome | None:
 
 def _unfinished(assignment: Assignment, folder: RunFolder) -> Outcome:
     """The shim is gone without an exit record: sweep what it left, the run's outcome is unknown."""
-    process.kill_pids(process.find_by_cookie("RUNYARD_NONCE", assignment.nonce))
-    detail = (
-        "its supervisor ended without a record, so the run's own outcome is unknown; what it left was ended"
-    )
+    left = process.sweep(COOKIE, assignment.nonce, limit_seconds=SWEEP_SECONDS)
+    rest = f"processes {left} of it do not die" if left else "what it left was ended"
+    detail = f"its supervisor ended without a record, so the run's own outcome is unknown; {rest}"
     return _outcome(Reason.SUPERVISOR_LOST, detail, ended_by="supervisor", log_bytes=folder.log_size())
 
 
@@ -153,4 +160,5 @@ def _shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
         timeout_seconds=assignment.timeout_seconds,
         grace_seconds=assignment.grace_seconds,
         memory_bytes=assignment.memory_bytes,
+        max_log_bytes=assignment.max_log_bytes,
     )

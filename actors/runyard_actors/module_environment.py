@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from runyard_actors.attempt_file import COOKIE
+
 #: Variables that Ray puts into its workers and that are nobody's business inside a module.
 RAYS_OWN = frozenset({"OMP_NUM_THREADS", "SPT_NOENV", "_"})
 RAYS_DEBUGGER = "ray.util.rpdb.set_trace"
@@ -46,13 +48,15 @@ def module_environment(worker: Mapping[str, str], attempt: RunsOnNode, *, report
     base = {k: v for k, v in worker.items() if not _is_rays(k, v)}
     threads = str(max(1, attempt.cpu_milli // 1000))
     base |= dict.fromkeys(THREAD_COUNTS, threads)
+    # Python holds back what it prints into a file, and a live log would stay empty.
+    base.setdefault("PYTHONUNBUFFERED", "1")
     base |= attempt.env
     return base | {
         "CUDA_VISIBLE_DEVICES": ",".join(attempt.gpu_ids),
         "RUNYARD_RUN_ID": attempt.run_id,
         "RUNYARD_ATTEMPT": str(attempt.attempt),
         "RUNYARD_BATCH_ID": attempt.batch_id or "",
-        "RUNYARD_NONCE": attempt.nonce,
+        COOKIE: attempt.nonce,
         "RUNYARD_REPORT": report_file,
     }
 

@@ -136,4 +136,5 @@ def _assignment(yard: Yard, attempt: ActiveRun) -> Assignment:
         gpu_ids=tuple(uuids.get(i, str(i)) for i in attempt.placement.gpu_indexes),
         timeout_seconds=spec.timeout_seconds,
         grace_seconds=yard.settings.grace,
+        max_log_bytes=yard.settings.max_log_size,
     )
