@@ -91,7 +91,11 @@ class ModuleSettings(_Part):
 
 
 class Settings(BaseSettings):
-    """All settings. `source` is the file they came from, or None."""
+    """All settings. `source` is the file they came from, or None.
+
+    `allowed_hosts`: further names that the server answers to, as that of a proxy in front. `check_files`: refuse
+    a run at once when its script or folder is missing on the server's machine, rather than when it starts.
+    """
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -114,6 +118,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8300
     max_log_size: Size = 2**30
+    allowed_hosts: tuple[str, ...] = ()
+    check_files: bool = False
     defaults: DefaultsSettings = DefaultsSettings()
     modules: dict[str, ModuleSettings] = Field(default_factory=dict)
     source: Path | None = None

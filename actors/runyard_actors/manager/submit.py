@@ -32,7 +32,14 @@ async def submit(yard: Yard, submission: Submission) -> Accepted:
     _refuse_when_full(yard, submission)
     await _refuse_unknown_dependencies(yard, submission)
     now = time.time_ns() // 1000
-    await yard.write([_change(submission, now)])
+    try:
+        await yard.write([_change(submission, now)])
+    except ConflictError:
+        # The same submission came in twice at once, and the other one was committed first.
+        twin = await _earlier_answer(yard, submission)
+        if twin is None:
+            raise
+        return twin
     hit("submit.after_commit")
     _enqueue(yard, submission)
     return Accepted(run_ids=tuple(r.run_id for r in submission.runs), batch_id=_batch_id(submission))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 from fastapi import Depends, Request
+from pydantic import ValidationError
 
 from runyard.server.hub import Hub
 from runyard.server.resolve import Resolver
-from runyard.server.security import Sessions
+from runyard.server.sessions import Sessions
 from runyard_actors.manager.client import ManagerClient
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.settings import ModuleSettings, Settings
+
+log = logging.getLogger("runyard.server")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class Context:
     is_embedded: bool = False
     dashboard: str | None = None
     current_manager: ManagerClient | None = None
-    leave: Any = field(default=None)
+    leave: Callable[[], None] = field(default=lambda: None)
 
     @property
     def manager(self) -> ManagerClient:
@@ -41,14 +46,30 @@ class Context:
             raise UnavailableError("the server is still starting; try again in a few seconds")
         return self.current_manager
 
+    @property
+    def home(self) -> Path:
+        """The folder that relative paths are taken from: that of runyard.toml, else the server's own."""
+        return self.settings.source.parent if self.settings.source else Path.cwd()
+
     def modules(self) -> Mapping[str, ModuleSettings]:
         """Return the registry: those of runyard.toml and those put there over REST."""
-        put = {name: ModuleSettings.model_validate(module) for name, module in self.reader.modules().items()}
-        return {**put, **self.settings.modules}
+        return {**dict(self._put_modules()), **self.settings.modules}
 
     def resolver(self) -> Resolver:
         """Return what fills in submissions."""
-        return Resolver(settings=self.settings, capacity=self.capacity, modules=self.modules())
+        return Resolver(
+            settings=self.settings, capacity=self.capacity, modules=self.modules(), home=str(self.home)
+        )
+
+    def _put_modules(self) -> Iterator[tuple[str, ModuleSettings]]:
+        for module_id, module in self.reader.modules().items():
+            try:
+                yield module_id, ModuleSettings.model_validate(module)
+            except ValidationError as error:
+                # Put there by another version. The error itself would tell values of its environment.
+                log.warning(
+                    "module %r of the registry is not understood (%d errors)", module_id, error.error_count()
+                )
 
 
 def of(request: Request) -> Context:

@@ -15,11 +15,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runyard.server.listen import Listen, Tls
 from runyard.server.supervisor import Supervisor
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import ConflictError, RunyardError
@@ -33,7 +34,8 @@ log = logging.getLogger("runyard.server")
 LINGER_SECONDS = 10.0
 #: How often it looks whether it is still needed.
 IDLE_LOOK_SECONDS = 0.5
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+#: The name of the tasks that serve.
+SERVE = "serve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +51,21 @@ def serve(
     settings: Settings,
     *,
     is_embedded: bool,
-    host: str,
-    port: int,
+    listen: Listen,
     on_ready: Callable[[Ready], None] | None = None,
 ) -> None:
-    """Serve until told to leave. Raises ConflictError when the data folder has a server already."""
+    """Serve until told to leave.
+
+    Raises ConflictError when the data folder has a server already, InvalidRequestError for an open network.
+    """
+    listen.check()
     data_dir = DataDir(settings.data_dir)
     data_dir.create()
     lock = FileLock.acquire(data_dir.server_lock)
     if lock is None:
         raise ConflictError(f"a server runs on {data_dir.path} already{_whose(data_dir)}")
     try:
-        asyncio.run(_Host(settings, data_dir, is_embedded, on_ready).run(host, port))
+        asyncio.run(_Host(settings, data_dir, is_embedded, on_ready).run(listen))
     finally:
         data_dir.server_file.unlink(missing_ok=True)
         lock.release()
@@ -80,52 +85,53 @@ class _Host:
         self._on_ready = on_ready
         self._leave = asyncio.Event()
 
-    async def run(self, host: str, port: int) -> None:
-        listener = _listen(host, port)
-        url = f"http://{host}:{listener.getsockname()[1]}"
+    async def run(self, listen: Listen) -> None:
+        sockets = _sockets(listen)
         supervisor = Supervisor(self._settings, self._data_dir, has_dashboard=not self._is_embedded)
         self._on_signals()
         bring_up = asyncio.create_task(supervisor.bring_up(), name="bring up Ray")
         tasks: list[asyncio.Task[Any]] = []
+        servers: list[Any] = []
         try:
-            context, server = await self._build(supervisor, host)
+            context, servers = await self._build(supervisor, listen)
             await bring_up
-            tasks = self._tasks(context, server, supervisor, listener)
-            self._announce(context, url, supervisor.dashboard)
+            tasks = self._tasks(context, zip(servers, sockets, strict=False), supervisor)
+            self._announce(context, listen, sockets, supervisor.dashboard)
             leave = asyncio.create_task(self._leave.wait(), name="leave")
             done, _ = await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
             context.hub.close()
-            server.should_exit = True
             for task in done - {leave}:
                 task.result()
         finally:
             self._data_dir.server_file.unlink(missing_ok=True)
-            for task in tasks[1:]:
-                task.cancel()
+            for server in servers:
+                server.should_exit = True
+            for task in tasks:
+                if task.get_name() != SERVE:
+                    task.cancel()
             await asyncio.gather(bring_up, *tasks, return_exceptions=True)
             await supervisor.shut_down()
 
     def _tasks(
-        self, context: Any, server: Any, supervisor: Supervisor, listener: socket.socket
+        self, context: Any, served: Iterable[tuple[Any, socket.socket]], supervisor: Supervisor
     ) -> list[asyncio.Task[Any]]:
-        """Start what runs for the server's whole life; the first one serves and ends by itself when told to."""
-        work = {
-            "serve": server.serve([listener]),
-            "hub": context.hub.run(),
-            "supervise": supervisor.watch(),
-        }
+        """Start what runs for the server's whole life; those named SERVE end by themselves when told to."""
+        work = [
+            *((SERVE, server.serve([listener])) for server, listener in served),
+            ("hub", context.hub.run()),
+            ("supervise", supervisor.watch()),
+        ]
         if self._is_embedded:
-            work["idle"] = self._leave_when_idle(context)
-        return [asyncio.create_task(each, name=name) for name, each in work.items()]
+            work.append(("idle", self._leave_when_idle(context)))
+        return [asyncio.create_task(each, name=name) for name, each in work]
 
-    async def _build(self, supervisor: Supervisor, host: str) -> tuple[Any, Any]:
+    async def _build(self, supervisor: Supervisor, listen: Listen) -> tuple[Any, list[Any]]:
         """Import and build the web parts beside Ray's start, which takes seconds anyway."""
-        import uvicorn
-
         from runyard.server.app import create_app
         from runyard.server.context import Context
         from runyard.server.hub import Hub
-        from runyard.server.security import Sessions
+        from runyard.server.sessions import Sessions
+        from runyard.server.web import web_server
         from runyard_actors.store.reader import StoreReader
 
         reader = StoreReader(self._data_dir.database)
@@ -140,18 +146,17 @@ class _Host:
             leave=self._leave.set,
         )
         supervisor.on_manager = lambda manager: setattr(context, "current_manager", manager)
-        app = create_app(context, {*LOOPBACK, host})
-        config = uvicorn.Config(
-            app, loop="asyncio", http="h11", log_config=None, access_log=False, timeout_graceful_shutdown=2
-        )
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # ours are in place
-        return context, server
+        app = create_app(context, {*listen.names(), *self._settings.allowed_hosts})
+        return context, [web_server(app, listen.tls), *([web_server(app)] if listen.tls else [])]
 
-    def _announce(self, context: Any, url: str, dashboard: str | None) -> None:
+    def _announce(
+        self, context: Any, listen: Listen, sockets: Sequence[socket.socket], dashboard: str | None
+    ) -> None:
+        url = listen.url(_port(sockets[0]))
         record = {
             "pid": os.getpid(),
-            "url": url,
+            "url": _local_url(listen, sockets),
+            "public_url": url,
             "is_embedded": self._is_embedded,
             "dashboard": dashboard,
             "config": str(self._settings.source) if self._settings.source else None,
@@ -189,17 +194,17 @@ class _Host:
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._leave.set))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        raise ConflictError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
-        ) from error
-    return listener
+def _sockets(listen: Listen) -> list[socket.socket]:
+    """Return the socket to listen on; with TLS one more, for callers on this machine, who need no certificate."""
+    return [listen.open(), *([Listen().open()] if listen.tls else [])]
+
+
+def _local_url(listen: Listen, sockets: Sequence[socket.socket]) -> str:
+    return Listen().url(_port(sockets[1])) if listen.tls else listen.url(_port(sockets[0]))
+
+
+def _port(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
 
 
 def _whose(data_dir: DataDir) -> str:
@@ -215,11 +220,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m runyard.server.host", description=main.__doc__)
     parser.add_argument("--config", type=Path)
     parser.add_argument("--up", nargs=2, metavar=("HOST", "PORT"))
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), type=Path)
+    parser.add_argument("--insecure", action="store_true")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     host, port = chosen.up or ("127.0.0.1", "0")
+    tls = Tls(certificate=chosen.tls[0], key=chosen.tls[1]) if chosen.tls else None
+    listen = Listen(host=host, port=int(port), tls=tls, is_insecure=chosen.insecure)
     try:
-        serve(load_settings(chosen.config), is_embedded=chosen.up is None, host=host, port=int(port))
+        serve(load_settings(chosen.config), is_embedded=chosen.up is None, listen=listen)
     except RunyardError as error:
         log.error("%s", error)
         sys.exit(3)

@@ -1,8 +1,8 @@
-"""What goes out over REST: a run, a batch, pages of them, and the machine."""
+"""What goes out over REST: a run, a batch, pages of them, and the module registry."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,6 +21,7 @@ class Run(BaseModel):
     reason: Reason | None = Field(description="null while nothing went wrong")
     reason_detail: str | None
     waiting_for: str | None = Field(None, description="what a queued run waits for, in words")
+    expected_start: str | None = Field(None, description="when a queued run may start, if that can be told")
     command: list[str]
     cwd: str
     env_keys: list[str] = Field(description="names only; values are never given out")
@@ -35,7 +36,7 @@ class Run(BaseModel):
     max_retries: int
     node: str | None
     pid: int | None
-    gpu_ids: list[Any]
+    gpu_ids: list[int | str]
     created_at: str
     started_at: str | None
     ended_at: str | None
@@ -55,6 +56,28 @@ class Run(BaseModel):
     enforcement: dict[str, str] | None
 
 
+class Attempt(BaseModel):
+    """One start of a run's process."""
+
+    run_id: str
+    attempt: int
+    node: str
+    pid: int | None
+    gpu_ids: list[int | str]
+    claimed_at: str
+    started_at: str | None
+    ended_at: str | None
+    duration_seconds: float | None
+    exit_code: int | None
+    signal: int | None
+    reason: Reason | None
+    reason_detail: str | None
+    ended_by: str | None
+    peak_memory: int | None
+    cpu_seconds: float | None
+    log_bytes: int | None
+
+
 class RunPage(BaseModel):
     """One page of runs; `total` counts all that the filter finds."""
 
@@ -72,6 +95,7 @@ class Batch(BaseModel):
     max_concurrent: int | None
     max_failures: int | None
     created_at: str
+    started_at: str | None = None
     ended_at: str | None = None
     cancelled_at: str | None = None
     counts: dict[Status, int]
@@ -80,12 +104,18 @@ class Batch(BaseModel):
     eta_seconds: float | None
 
 
+class AcceptedRun(BaseModel):
+    """A run of a batch just accepted."""
+
+    run_id: str
+    batch_index: int | None = None
+    status: Status
+
+
 class BatchAccepted(Batch):
     """A batch just accepted, durably, with its runs in order."""
 
-    runs: list[dict[str, Any]] = Field(
-        description="`run_id`, `batch_index` and `status` of each run, in order"
-    )
+    runs: list[AcceptedRun]
 
 
 class BatchPage(BaseModel):
@@ -95,3 +125,33 @@ class BatchPage(BaseModel):
     total: int
     limit: int
     offset: int
+
+
+class Module(BaseModel):
+    """A module of the registry. What is null comes from the defaults of the settings."""
+
+    module_id: str
+    is_of_file: bool = Field(description="set in runyard.toml, so it cannot be changed here")
+    name: str | None
+    script: str | None
+    command: list[str] | None
+    python: str | None
+    cwd: str | None
+    num_cpus: float | Literal["auto"] | None
+    num_gpus: float | None
+    memory: int | Literal["auto"] | None
+    gpu_memory: int | None
+    timeout: float | None = Field(description="seconds")
+    priority: int | None
+    labels: dict[str, str]
+    max_concurrent: int | None
+    max_retries: int | None
+    warm: bool
+    preload: list[str]
+    env_keys: list[str] = Field(description="names only; values are never given out")
+
+
+class Modules(BaseModel):
+    """The module registry, sorted by id."""
+
+    modules: list[Module]

@@ -36,17 +36,20 @@ def microseconds(value: str) -> int:
     Raises ValueError.
     """
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        try:
-            back = parse_duration(value)
-        except ValueError as error:
-            raise ValueError('must be a date as "2026-01-31T08:00:00Z" or a time back as "2h"') from error
-        return int((datetime.now(UTC).timestamp() - back) * 1e6)
-    return int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1e6)
+        # A "+" that was not escaped in the address comes as a blank.
+        moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
+        return int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1e6)
+    except (ValueError, OverflowError, OSError):
+        pass
+    try:
+        back = parse_duration(value)
+    except ValueError as error:
+        raise ValueError('must be a date as "2026-01-31T08:00:00Z" or a time back as "2h"') from error
+    return int((datetime.now(UTC).timestamp() - back) * 1e6)
 
 
-Moment = Annotated[str, AfterValidator(_moment)]
+Moment = Annotated[str, Field(max_length=100), AfterValidator(_moment)]
+Word = Annotated[str, Field(max_length=500)]
 
 
 class Page(BaseModel):
@@ -62,10 +65,10 @@ class Paging(Page):
     """The filters of a list of runs; each narrows it further."""
 
     status: list[Status] | None = Field(None, description="may repeat")
-    module_id: str | None = None
-    batch_id: str | None = None
-    label: str | None = Field(None, description="`key` or `key=value`")
-    q: str | None = Field(None, max_length=500, description="text in module, id or message")
+    module_id: Word | None = None
+    batch_id: Word | None = None
+    label: Word | None = Field(None, description="`key` or `key=value`")
+    q: Word | None = Field(None, description="text in module, id or message")
     since: Moment | None = Field(None, description="created at or after; a date or `2h`")
     until: Moment | None = Field(None, description="created before; a date or `2h`")
     sort: Sort = "-created_at"

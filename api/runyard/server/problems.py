@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,9 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runyard.server.schemas import BatchIn, CancelIn, RestartIn, SubmitIn
-from runyard_actors.store.errors import StoreFull
+from runyard.server import places
+from runyard.server.paging import Paging
+from runyard.server.schemas import BatchIn, CancelIn, ModuleIn, RestartIn, SubmitIn
+from runyard_actors.store.errors import StoreFull, StoreTakenOver
 from runyard_cluster import errors
 from runyard_cluster.errors import (
     AuthenticationError,
@@ -32,7 +34,6 @@ log = logging.getLogger("runyard.server")
 
 #: Seconds a caller should wait before it tries again.
 RETRY_AFTER = {429: "1", 503: "2"}
-MAX_ERRORS = 100
 
 STATUS: Mapping[type[RunyardError], int] = {
     InvalidRequestError: 422,
@@ -42,9 +43,12 @@ STATUS: Mapping[type[RunyardError], int] = {
     NotFoundError: 404,
     AuthenticationError: 401,
     StoreFull: 507,
+    StoreTakenOver: 503,
     UnavailableError: 503,
 }
-FIELDS = sorted({name for model in (SubmitIn, BatchIn, CancelIn, RestartIn) for name in model.model_fields})
+#: What a wrong name in a body, or in a query, could have been meant to be.
+BODY_FIELDS = sorted({n for m in (SubmitIn, BatchIn, CancelIn, RestartIn, ModuleIn) for n in m.model_fields})
+QUERY_FIELDS = sorted(Paging.model_fields)
 
 
 class ProblemError(BaseModel):
@@ -79,7 +83,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [dict(e) for e in errors[:MAX_ERRORS]],
+        "errors": places.bounded(errors),
     }
     return JSONResponse(body, status, {**patience, **(headers or {})}, media_type="application/problem+json")
 
@@ -88,11 +92,13 @@ def of_error(error: RunyardError) -> JSONResponse:
     """Return the problem document of one of our own errors."""
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
     name = next(c.__name__ for c in type(error).__mro__ if c.__name__ in errors.__all__)
+    name = "UnavailableError" if status == 503 else name
     return problem(status, name, error.message, error.details)
 
 
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
+    app.add_middleware(Unexpected)
 
     @app.exception_handler(RunyardError)
     async def ours(request: Request, error: RunyardError) -> JSONResponse:
@@ -100,44 +106,50 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [_place(e) for e in error.errors()]
-        return problem(422, "InvalidRequestError", _sentence(errors), errors)
+        found = error.errors()
+        is_query = bool(found) and found[0]["loc"][:1] == ("query",)
+        errors = [places.place(e, QUERY_FIELDS if is_query else BODY_FIELDS) for e in found]
+        return problem(422, "InvalidRequestError", places.sentence(errors), errors)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        name = {404: "NotFoundError"}.get(error.status_code, "InvalidRequestError")
-        return problem(error.status_code, name, str(error.detail), headers=error.headers)
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(500, "RunyardError", "the server met an error of its own; its log says more")
+        name = "NotFoundError" if error.status_code == 404 else "InvalidRequestError"
+        detail = str(error.detail)
+        if detail == HTTPStatus(error.status_code).phrase:
+            detail = _words(request, error)
+        return problem(error.status_code, name, detail, headers=error.headers)
 
 
-def _place(error: Mapping[str, Any]) -> dict[str, Any]:
-    path = [p for p in error["loc"] if p not in ("body", "query", "path", "header")]
-    index = path[1] if len(path) > 1 and path[0] == "runs" and isinstance(path[1], int) else None
-    names = [str(p) for p in (path[2:] if index is not None else path) if not _is_union_tag(p)]
-    field = ".".join(names) or None
-    found = {"message": _words(error, names), "field": field}
-    return found if index is None else found | {"index": index}
+class Unexpected:
+    """ASGI middleware, innermost: what nobody expected becomes a problem document, and a line of the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if scope["type"] != "http" or has_begun:
+                raise
+            log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+            answer = problem(500, "RunyardError", "the server met an error of its own; its log says more")
+            await answer(scope, receive, send)
 
 
-def _is_union_tag(part: object) -> bool:
-    return isinstance(part, str) and (part in ("int", "float", "str") or "[" in part)
-
-
-def _words(error: Mapping[str, Any], names: Sequence[str]) -> str:
-    if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(names[-1], FIELDS, 1)
-        return "unknown field" + (f"; did you mean {close[0]}?" if close else "")
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _sentence(errors: Iterable[Mapping[str, Any]]) -> str:
-    parts = []
-    for error in errors:
-        where = [f"run {error['index']}"] if "index" in error else []
-        parts.append(": ".join([*where, *([error["field"]] if error["field"] else []), error["message"]]))
-    more = f" (and {len(parts) - 5} more)" if len(parts) > 5 else ""
-    return "; ".join(parts[:5]) + more
+def _words(request: Request, error: HTTPException) -> str:
+    """Say what the router means by an error that comes without a text of its own."""
+    path = request.url.path[: places.MAX_FIELD]
+    if error.status_code == 404:
+        return f"there is nothing at {path}; /docs lists what there is"
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
+        return f"{request.method} is not for {path}, which takes {allowed}"
+    return str(error.detail)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runyard.server.schemas import BatchIn, RunIn, SubmitIn
+from runyard.server import file_check, places
+from runyard.server.batch_body import CheckedBatch
+from runyard.server.schemas import RunIn, SubmitIn
 from runyard_actors.ids import is_id, new_id, new_ids
 from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
@@ -18,41 +20,49 @@ from runyard_cluster.capacity import Capacity, auto_request
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from runyard_cluster.settings import ModuleSettings, Settings
 
+#: Characters of the list of modules that are shown to who asks for one that is not there.
+MAX_NAMES = 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """Fills in what a submission leaves out. `modules` is the registry: id to its settings."""
+    """Fills in what a submission leaves out. `modules` is the registry; `home` is where runs run by default."""
 
     settings: Settings
     capacity: Capacity
     modules: Mapping[str, ModuleSettings]
+    home: str
 
     def single(self, run: SubmitIn, *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of one run. Raises InvalidRequestError or NotFoundError."""
         spec = self._spec(run, RunId(new_id()), (), BatchPlace())
         return Submission(runs=(spec,), when_full=run.when_full, idempotency_key=key, digest=digest)
 
-    def batch(self, batch: BatchIn, *, key: str | None, digest: str | None) -> Submission:
+    def batch(self, batch: CheckedBatch, *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of a batch. Raises InvalidRequestError naming every bad index."""
         batch_id = BatchId(new_id())
         ids = [RunId(i) for i in new_ids(len(batch.runs))]
-        specs, bad = [], []
+        specs, bad = [], list(batch.bad)
         for index, run in enumerate(batch.runs):
+            if run is None:
+                continue
             try:
                 specs.append(self._spec(run, ids[index], ids, BatchPlace(batch_id, index)))
             except (InvalidRequestError, NotFoundError) as error:
-                bad.append({"index": index, "message": str(error)})
+                bad.append({"index": index, "field": None, "message": str(error)})
         if bad:
+            bad.sort(key=lambda b: b["index"])
             raise InvalidRequestError(_summary(bad), bad)
+        options = batch.options
         return Submission(
             runs=tuple(specs),
             batch=BatchSpec(
                 batch_id=batch_id,
-                name=batch.name,
-                max_concurrent=batch.max_concurrent,
-                max_failures=batch.max_failures,
+                name=options.name,
+                max_concurrent=options.max_concurrent,
+                max_failures=options.max_failures,
             ),
-            when_full=batch.when_full,
+            when_full=options.when_full,
             idempotency_key=key,
             digest=digest,
         )
@@ -61,13 +71,16 @@ class Resolver:
         module = self._module(run)
         head = _head(run, module)
         command = (*head, *run.args)
+        cwd = run.cwd or _text(module.cwd) or self.home
+        if self.settings.check_files:
+            file_check.check(script=_script(run, module), cwd=cwd)
         return RunSpec(
             run_id=run_id,
             module_id=run.module_id or _id_from(run, command),
             module_name=run.name or module.name or run.module_id or _id_from(run, command),
             command=command,
             args_from=len(head),
-            cwd=run.cwd or _text(module.cwd) or self._home(),
+            cwd=cwd,
             env={**module.env, **run.env},
             request=self._request(run, module),
             timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
@@ -86,7 +99,7 @@ class Resolver:
             return known
         if run.script is None and run.command is None:
             names = ", ".join(sorted(self.modules)) or "none"
-            raise NotFoundError(f"no module {run.module_id!r} is known; known: {names}")
+            raise NotFoundError(f"no module {run.module_id!r} is known; known: {names[:MAX_NAMES]}")
         return ModuleSettings(command=("",))
 
     def _request(self, run: RunIn, module: ModuleSettings) -> Request:
@@ -101,9 +114,6 @@ class Resolver:
             _first(run.gpu_memory, module.gpu_memory, 0),
         )
 
-    def _home(self) -> str:
-        return str(self.settings.source.parent) if self.settings.source else str(Path.cwd())
-
 
 @dataclass(frozen=True, slots=True)
 class BatchPlace:
@@ -113,9 +123,9 @@ class BatchPlace:
     index: int | None = None
 
 
-def digest(body: bytes) -> str:
-    """Return what tells one request body from another."""
-    return hashlib.sha256(body).hexdigest()
+def digest(path: str, body: bytes) -> str:
+    """Return what tells one request from another."""
+    return hashlib.sha256(path.encode() + b"\n" + body).hexdigest()
 
 
 def _head(run: RunIn, module: ModuleSettings) -> tuple[str, ...]:
@@ -127,6 +137,12 @@ def _head(run: RunIn, module: ModuleSettings) -> tuple[str, ...]:
     if module.command:
         return tuple(module.command)
     return (run.python or _text(module.python) or sys.executable, str(module.script))
+
+
+def _script(run: RunIn, module: ModuleSettings) -> str | None:
+    if run.script is not None:
+        return _absolute(run)
+    return None if run.command is not None else _text(module.script)
 
 
 def _absolute(run: RunIn) -> str:
@@ -172,8 +188,9 @@ def _shared(cpu: int, gpu: int, memory: int, gpu_memory: int) -> Request:
 
 
 def _summary(bad: Sequence[Mapping[str, Any]]) -> str:
-    indexes = ", ".join(str(b["index"]) for b in bad[:20]) + (", …" if len(bad) > 20 else "")
-    return f"runs {indexes} are wrong, so none was accepted; run {bad[0]['index']}: {bad[0]['message']}"
+    indexes = list(dict.fromkeys(b["index"] for b in bad))
+    shown = ", ".join(map(str, indexes[:20])) + (", …" if len(indexes) > 20 else "")
+    return f"runs {shown} are wrong, so none was accepted; {places.sentence(bad[:1])}"
 
 
 def _first(*values: Any) -> Any:

@@ -2,129 +2,47 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from runyard_cluster.durations import parse_duration
-from runyard_cluster.sizes import parse_size
-
-#: The smallest share of a CPU or GPU a run can ask for: one thousandth.
-SMALLEST_SHARE = 0.001
-MAX_BATCH = 100_000
-MAX_TEXT = 200
-MAX_PATH = 4_096
-#: The kernel's limit for one argument on Linux (MAX_ARG_STRLEN), and what all of them may take together.
-MAX_ARG_BYTES = 131_071
-MAX_ARGS_BYTES = 2_000_000
-MAX_ARGS = 100_000
-PRIORITY_LIMIT = 1_000_000
-MAX_RETRIES = 1_000
-SERVER_VARIABLES = ("RUNYARD_",)
-
-
-def _plain_text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character is not allowed")
-    if any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError("unpaired surrogates are not allowed: send valid Unicode")
-    return value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def _share(value: float) -> float:
-    if value < 0 or 0 < value < SMALLEST_SHARE:
-        raise ValueError(f"must be 0 or at least {SMALLEST_SHARE}")
-    return value + 0.0
-
-
-def _cpus(value: Any) -> Any:
-    if value == "auto":
-        return value
-    share = _share(_number(value))
-    if share > 100_000:
-        raise ValueError("must be at most 100000")
-    return share
-
-
-def _gpus(value: Any) -> Any:
-    share = _share(_number(value))
-    if share > 1 and share != int(share):
-        raise ValueError("must be a fraction up to 1, or a whole number")
-    if share > 10_000:
-        raise ValueError("must be at most 10000")
-    return share
-
-
-def _memory(value: Any) -> Any:
-    return value if value == "auto" else parse_size(value)
-
-
-def _timeout(value: Any) -> float:
-    seconds = parse_duration(value)
-    if seconds <= 0:
-        raise ValueError("must be greater than 0; leave it out for no limit")
-    return seconds
-
-
-def _argument(value: str) -> str:
-    if len(value) > MAX_ARG_BYTES // 4 and len(value.encode()) > MAX_ARG_BYTES:
-        raise ValueError(f"an argument may have at most {MAX_ARG_BYTES} bytes")
-    return _plain_text(value)
-
-
-def _together(values: list[str]) -> list[str]:
-    if sum(len(v) for v in values) > MAX_ARGS_BYTES:
-        raise ValueError(f"all arguments together may have at most {MAX_ARGS_BYTES} characters")
-    return values
-
-
-def _environment(value: dict[str, str]) -> dict[str, str]:
-    for name, text in value.items():
-        if not name or "=" in name or "\0" in name:
-            raise ValueError(f"{name!r} is no name for a variable")
-        if name.upper().startswith(SERVER_VARIABLES):
-            raise ValueError(f"{name}: names that start with RUNYARD_ are set by runyard itself")
-        _plain_text(name)
-        _argument(text)
-    return value
-
-
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_plain_text)]
-PathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_plain_text)]
-Argument = Annotated[str, AfterValidator(_argument)]
-Arguments = Annotated[list[Argument], Field(max_length=MAX_ARGS), AfterValidator(_together)]
-Cpus = Annotated[float | Literal["auto"], BeforeValidator(_cpus)]
-Gpus = Annotated[float, BeforeValidator(_gpus)]
-Size = Annotated[
-    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(examples=["8GiB", 536870912])
-]
-Memory = Annotated[
-    int | Literal["auto"],
-    BeforeValidator(_memory, json_schema_input_type=int | str),
-    Field(examples=["4GiB", 536870912]),
-]
-Duration = Annotated[float, BeforeValidator(_timeout, json_schema_input_type=float | str)]
-Priority = Annotated[int, Field(strict=True, ge=-PRIORITY_LIMIT, le=PRIORITY_LIMIT)]
-Labels = Annotated[
-    dict[Text, Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_plain_text)]], Field(max_length=64)
-]
-Environment = Annotated[dict[str, str], Field(max_length=1_000), AfterValidator(_environment)]
-WhenFull = Literal["queue", "reject"]
+from runyard.server import examples
+from runyard.server.fields import (
+    MAX_BATCH,
+    MAX_FIELDS,
+    MAX_PROCESS_BYTES,
+    NO_NUL,
+    Arguments,
+    Cpus,
+    Duration,
+    Environment,
+    Gpus,
+    Index,
+    Labels,
+    Limit,
+    Memory,
+    PathText,
+    Preload,
+    Priority,
+    Retries,
+    Size,
+    Text,
+    WhenFull,
+    at_most,
+    is_longer,
+    plain_text,
+)
 
 
 class Strict(BaseModel):
     """Unknown fields are errors; numbers are not made from texts."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, data: Any) -> Any:
+        return at_most(MAX_FIELDS)(data)
 
 
 class RequestIn(Strict):
@@ -136,31 +54,38 @@ class RequestIn(Strict):
     gpu_memory: Size | None = Field(None, description="GPU memory, from one GPU")
     timeout: Duration | None = Field(None, description='seconds or a text as "30m"')
     priority: Priority | None = Field(None, description="higher starts first; 0 is usual")
-    max_retries: Annotated[int, Field(strict=True, ge=0, le=MAX_RETRIES)] | None = None
-    max_concurrent: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        None, description="at most this many runs of the module at once"
-    )
+    max_retries: Retries | None = Field(None, description="further attempts after a failed one")
+    max_concurrent: Limit | None = Field(None, description="at most this many runs of the module at once")
+
+
+def _module_too(schema: dict[str, Any]) -> None:
+    """Say in the schema that batch files' word `module` is taken for `module_id`."""
+    schema["properties"]["module"] = {"type": "string", "description": "the same as `module_id`"}
 
 
 class RunIn(RequestIn):
     """One run to submit: a module by id, a script, or a command."""
 
+    model_config = ConfigDict(json_schema_extra=_module_too)
+
     module_id: Text | None = Field(None, description="a module of the registry, or the id for an ad-hoc run")
     script: PathText | None = Field(None, description="a Python script; runs with `python`")
-    command: Annotated[Arguments, Field(min_length=1)] | None = None
-    args: Arguments = Field(default_factory=list)
+    command: Annotated[Arguments, Field(min_length=1)] | None = Field(
+        None, description="a program and its arguments; no shell is involved"
+    )
+    args: Arguments = Field(default_factory=list, description="what follows the script or command")
     name: Text | None = Field(None, description="what people see; the module's own name if left out")
-    python: PathText | None = None
-    cwd: PathText | None = None
+    python: PathText | None = Field(None, description="the interpreter; the server's own if left out")
+    cwd: PathText | None = Field(None, description="the folder to run in")
     env: Environment = Field(
         default_factory=dict, description="added to the environment; never given out again"
     )
-    labels: Labels = Field(default_factory=dict)
-    after: Annotated[list[int | Text], Field(max_length=MAX_BATCH)] = Field(
+    labels: Labels = Field(default_factory=dict, description="words to find the run by")
+    after: Annotated[list[Index | Text], Field(max_length=MAX_BATCH)] = Field(
         default_factory=list, description="ids of runs, or indexes within the batch, that must complete first"
     )
     warm: bool = False
-    preload: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+    preload: Preload = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -174,40 +99,97 @@ class RunIn(RequestIn):
         return data
 
     @model_validator(mode="after")
-    def _names_what_to_run(self) -> RunIn:
+    def _can_be_run(self) -> RunIn:
         if self.script is not None and self.command is not None:
             raise ValueError("give `script` or `command`, not both")
         if self.script is None and self.command is None and self.module_id is None:
             raise ValueError("give one of `module`, `script` and `command`")
+        if self.command is not None and not self.command[0]:
+            raise ValueError("`command` must begin with a program")
+        if is_longer([*(self.command or ()), *self.args, *self.env, *self.env.values()], MAX_PROCESS_BYTES):
+            raise ValueError(f"arguments and `env` together may have at most {MAX_PROCESS_BYTES} bytes")
         return self
+
+
+def _submit_schema(schema: dict[str, Any]) -> None:
+    _module_too(schema)
+    schema["examples"] = [examples.SCRIPT, examples.COMMAND, examples.MODULE]
 
 
 class SubmitIn(RunIn):
     """One run submitted by itself."""
 
+    model_config = ConfigDict(json_schema_extra=_submit_schema)
+
     when_full: WhenFull | None = Field(None, description='"reject" answers 429 when no slot is free')
 
 
-class BatchIn(Strict):
+class BatchOptions(Strict):
+    """What is said of a batch as a whole."""
+
+    name: Text | None = Field(None, description="what people see")
+    max_concurrent: Limit | None = Field(None, description="at most this many of its runs at once")
+    max_failures: Limit | None = Field(None, description="after this many failed runs the rest is cancelled")
+    when_full: WhenFull | None = Field(None, description='"reject" answers 429 when too few slots are free')
+
+
+class BatchEnvelope(BatchOptions):
+    """A batch whose runs were not looked at yet."""
+
+    runs: Annotated[list[Any], Field(min_length=1)]
+
+
+class BatchIn(BatchOptions):
     """Runs to accept together or not at all."""
 
-    runs: Annotated[list[RunIn], Field(min_length=1)]
-    name: Text | None = None
-    max_concurrent: Annotated[int, Field(strict=True, ge=1)] | None = None
-    max_failures: Annotated[int, Field(strict=True, ge=1)] | None = None
-    when_full: WhenFull | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.BATCH]})
+
+    runs: Annotated[list[RunIn], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class CancelIn(Strict):
     """Why something is cancelled; optional."""
 
-    reason: Annotated[str, Field(max_length=1_000), AfterValidator(_plain_text)] | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.CANCEL]})
+
+    reason: Annotated[str, Field(max_length=1_000), AfterValidator(plain_text), NO_NUL] | None = None
 
 
 class RestartIn(RequestIn):
     """What the new run does differently; everything left out is as it was."""
 
-    args: Arguments | None = None
-    env: Environment | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.RESTART]})
+
+    args: Arguments | None = Field(None, description="in place of all arguments of the run before")
+    env: Environment | None = Field(None, description="added to the environment of the run before")
     name: Text | None = None
-    labels: Labels | None = None
+    labels: Labels | None = Field(None, description="in place of all labels of the run before")
+
+
+class ModuleIn(RequestIn):
+    """A module of the registry: what to run, and what its runs request.
+
+    Paths are absolute, or relative to the folder of the server's runyard.toml.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REGISTRY]})
+
+    name: Text | None = Field(None, description="what people see; the id if left out")
+    script: PathText | None = Field(None, description="a Python script; this or `command`")
+    command: Annotated[Arguments, Field(min_length=1)] | None = Field(
+        None, description="a program and its first arguments; this or `script`"
+    )
+    python: PathText | None = None
+    cwd: PathText | None = None
+    env: Environment = Field(default_factory=dict, description="for all its runs; never given out again")
+    labels: Labels = Field(default_factory=dict)
+    warm: bool = False
+    preload: Preload = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> ModuleIn:
+        if (self.script is None) == (self.command is None):
+            raise ValueError("give either `script` or `command`")
+        if self.command is not None and not self.command[0]:
+            raise ValueError("`command` must begin with a program")
+        return self

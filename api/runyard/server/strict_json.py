@@ -1,8 +1,10 @@
-"""Request bodies read as strict JSON: no NaN, no twin keys, no broken Unicode; an empty body is an empty object."""
+"""Request bodies read as strict JSON: no NaN, no twin keys, no broken Unicode; an empty body is no body."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
@@ -11,21 +13,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from runyard.server.security import MAX_BODY, BodyTooLargeError
+#: From this many bytes on, a body is read in a thread of its own, so that others are answered meanwhile.
+LARGE = 64 * 1024
+#: Shown of a key or number that is wrong.
+_SHOWN = 60
+#: An escape that may be half of a character. Only such can make text that is no valid Unicode.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class StrictRequest(Request):
     """A request whose JSON is read strictly."""
 
     async def json(self) -> Any:
-        """Return the parsed body. Raises HTTPException 400, 413 or RequestValidationError."""
+        """Return the parsed body. Raises HTTPException 400 or RequestValidationError."""
         if not hasattr(self, "_json"):
-            try:
-                body = await self.body()
-            except BodyTooLargeError as error:
-                limit = MAX_BODY // 2**20
-                raise HTTPException(413, f"a body may have at most {limit} MiB") from error
-            self._json = parse(body)
+            body = await self.body()
+            self._json = parse(body) if len(body) < LARGE else await asyncio.to_thread(parse, body)
         return self._json
 
 
@@ -49,35 +52,59 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"the body is not valid UTF-8 (byte {error.start})") from error
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_twins)
+        value = json.loads(
+            text,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=_no_twins,
+        )
+        if _HALF.search(text):
+            _refuse_halves(value)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise HTTPException(400, f"the body is not valid JSON: {error.msg} ({where})") from error
     except RecursionError as error:
         raise HTTPException(400, "the body is nested too deeply") from error
     except ValueError as error:
-        raise _invalid(f"the body holds a value that JSON does not allow: {error}") from error
+        raise invalid(f"the body holds a value that is not allowed: {error}") from error
+    return value
+
+
+def invalid(message: str) -> RequestValidationError:
+    """Return the error for a body that is wrong as a whole."""
+    return RequestValidationError([{"type": "value_error", "loc": ("body",), "msg": message, "input": None}])
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not allowed")
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is out of range")
+        raise ValueError(f"{text[:_SHOWN]} is out of range")
     return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > _SHOWN:
+        raise ValueError(f"{text[:_SHOWN]}… is out of range")
+    return int(text)
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [k for k, _ in pairs]
-        twin = next(k for k in keys if keys.count(k) > 1)
-        raise ValueError(f"the key {twin!r} stands twice")
+        seen: set[str] = set()
+        twin = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value] # adds
+        raise ValueError(f"the key {twin[:_SHOWN]!r} stands twice")
     return found
 
 
-def _invalid(message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("body",), "msg": message, "input": None}])
+def _refuse_halves(value: Any) -> None:
+    """Refuse texts with half a character in them, as keys or values: nothing could be written of them."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("an unpaired surrogate; send valid Unicode") from error

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.client import Client
-from runyard.server.host import LOOPBACK, Ready, serve
+from runyard.server.host import Ready, serve
+from runyard.server.listen import Listen, Tls
 from runyard.yard import find, running, start_server
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import ConflictError, ConnectionFailedError, InvalidRequestError
@@ -21,33 +24,54 @@ LEAVE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
 
-def up(config: Path | None, host: str | None, port: int | None, detach: bool) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What `runyard up` was told; what is None comes from the settings."""
+
+    host: str | None = None
+    port: int | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    is_insecure: bool = False
+
+    def listen(self, settings: Settings) -> Listen:
+        """Return where to listen. Raises InvalidRequestError for half of what TLS needs."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise InvalidRequestError("--tls-cert and --tls-key go together; give both")
+        return Listen(
+            host=self.host or settings.host,
+            port=settings.port if self.port is None else self.port,
+            tls=Tls(certificate=self.tls_certificate.resolve(), key=self.tls_key.resolve())
+            if self.tls_certificate and self.tls_key
+            else None,
+            is_insecure=self.is_insecure,
+        )
+
+
+def up(config: Path | None, options: UpOptions, detach: bool) -> int:
     """Serve until told to leave, or in the background; return the exit code.
 
     An embedded server in the way is asked to leave first: its runs go on and are taken over.
     Raises ConflictError when another server holds the data folder, InvalidRequestError for an open network.
     """
     settings = load_settings(config)
-    address, number = host or settings.host, settings.port if port is None else port
-    if address not in (*LOOPBACK, "::1"):
-        raise InvalidRequestError(
-            f"{address} is reachable from the network, and whoever holds the token can run programs here; "
-            "listen on 127.0.0.1 and put a proxy with TLS in front"
-        )
+    listen = options.listen(settings)
+    listen.check()
     data_dir = DataDir(settings.data_dir)
     _make_way(data_dir, config)
     if detach:
-        endpoint = start_server(data_dir, config, ["--up", address, str(number)])
+        endpoint = start_server(data_dir, config, _as_arguments(listen))
+        record = json.loads(data_dir.server_file.read_bytes())
         with Client(lambda: endpoint) as client:
-            _say_ready(Ready(url=endpoint.url, page=client.login_link(), dashboard=None), settings)
+            page = client.login_link().replace(endpoint.url, record["public_url"], 1)
+        _say_ready(Ready(url=record["public_url"], page=page, dashboard=record["dashboard"]), settings)
         return 0
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     print("runyard: starting Ray and the RunManager …", file=sys.stderr)  # noqa: T201 a person waits for it
     serve(
         settings,
         is_embedded=False,
-        host=address,
-        port=number,
+        listen=listen,
         on_ready=lambda ready: _say_ready(ready, settings),
     )
     return 0
@@ -65,6 +89,11 @@ def down(config: Path | None, cancel: bool) -> int:
         client.leave()
     _wait_gone(data_dir)
     return 0
+
+
+def _as_arguments(listen: Listen) -> list[str]:
+    tls = ["--tls", str(listen.tls.certificate), str(listen.tls.key)] if listen.tls else []
+    return ["--up", listen.host, str(listen.port), *tls, *(["--insecure"] if listen.is_insecure else [])]
 
 
 def _make_way(data_dir: DataDir, config: Path | None) -> None:

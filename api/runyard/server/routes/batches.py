@@ -5,37 +5,32 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Path, Query, Request
 
+from runyard.server.batch_body import BatchBody, check
 from runyard.server.context import Context, Here
 from runyard.server.models import Batch, BatchAccepted, BatchPage
 from runyard.server.paging import Page
 from runyard.server.resolve import digest
-from runyard.server.schemas import MAX_BATCH, BatchIn, CancelIn
+from runyard.server.routes.runs import IdempotencyKey
+from runyard.server.schemas import CancelIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
+from runyard_actors.manager.messages import Submission
 from runyard_cluster.errors import NotFoundError
 
 router = APIRouter(prefix="/api/batches", tags=["batches"], route_class=StrictRoute)
 
-BatchId = Annotated[str, Path(description="the batch's id", max_length=64)]
+BatchId = Annotated[str, Path(description="the batch's id")]
 
 
 @router.post("", status_code=202, response_model=BatchAccepted)
 async def submit(
-    here: Here,
-    request: Request,
-    batch: BatchIn,
-    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+    here: Here, request: Request, batch: BatchBody, idempotency_key: IdempotencyKey = None
 ) -> Any:
-    """Submit runs together: all are accepted, durably, or none is."""
-    if len(batch.runs) > MAX_BATCH:
-        raise HTTPException(413, f"a batch may have at most {MAX_BATCH} runs")
-    resolver = await asyncio.to_thread(here.resolver)
-    submission = await asyncio.to_thread(
-        resolver.batch, batch, key=idempotency_key, digest=digest(await request.body())
-    )
+    """Submit runs together: all are accepted, durably, or none is. The errors name every bad run's index."""
+    mark = digest(request.url.path, await request.body())
+    submission = await asyncio.to_thread(_submission, here, batch, idempotency_key, mark)
     accepted = await here.manager.submit(submission)
     assert accepted.batch_id is not None
     runs = [{"run_id": r, "batch_index": i, "status": "queued"} for i, r in enumerate(accepted.run_ids)]
@@ -70,6 +65,10 @@ async def retry_failed(here: Here, batch_id: BatchId) -> Any:
     accepted = await here.manager.retry_failed(batch_id)
     runs = [{"run_id": r, "status": "queued"} for r in accepted.run_ids]
     return {**await _one(here, batch_id), "runs": runs}
+
+
+def _submission(here: Context, body: Any, key: str | None, mark: str) -> Submission:
+    return here.resolver().batch(check(body), key=key, digest=mark)
 
 
 async def _one(here: Context, batch_id: str) -> dict[str, Any]:

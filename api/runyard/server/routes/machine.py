@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
 
 from runyard.server.context import Here
+from runyard.server.machine_models import Admission, Health, Leaving, LoginLink, Ready, Resources, Stats
 from runyard.server.problems import problem
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.manager.messages import NodeView
@@ -19,7 +19,7 @@ from runyard_cluster.errors import RunyardError
 router = APIRouter(tags=["machine"], route_class=StrictRoute)
 
 
-@router.get("/api/resources")
+@router.get("/api/resources", response_model=Resources)
 async def resources(here: Here) -> dict[str, Any]:
     """Show per node: capacity, what runs declared, what is free, what is measured; and the semaphore."""
     view, use = await asyncio.gather(here.manager.view(), asyncio.to_thread(read_use))
@@ -36,47 +36,47 @@ async def resources(here: Here) -> dict[str, Any]:
     }
 
 
-@router.get("/api/stats")
+@router.get("/api/stats", response_model=Stats)
 async def stats(here: Here) -> dict[str, Any]:
     """Count runs by status and module; throughput and waiting times."""
     return await asyncio.to_thread(here.reader.stats)
 
 
 @router.post("/api/pause")
-async def pause(here: Here) -> dict[str, Any]:
+async def pause(here: Here) -> Admission:
     """Start no new run until `resume`; running ones go on."""
     await here.manager.pause()
-    return {"is_paused": True}
+    return Admission(is_paused=True)
 
 
 @router.post("/api/resume")
-async def resume(here: Here) -> dict[str, Any]:
+async def resume(here: Here) -> Admission:
     """Start runs again."""
     await here.manager.resume()
-    return {"is_paused": False}
+    return Admission(is_paused=False)
 
 
 @router.post("/api/login-link")
-async def login_link(here: Here) -> dict[str, str]:
+async def login_link(here: Here) -> LoginLink:
     """Make a link that logs a browser in, once."""
-    return {"path": f"/?login={here.sessions.new_link_secret()}"}
+    return LoginLink(path=f"/?login={here.sessions.new_link_secret()}")
 
 
 @router.post("/api/leave", status_code=202)
-async def leave(here: Here) -> dict[str, Any]:
+async def leave(here: Here) -> Leaving:
     """Stop this server; runs go on and are taken over by the next one."""
     here.leave()
-    return {"is_leaving": True}
+    return Leaving()
 
 
 @router.get("/healthz")
-async def health() -> dict[str, str]:
+async def health() -> Health:
     """Answer that the server lives."""
-    return {"status": "ok"}
+    return Health()
 
 
-@router.get("/readyz")
-async def ready(here: Here) -> JSONResponse:
+@router.get("/readyz", response_model=Ready)
+async def ready(here: Here) -> Any:
     """Answer whether manager, Ray and database do their work."""
     try:
         view = await here.manager.view()
@@ -85,7 +85,7 @@ async def ready(here: Here) -> JSONResponse:
         return problem(503, "UnavailableError", str(error))
     if view.storage_fault:
         return problem(503, "UnavailableError", f"the store cannot be written: {view.storage_fault}")
-    return JSONResponse({"status": "ready", "is_embedded": here.is_embedded})
+    return Ready(is_embedded=here.is_embedded)
 
 
 def _node(node: NodeView, use: Use) -> dict[str, Any]:

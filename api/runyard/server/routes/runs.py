@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request
 
 from runyard.server.context import Context, Here
-from runyard.server.models import Run, RunPage
+from runyard.server.models import Attempt, Run, RunPage
 from runyard.server.paging import Paging
 from runyard.server.resolve import digest
 from runyard.server.restart import restarted
@@ -21,9 +22,10 @@ from runyard_cluster.errors import ConflictError, NotFoundError
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], route_class=StrictRoute)
 
-RunId = Annotated[str, Path(description="the run's id", max_length=64)]
+RunId = Annotated[str, Path(description="the run's id")]
 IdempotencyKey = Annotated[
-    str | None, Header(max_length=255, description="the same key with the same body gives the same answer")
+    str | None,
+    Header(min_length=1, max_length=255, description="the same key with the same body gives the same answer"),
 ]
 
 
@@ -31,7 +33,8 @@ IdempotencyKey = Annotated[
 async def submit(here: Here, request: Request, run: SubmitIn, idempotency_key: IdempotencyKey = None) -> Any:
     """Submit one run; the answer is durable."""
     resolver = await asyncio.to_thread(here.resolver)
-    submission = resolver.single(run, key=idempotency_key, digest=digest(await request.body()))
+    mark = digest(request.url.path, await request.body())
+    submission = await asyncio.to_thread(resolver.single, run, key=idempotency_key, digest=mark)
     accepted = await here.manager.submit(submission)
     return await _one(here, accepted.run_ids[0])
 
@@ -63,8 +66,8 @@ async def show(here: Here, run_id: RunId) -> Any:
     return await _one(here, run_id)
 
 
-@router.get("/{run_id}/attempts")
-async def attempts(here: Here, run_id: RunId) -> list[dict[str, Any]]:
+@router.get("/{run_id}/attempts", response_model=list[Attempt])
+async def attempts(here: Here, run_id: RunId) -> Any:
     """List the attempts of a run, the first one first."""
     await _one(here, run_id)
     return await asyncio.to_thread(here.reader.attempts, run_id)
@@ -83,12 +86,22 @@ async def cancel(here: Here, run_id: RunId, body: CancelIn | None = None) -> Any
 
 
 @router.post("/{run_id}/restart", status_code=202, response_model=Run)
-async def restart(here: Here, response: Response, run_id: RunId, body: RestartIn | None = None) -> Any:
+async def restart(
+    here: Here,
+    request: Request,
+    run_id: RunId,
+    body: RestartIn | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
     """Submit a run again as a new run, with edits if given."""
     await _one(here, run_id)
     spec = await asyncio.to_thread(here.reader.spec, run_id)
-    assert spec is not None
-    submission = restarted(spec, body or RestartIn(), here)
+    if spec is None:
+        raise NotFoundError(f"run {run_id} was removed just now")
+    mark = digest(request.url.path, await request.body())
+    submission = replace(
+        restarted(spec, body or RestartIn(), here), idempotency_key=idempotency_key, digest=mark
+    )
     accepted = await here.manager.submit(submission)
     return await _one(here, accepted.run_ids[0])
 

@@ -1,0 +1,129 @@
+"""What goes out over REST of the machine: nodes, semaphore, statistics, and short answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from runyard_actors.run import Status
+
+
+class Amounts(BaseModel):
+    """CPUs and bytes of memory."""
+
+    num_cpus: float
+    memory: int
+
+
+class NodeCapacity(Amounts):
+    """All that a node has for runs."""
+
+    num_gpus: int
+
+
+class NodeUse(BaseModel):
+    """What is measured on a node, by whomever it is used."""
+
+    cpu_busy_percent: float
+    memory_free: int
+
+
+class NodeGpu(BaseModel):
+    """One GPU of a node: its size, what runs declared of it, and what is measured free."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_bytes: int
+    declared_milli: int = Field(description="thousandths of it that runs declared")
+    declared_memory_bytes: int
+    free_bytes: int | None = Field(description="measured; null where it cannot be")
+
+
+class Node(BaseModel):
+    """One machine of the cluster."""
+
+    node: str
+    capacity: NodeCapacity
+    declared: Amounts
+    free: Amounts
+    use: NodeUse
+    gpus: list[NodeGpu]
+    guard: str | None = Field(description="why no run starts here just now; null when runs may")
+
+
+class Semaphore(BaseModel):
+    """The slots, and the queue for them."""
+
+    max_concurrent_runs: int
+    active: int
+    free: int
+    queued: int
+    is_paused: bool
+
+
+class Resources(BaseModel):
+    """All nodes and the semaphore as they are now."""
+
+    nodes: list[Node]
+    semaphore: Semaphore
+    storage_fault: str | None = Field(description="why the database cannot be written, if so")
+
+
+class Ended(BaseModel):
+    """Runs that ended lately."""
+
+    last_minute: int
+    last_hour: int
+    last_day: int
+
+
+class Spread(BaseModel):
+    """How values are spread; null without any."""
+
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    max: float | None
+
+
+class Stats(BaseModel):
+    """Counts of all runs, throughput, and how long the newest thousand waited."""
+
+    counts: dict[Status, int]
+    total: int
+    modules: dict[str, dict[Status, int]]
+    ended: Ended
+    queued_seconds: Spread
+
+
+class Admission(BaseModel):
+    """Whether runs are held back."""
+
+    is_paused: bool
+
+
+class LoginLink(BaseModel):
+    """A path, with a secret that logs a browser in once."""
+
+    path: str
+
+
+class Leaving(BaseModel):
+    """The server stops."""
+
+    is_leaving: Literal[True] = True
+
+
+class Health(BaseModel):
+    """The server lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """The server, its manager, Ray and the database do their work."""
+
+    status: Literal["ready"] = "ready"
+    is_embedded: bool

@@ -1,0 +1,41 @@
+"""The web server around the application: one for each socket, all in the loop of the process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from runyard.server.listen import Tls
+
+#: How long answers under way are waited for when the server leaves; streams end at once.
+SHUTDOWN_SECONDS = 2
+
+
+class WebServer(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process it is part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal: the host has its own way to leave."""
+        yield
+
+
+def web_server(app: Any, tls: Tls | None = None) -> WebServer:
+    """Return a server for `app`, to be awaited with its socket."""
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
+    return WebServer(config)

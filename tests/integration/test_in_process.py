@@ -1,0 +1,47 @@
+"""The server of tests is a whole one: what it does, the product does, too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.in_process import InProcess, in_process
+from tests.support import python
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
+    with in_process(tmp_path_factory.mktemp("server")) as found:
+        yield found
+
+
+def test_a_run_goes_from_submit_to_its_end_with_its_log(server: InProcess) -> None:
+    with server.session() as session:
+        result = session.submit({"command": python("print('hello')")}, None).result(30)
+        assert (result.status, result.exit_code, result.log()) == ("completed", 0, "hello\n")
+
+
+def test_a_batch_ends_with_what_each_run_did(server: InProcess) -> None:
+    with server.session() as session:
+        runs = [{"command": python(f"raise SystemExit({code})")} for code in (0, 3, 0)]
+        batch = session.submit_batch({"runs": runs}, None)
+        results = batch.results(return_exceptions=True)
+    assert [getattr(r, "exit_code", None) for r in results] == [0, 3, 0]
+
+
+def test_it_is_up_and_gone_again_within_a_second(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with in_process(tmp_path) as found, found.http() as http:
+        assert http.get("/readyz").status_code == 200
+    assert time.monotonic() - began < 5, "one second on an idle machine"
+
+
+def test_what_still_runs_is_ended_with_the_server(tmp_path: Path) -> None:
+    with in_process(tmp_path) as found, found.client() as client:
+        run = client.submit({"command": ["sleep", "1000"]})
+        while client.run(run["run_id"])["status"] != "running":
+            time.sleep(0.01)
+    assert not found.manager._yard.active
