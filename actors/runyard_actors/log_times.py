@@ -8,31 +8,38 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from runyard_actors import log_file
+from runyard_actors.log_file import Gap
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Microseconds up to the year 9999; an index that says more is damaged.
 _LATEST = 253_402_300_799_000_000
 
 
-def stamped(log: Path, index: Path, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
+def stamped(
+    log: Path, index: Path, start: int = 0, limit: int | None = None, gap: Gap | None = None
+) -> Iterator[bytes]:
     """Yield the log from `start` on, with the time in RFC 3339 UTC before each line that begins there.
 
     A line's time is when it was first seen in the log. `limit` counts bytes of the log, without the times.
     """
     stamps = _Stamps(log, index)
-    position = start
+    end = log_file.size(log) if limit is None else start + limit
+    expected = start
     at_line_start = start == 0 or b"".join(log_file.read(log, start - 1, 1)) == b"\n"
-    for block in log_file.read(log, start, limit):
+    for position, block in log_file.kept(log, start, end, gap):
         pieces = []
+        if position != expected:
+            pieces.append(log_file.dropped(position - expected))
+            at_line_start = False
         here = 0
         while here < len(block):
-            end = block.find(b"\n", here) + 1 or len(block)
+            line_end = block.find(b"\n", here) + 1 or len(block)
             if at_line_start:
                 pieces.append(stamps.before(position + here))
-            pieces.append(block[here:end])
-            at_line_start = block[end - 1] == 0x0A
-            here = end
-        position += len(block)
+            pieces.append(block[here:line_end])
+            at_line_start = block[line_end - 1] == 0x0A
+            here = line_end
+        expected = position + len(block)
         yield b"".join(pieces)
 
 
@@ -42,13 +49,16 @@ class _Stamps:
     def __init__(self, log: Path, index: Path) -> None:
         entries = sorted(_entries(index))
         self._offsets = [offset for offset, _ in entries]
-        self._times = [_text(at) for _, at in entries]
-        self._latest = _text(_changed(log))
+        self._times = [*(at for _, at in entries), _changed(log)]
+        self._entry = -1
+        self._stamp = b""
 
     def before(self, offset: int) -> bytes:
         """Return the stamp of the line that begins at `offset`; what the index lacks is as new as the log."""
         entry = bisect_right(self._offsets, offset)
-        return self._times[entry] if entry < len(self._times) else self._latest
+        if entry != self._entry:
+            self._entry, self._stamp = entry, _text(self._times[entry])
+        return self._stamp
 
 
 def _entries(index: Path) -> Iterator[tuple[int, int]]:
