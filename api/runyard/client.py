@@ -210,7 +210,7 @@ class AsyncClient:
 
     async def _events(self, path: str, **params: Any) -> AsyncIterator[_Event]:
         last: str | None = None
-        end = time.monotonic() + PATIENCE_SECONDS
+        lost_since: float | None = None
         query = {k: v for k, v in params.items() if v is not None}
         while True:
             try:
@@ -222,14 +222,16 @@ class AsyncClient:
                     if response.status_code != 200:
                         await response.aread()
                         _checked(response)
+                    lost_since = None
                     async for event in _parse(response):
-                        end = time.monotonic() + PATIENCE_SECONDS
                         last = event.id or last
                         yield event
                         if event.kind == "end":
                             return
             except (httpx.TransportError, UnavailableError) as error:
-                if time.monotonic() > end:
+                # Patience begins when the connection is lost: a stream may have been quiet for hours before.
+                lost_since = lost_since or time.monotonic()
+                if time.monotonic() - lost_since > PATIENCE_SECONDS:
                     raise ConnectionFailedError(
                         f"no runyard server answers at {self.url}: {error}"
                     ) from error
