@@ -9,6 +9,7 @@ from collections.abc import Collection
 import psutil
 
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.yard import Yard
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_actors.store.errors import StoreUnavailable
@@ -21,12 +22,14 @@ WATCH_SECONDS = 1.0
 async def watch(yard: Yard) -> None:
     """Look once a second, for ever."""
     cpu = CpuWatch(threshold=float(yard.settings.cpu_busy_percent or 101))
+    metrics = RayMetrics(yard)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         busy = await asyncio.to_thread(cpu.sample, _own_processes(yard.active.values()))
         free = psutil.virtual_memory().available
         yard.set_guard(_cpu_words(yard, busy) or _memory_words(yard, free))
         await _take_reports(yard)
+        await metrics.update()
 
 
 def _own_processes(active: Collection[ActiveRun]) -> set[int]:

@@ -258,6 +258,10 @@ SELECT module_id, status, sum(count) FROM run_counts WHERE batch_id = '' GROUP B
 -- ended_since --
 SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at >= ? LIMIT 100000)
 
+-- ended_between --
+SELECT json_extract(data, '$.status'), count(*) FROM events
+WHERE seq > ? AND seq <= ? AND kind = 'run_ended' GROUP BY 1
+
 -- recent_waits --
 SELECT max(0, started_at - queued_at) FROM runs WHERE started_at IS NOT NULL ORDER BY started_at DESC LIMIT 1000
 
