@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runyard.cli.say import clean
-from runyard.cli.view.words import size
+from runyard_cluster.sizes import format_size
 
 
 def machine_lines(resources: Mapping[str, Any]) -> list[str]:
@@ -27,18 +27,18 @@ def _node_lines(node: Mapping[str, Any]) -> list[str]:
     capacity, declared, free = node["capacity"], node["declared"], node["free"]
     use = node.get("use") or {}
     busy = f"; {use['cpu_busy_percent']:.0f}% busy" if use.get("cpu_busy_percent") is not None else ""
-    unused = f"; {size(use['memory_free'])} unused" if use.get("memory_free") is not None else ""
+    unused = f"; {format_size(use['memory_free'])} unused" if use.get("memory_free") is not None else ""
     lines = [
         f"node    {clean(node['node'])}" + (f": {clean(node['guard'])}" if node.get("guard") else ""),
         f"  CPUs    {declared['num_cpus']:g} of {capacity['num_cpus']:g} declared, "
         f"{free['num_cpus']:g} free{busy}",
-        f"  memory  {size(declared['memory'])} of {size(capacity['memory'])} declared, "
-        f"{size(free['memory'])} free{unused}",
+        f"  memory  {format_size(declared['memory'])} of {format_size(capacity['memory'])} declared, "
+        f"{format_size(free['memory'])} free{unused}",
     ]
     return lines + [_gpu_line(gpu) for gpu in node.get("gpus") or ()]
 
 
 def _gpu_line(gpu: Mapping[str, Any]) -> str:
     name = f" {clean(gpu['name'])}" if gpu.get("name") else ""
-    unused = f", {size(gpu['free_bytes'])} unused" if gpu.get("free_bytes") is not None else ""
-    return f"  GPU {gpu['index']}  {size(gpu['memory_bytes'])}{unused}{name}"
+    unused = f", {format_size(gpu['free_bytes'])} unused" if gpu.get("free_bytes") is not None else ""
+    return f"  GPU {gpu['index']}  {format_size(gpu['memory_bytes'])}{unused}{name}"
