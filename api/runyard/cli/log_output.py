@@ -42,7 +42,9 @@ def from_file(source: StoreSource, wanted: Wanted) -> None:
 
     attempt = wanted.attempt
     folder = RunFolder.of(source.data_dir.runs, wanted.run_id, attempt)
-    offset = 0 if wanted.tail is None else log_file.tail_offset(folder.log_file, wanted.tail)
+    offset = (
+        0 if wanted.tail is None else log_file.tail_offset(folder.log_file, wanted.tail, folder.log_gap())
+    )
     while True:
         run = source.run(wanted.run_id)
         is_over = run["status"] in ENDED or run["attempt"] > attempt
@@ -99,9 +101,10 @@ def _blocks(folder: RunFolder, offset: int, length: int, timestamps: bool) -> It
     from runyard_actors import log_file
     from runyard_actors.log_times import stamped
 
+    gap = folder.log_gap()
     if timestamps:
-        return stamped(folder.log_file, folder.time_index_file, offset, length)
-    return log_file.read(folder.log_file, offset, length)
+        return stamped(folder.log_file, folder.time_index_file, offset, length, gap)
+    return log_file.shown(folder.log_file, offset, offset + length, gap)
 
 
 def _has_server(source: StoreSource) -> bool:
