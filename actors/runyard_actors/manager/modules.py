@@ -33,7 +33,7 @@ async def delete_module(yard: Yard, module_id: str) -> None:
     """
     _refuse_that_of_the_file(yard, module_id)
     if module_id not in await asyncio.to_thread(yard.reader.modules):
-        raise NotFoundError(f"no module {module_id!r} is known")
+        raise NotFoundError(f"no module {module_id[:200]!r} is known")
     await yard.write([ModuleDeleted(module_id=module_id, at=time.time_ns() // 1000)])
     yard.core.set_module_limit(module_id, None)
     yard.pump()

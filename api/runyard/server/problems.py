@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runyard.server import places
@@ -113,10 +114,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        name = "NotFoundError" if error.status_code == 404 else "InvalidRequestError"
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _wrong_method(request, error)
+        name = "NotFoundError" if error.status_code == HTTPStatus.NOT_FOUND else "InvalidRequestError"
         detail = str(error.detail)
-        if detail == HTTPStatus(error.status_code).phrase:
-            detail = _words(request, error)
+        if detail == HTTPStatus.NOT_FOUND.phrase:
+            path = request.url.path[: places.MAX_FIELD]
+            detail = f"there is nothing at {path}; /docs lists what there is"
         return problem(error.status_code, name, detail, headers=error.headers)
 
 
@@ -144,12 +148,15 @@ class Unexpected:
             await answer(scope, receive, send)
 
 
-def _words(request: Request, error: HTTPException) -> str:
-    """Say what the router means by an error that comes without a text of its own."""
-    path = request.url.path[: places.MAX_FIELD]
-    if error.status_code == 404:
-        return f"there is nothing at {path}; /docs lists what there is"
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "other methods")
-        return f"{request.method} is not for {path}, which takes {allowed}"
-    return str(error.detail)
+def _wrong_method(request: Request, error: HTTPException) -> JSONResponse:
+    """Return the answer that names all methods of the path; the router knows those of one route only."""
+    path = request.url.path
+    calls = [item for template, item in request.app.openapi()["paths"].items() if _is_for(template, path)]
+    methods = sorted({method.upper() for item in calls for method in item})
+    allowed = ", ".join(methods) or (error.headers or {}).get("Allow", "")
+    detail = f"{request.method[:20]} is not for {path[: places.MAX_FIELD]}, which takes {allowed}"
+    return problem(405, "InvalidRequestError", detail, headers={"Allow": allowed})
+
+
+def _is_for(template: str, path: str) -> bool:
+    return compile_path(template)[0].match(path) is not None

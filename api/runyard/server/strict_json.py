@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -25,7 +24,7 @@ class StrictRequest(Request):
     """A request whose JSON is read strictly."""
 
     async def json(self) -> Any:
-        """Return the parsed body. Raises HTTPException 400 or RequestValidationError."""
+        """Return the parsed body. Raises HTTPException."""
         if not hasattr(self, "_json"):
             body = await self.body()
             self._json = parse(body) if len(body) < LARGE else await asyncio.to_thread(parse, body)
@@ -46,7 +45,7 @@ class StrictRoute(APIRoute):
 
 
 def parse(body: bytes) -> Any:
-    """Return the value of a JSON document. Raises HTTPException 400, or RequestValidationError for odd values."""
+    """Return the value of a JSON document. Raises HTTPException: 400, or 422 for values JSON does not know."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -67,13 +66,8 @@ def parse(body: bytes) -> Any:
     except RecursionError as error:
         raise HTTPException(400, "the body is nested too deeply") from error
     except ValueError as error:
-        raise invalid(f"the body holds a value that is not allowed: {error}") from error
+        raise HTTPException(422, f"the body holds a value that is not allowed: {error}") from error
     return value
-
-
-def invalid(message: str) -> RequestValidationError:
-    """Return the error for a body that is wrong as a whole."""
-    return RequestValidationError([{"type": "value_error", "loc": ("body",), "msg": message, "input": None}])
 
 
 def _no_constant(name: str) -> NoReturn:
