@@ -1,0 +1,143 @@
+"""A real Prometheus reads `/metrics` with the token's file and answers queries about it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.store_server import StoreServer, serving
+from tests.support import wait_until
+from tests.unit.store.making import life, specs, started, starting, submitted
+
+PROMETHEUS = shutil.which("prometheus")
+
+pytestmark = pytest.mark.skipif(
+    PROMETHEUS is None,
+    reason="needs Prometheus: no program `prometheus` on PATH (Debian package `prometheus`)",
+)
+
+CONFIG = """
+global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: runyard
+    authorization:
+      credentials_file: "{token_file}"
+    static_configs:
+      - targets: ["127.0.0.1:{port}"]
+  - job_name: no-token
+    metrics_path: /metrics
+    static_configs:
+      - targets: ["127.0.0.1:{port}"]
+"""
+
+Query = Callable[[str], dict[tuple[str, ...], float]]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[StoreServer]:
+    with serving(tmp_path / "data") as found:
+        yield found
+
+
+@pytest.fixture
+def query(server: StoreServer, tmp_path: Path) -> Iterator[Query]:
+    """Ask a Prometheus that watches the server: values by label values, sorted by label name."""
+    with prometheus(tmp_path, server) as client:
+        yield lambda text: _ask(client, text)
+
+
+@contextlib.contextmanager
+def prometheus(folder: Path, server: StoreServer) -> Iterator[httpx.Client]:
+    assert PROMETHEUS is not None
+    config = folder / "prometheus.yml"
+    config.write_text(
+        CONFIG.format(token_file=server.context.data_dir.token_file.as_posix(), port=server.port)
+    )
+    address = f"127.0.0.1:{_free_port()}"
+    command = [
+        PROMETHEUS,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address={address}",
+    ]
+    with (
+        (folder / "prometheus.log").open("wb") as log,
+        httpx.Client(base_url=f"http://{address}", trust_env=False) as client,
+    ):
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_until(lambda: _is_ready(client), 30, "Prometheus is ready")
+            yield client
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _ask(client: httpx.Client, text: str) -> dict[tuple[str, ...], float]:
+    answer: dict[str, Any] = client.get("/api/v1/query", params={"query": text}).json()
+    samples = ((found["metric"], found["value"][1]) for found in answer["data"]["result"])
+    return {_labels(metric): float(value) for metric, value in samples}
+
+
+def _labels(metric: dict[str, str]) -> tuple[str, ...]:
+    return tuple(v for k, v in sorted(metric.items()) if k not in ("__name__", "instance"))
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_prometheus_reads_what_the_store_holds(server: StoreServer, query: Query) -> None:
+    # Given two modules' runs, of which one waits, one runs, two completed and one failed
+    train, score = specs(4), specs(1, module_id="score")
+    server.write([submitted(train + score)])
+    # When Prometheus has seen the server before anything ended
+    await_answer(query, 'up{job="runyard"}', {("runyard",): 1.0})
+    server.write([c for run, code in zip(train, (0, 0, 3), strict=False) for c in life(run, code=code)])
+    server.write([starting(score[0]), started(score[0])])
+    # Then it holds the counts
+    wanted = {
+        ("runyard", "score", "running"): 1.0,
+        ("runyard", "train", "completed"): 2.0,
+        ("runyard", "train", "failed"): 1.0,
+        ("runyard", "train", "queued"): 1.0,
+    }
+    await_answer(query, "runyard_runs > 0", wanted)
+    # and the histograms, which add up
+    await_answer(
+        query, "runyard_run_wait_seconds_sum", {("runyard", "score"): 2.0, ("runyard", "train"): 6.0}
+    )
+    await_answer(query, "runyard_run_duration_seconds_count", {("runyard", "train"): 3.0})
+    longest = 'histogram_quantile(1, runyard_run_duration_seconds_bucket{module="train"})'
+    await_answer(query, longest, {("runyard", "train"): 5.0})
+    # and the very first failure shows as a rise, because the counter stood at zero before it
+    await_answer(query, 'sum(increase(runyard_runs_ended_total{status="failed"}[1m])) > bool 0', {(): 1.0})
+
+
+def test_prometheus_without_the_token_is_refused(server: StoreServer, query: Query) -> None:
+    await_answer(query, "up", {("no-token",): 0.0, ("runyard",): 1.0})
+    refused = 'runyard_http_request_seconds_count{status="401"} > bool 0'
+    await_answer(query, refused, {("runyard", "GET", "none", "401"): 1.0})
+
+
+def await_answer(query: Query, text: str, wanted: dict[tuple[str, ...], float]) -> None:
+    """Ask again until the answer is as wanted: what was committed is there with the next scrape."""
+    wait_until(lambda: query(text) == wanted, 30, f"{text} is {wanted}")
