@@ -142,6 +142,17 @@ class AsyncClient:
         }
         return (await self._send("GET", f"/api/runs/{run_id}/log", params=params)).content
 
+    async def log_lines(
+        self, run_id: str, first: int = 1, last: int | None = None, *, attempt: int | None = None
+    ) -> Json:
+        """Return lines of a run's log by their numbers: `lines`, and `total`, how many it has now."""
+        params = {"first": first, "last": last, "attempt": attempt}
+        return await self._json("GET", f"/api/runs/{run_id}/log/lines", params=params)
+
+    async def search_log(self, run_id: str, text: str, **how: Any) -> Json:
+        """Search a run's whole log. `how`: `regex`, `ignore_case`, `limit`, `offset`, `attempt`, as REST has them."""
+        return await self._json("GET", f"/api/runs/{run_id}/log/search", params={"q": text, **how})
+
     async def follow_log(
         self, run_id: str, attempt: int | None = None, offset: int = 0
     ) -> AsyncIterator[bytes]:
@@ -354,6 +365,14 @@ class Client:
     def log(self, run_id: str, **what: Any) -> bytes:
         """Return bytes of a run's log; `what` as in `AsyncClient.log`."""
         return self._background.call(self._async.log(run_id, **what))
+
+    def log_lines(self, run_id: str, first: int = 1, last: int | None = None, **which: Any) -> Json:
+        """Return lines of a run's log by their numbers; `which` as in `AsyncClient.log_lines`."""
+        return self._background.call(self._async.log_lines(run_id, first, last, **which))
+
+    def search_log(self, run_id: str, text: str, **how: Any) -> Json:
+        """Search a run's whole log; `how` as in `AsyncClient.search_log`."""
+        return self._background.call(self._async.search_log(run_id, text, **how))
 
     def wait(self, run_ids: Sequence[str], timeout: float | None = None) -> list[Json]:
         """Wait until all runs have ended; return them in order. Raises TimeoutError."""

@@ -1,130 +1,142 @@
-"""Logs: byte ranges, last lines, and a live stream by offset."""
+"""Logs: bytes and lines of them, search, and a live stream."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-from collections.abc import AsyncIterator
-from pathlib import Path as FilePath
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from runyard.server.context import Context, Here
+from runyard.server import log_models, log_stream
+from runyard.server.byte_range import byte_range
+from runyard.server.log_models import LARGEST, LinesIn, Offset, PartIn, SearchIn
+from runyard.server.logs import LogsHere, Place
+from runyard.server.problems import problem
 from runyard.server.routes.events import STREAM_HEADERS
 from runyard.server.routes.runs import RunId
-from runyard_actors import log_file
-from runyard_actors.ids import is_id
-from runyard_actors.run import Status
-from runyard_actors.run_folder import RunFolder
-from runyard_cluster.errors import NotFoundError
+from runyard_actors import log_file, log_search
+from runyard_actors.log_times import stamped
 
 router = APIRouter(prefix="/api/runs", tags=["logs"])
 
-#: How often a live log is looked at, in seconds; within what an eye takes for at once.
-LOOK_SECONDS = 0.05
-#: Bytes of log in one event.
-CHUNK = 256 * 1024
-LARGEST = 2**62
+_TEXT = "text/plain; charset=utf-8"
+_ID = re.compile(r"[0-9]{1,18}")
+_RANGES: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The bytes that the `Range` header names", "content": {"text/plain": {}}},
+    416: {"description": "None of the bytes that the `Range` header names is there"},
+}
 
 
-Attempt = Annotated[int | None, Query(ge=1, le=10_000, description="the newest if left out")]
-
-
-@router.get("/{run_id}/log", response_class=StreamingResponse)
+@router.get("/{run_id}/log", response_class=StreamingResponse, responses=_RANGES)
 async def log(
-    here: Here,
+    logs: LogsHere,
     run_id: RunId,
-    attempt: Attempt = None,
-    offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
-    limit: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
-    tail: Annotated[int | None, Query(ge=0, le=10_000_000, description="only the last lines")] = None,
-) -> StreamingResponse:
-    """Return bytes of the log as the module wrote them; `X-Log-Size` is the whole size."""
-    path, _ = await _log_of(here, run_id, attempt)
-    start = offset if tail is None else max(offset, await asyncio.to_thread(log_file.tail_offset, path, tail))
-    headers = {
-        "X-Log-Size": str(log_file.size(path)),
-        "X-Log-Offset": str(start),
-        "Cache-Control": "no-store",
+    part: Annotated[PartIn, Query()],
+    wanted: Annotated[str | None, Header(alias="Range", description="of the log as it is")] = None,
+    if_range: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Return bytes of the log as the module wrote them. `X-Log-Size` is the whole size, `X-Log-Offset` the first byte.
+
+    Where the middle of a log was dropped, its bytes read as zeros for who asks for certain bytes, and a line of words
+    stands there for who asks for all.
+    """
+    place = await asyncio.to_thread(logs.find, run_id, part.attempt)
+    size, start = await asyncio.to_thread(_window, place, part)
+    headers = {"X-Log-Size": str(size), "Accept-Ranges": "bytes", "Cache-Control": "no-store"}
+    # A log has no validator, so an If-Range holds for none: RFC 9110 has the whole sent then.
+    asked = byte_range(wanted, size) if part.is_whole and not if_range else None
+    if asked is not None:
+        return _ranged(place, asked, size, headers)
+    end = size if part.limit is None else min(size, start + part.limit)
+    headers |= {"X-Log-Offset": str(start)}
+    if not part.timestamps and (part.limit is not None or not _has_gap(place, start, end)):
+        headers |= {"Content-Length": str(max(0, end - start))}
+    return StreamingResponse(_blocks(place, part, start, end), media_type=_TEXT, headers=headers)
+
+
+@router.get("/{run_id}/log/lines", response_model=log_models.LogLines)
+async def lines(logs: LogsHere, run_id: RunId, asked: Annotated[LinesIn, Query()]) -> Any:
+    """Return lines by their numbers, of a log of any size."""
+    place = await asyncio.to_thread(logs.find, run_id, asked.attempt)
+    found = await asyncio.to_thread(logs.lines.lines, place.log, asked.first, asked.end)
+    return {"first": asked.first, "lines": found.lines, "total": found.total, "size": found.size}
+
+
+@router.get("/{run_id}/log/search", response_model=log_models.LogSearch)
+async def search(logs: LogsHere, request: Request, run_id: RunId, asked: Annotated[SearchIn, Query()]) -> Any:
+    """Search the whole log, line by line: count all occurrences, and list some of them."""
+    place = await asyncio.to_thread(logs.find, run_id, asked.attempt)
+    query = log_search.Query(
+        text=asked.q,
+        is_regex=asked.regex,
+        ignore_case=asked.ignore_case,
+        limit=asked.limit,
+        start=asked.offset,
+    )
+    found = await logs.search(place.log, query, request.is_disconnected)
+    return {
+        "count": found.count,
+        "hits": found.hits,
+        "complete": found.is_complete,
+        "searched_bytes": found.searched_bytes,
+        "size": found.size,
     }
-    blocks = log_file.read(path, start, limit)
-    return StreamingResponse(blocks, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.get("/{run_id}/log/stream", response_class=StreamingResponse)
 async def stream(
-    here: Here,
+    logs: LogsHere,
     run_id: RunId,
-    attempt: Attempt = None,
-    offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    attempt: Annotated[int | None, Query(ge=1, le=10_000, description="the newest if left out")] = None,
+    offset: Annotated[Offset, Query()] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Stream the log as `log` events whose id is the offset that comes next, then `end` with the run.
 
-    The data is JSON: `offset`, and `text`, or `base64` where the bytes are not UTF-8.
+    The data is JSON: `offset`, and `text`, or `base64` where the bytes are not UTF-8. A `gap` event tells, by `offset`
+    and `end`, which bytes were dropped.
     """
-    path, number = await _log_of(here, run_id, attempt)
-    start = int(last_event_id) if last_event_id and last_event_id.isdecimal() else offset
-    events = _follow(here, run_id, number, path, start)
+    place = await asyncio.to_thread(logs.find, run_id, attempt)
+    resumed = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else offset
+    events = log_stream.stream(logs, place.attempt, min(resumed, LARGEST))
     return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
-async def _log_of(here: Context, run_id: str, attempt: int | None) -> tuple[FilePath, int]:
-    run = await asyncio.to_thread(here.reader.run, run_id) if is_id(run_id) else None
-    if run is None:
-        raise NotFoundError(f"no run {run_id[:64]} is known")
-    number = attempt or max(1, run["attempt"])
-    if number > max(1, run["attempt"]):
-        raise NotFoundError(f"run {run_id} has no attempt {number}; its newest is {run['attempt']}")
-    return RunFolder.of(here.data_dir.runs, run_id, number).log_file, number
+def _window(place: Place, part: PartIn) -> tuple[int, int]:
+    """Return the log's size, and where what is asked for begins."""
+    size = log_file.size(place.log.path)
+    if part.tail is None:
+        return size, part.offset
+    return size, max(part.offset, log_file.tail_offset(place.log.path, part.tail, place.log.gap, size))
 
 
-async def _follow(
-    here: Context, run_id: str, attempt: int, path: FilePath, offset: int
-) -> AsyncIterator[bytes]:
-    yield b"retry: 1000\n\n"
-    while not here.hub.is_closed:
-        run = await asyncio.to_thread(here.reader.run, run_id)
-        assert run is not None
-        is_over = Status(run["status"]).is_ended or run["attempt"] > attempt
-        while chunk := await asyncio.to_thread(_chunk, path, offset):
-            offset += len(chunk)
-            yield _event("log", {"offset": offset - len(chunk), **_text(chunk)}, offset)
-        if is_over:
-            yield _event("end", run, offset)
-            return
-        await _until_news(here, path, offset)
+def _ranged(place: Place, asked: tuple[int, int], size: int, headers: dict[str, str]) -> Response:
+    start, end = asked
+    if start >= end:
+        detail = f"the log has {size} bytes, and none of those that are asked for"
+        return problem(
+            416, "InvalidRequestError", detail, headers={**headers, "Content-Range": f"bytes */{size}"}
+        )
+    headers |= {
+        "X-Log-Offset": str(start),
+        "Content-Range": f"bytes {start}-{end - 1}/{size}",
+        "Content-Length": str(end - start),
+    }
+    blocks = log_file.read(place.log.path, start, end - start)
+    return StreamingResponse(blocks, 206, media_type=_TEXT, headers=headers)
 
 
-async def _until_news(here: Context, path: FilePath, offset: int) -> None:
-    """Return when the log grew or some run's state changed."""
-    seen = here.hub.last_seq
-    while log_file.size(path) <= offset and here.hub.last_seq == seen and not here.hub.is_closed:  # noqa: ASYNC110 a file has no event to wait for that all systems know
-        await asyncio.sleep(LOOK_SECONDS)
+def _blocks(place: Place, part: PartIn, start: int, end: int) -> Iterator[bytes]:
+    log, length = place.log, max(0, end - start)
+    if part.timestamps:
+        return stamped(log.path, place.attempt.folder.time_index_file, start, length, log.gap)
+    if part.limit is not None:
+        return log_file.read(log.path, start, length)
+    return log_file.shown(log.path, start, end, log.gap)
 
 
-def _chunk(path: FilePath, offset: int) -> bytes:
-    """Read what is new, ending with a whole line or at least a whole character where that can be."""
-    data = b"".join(log_file.read(path, offset, CHUNK))
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte & 0xC0 == 0x80:
-            continue
-        is_cut = (byte >= 0xF0 and back < 4) or (byte >= 0xE0 and back < 3) or (byte >= 0xC0 and back < 2)
-        return data[:-back] if is_cut and len(data) > back else data
-    return data
-
-
-def _text(chunk: bytes) -> dict[str, str]:
-    try:
-        return {"text": chunk.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(chunk).decode("ascii")}
-
-
-def _event(kind: str, data: Any, offset: int) -> bytes:
-    body = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    return f"id: {offset}\nevent: {kind}\ndata: {body}\n\n".encode()
+def _has_gap(place: Place, start: int, end: int) -> bool:
+    return start < end and log_file.spans(start, end, place.log.gap) != [(start, end)]

@@ -1,0 +1,116 @@
+"""What is asked of logs over REST, and the answers that are JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+#: Beyond what any file system holds.
+LARGEST = 2**62
+#: Lines in one answer.
+MOST_LINES = 5_000
+USUAL_LINES = 1_000
+
+
+def _is_one_line(value: str) -> str:
+    if "\n" in value or "\0" in value:
+        raise ValueError("a search is within a line, so it can have no line feed")
+    return value
+
+
+Offset = Annotated[int, Field(ge=0, le=LARGEST)]
+
+
+class OfAttempt(BaseModel):
+    """Which attempt's log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempt: int | None = Field(None, ge=1, le=10_000, description="the newest if left out")
+
+
+class PartIn(OfAttempt):
+    """Which part of a log, in bytes or lines."""
+
+    offset: Offset = 0
+    limit: Offset | None = Field(None, description="at most this many bytes of the log")
+    tail: int | None = Field(None, ge=0, le=10_000_000, description="only the last lines, this many")
+    timestamps: bool = Field(False, description="the time before each line, in RFC 3339 UTC")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the log is asked for as it is, so that a `Range` header can count."""
+        return not self.model_fields_set - {"attempt"}
+
+
+class LinesIn(OfAttempt):
+    """Which lines, the first line being 1."""
+
+    first: int = Field(1, ge=1, le=LARGEST)
+    last: int | None = Field(
+        None,
+        ge=1,
+        le=LARGEST,
+        description=f"{USUAL_LINES} lines if left out; at most {MOST_LINES} in one answer",
+    )
+
+    @property
+    def end(self) -> int:
+        """The last line that is wanted."""
+        return self.last or self.first + USUAL_LINES - 1
+
+    @model_validator(mode="after")
+    def _is_a_window(self) -> LinesIn:
+        if not 0 <= self.end - self.first < MOST_LINES:
+            raise ValueError(f"`last` must be from `first` on, and at most {MOST_LINES - 1} after it")
+        return self
+
+
+class SearchIn(OfAttempt):
+    """What to look for."""
+
+    q: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_is_one_line)]
+    regex: bool = Field(False, description="`q` is a pattern of Python's `re`, for within a line")
+    ignore_case: bool = False
+    limit: int = Field(100, ge=0, le=1_000, description="how many hits are listed; all are counted")
+    offset: Offset = Field(0, description="hits that begin before this byte are not listed")
+
+
+class LogLine(BaseModel):
+    """One line without its end; bytes that are no UTF-8 are shown as U+FFFD."""
+
+    number: int
+    offset: int = Field(description="where it begins, in bytes")
+    text: str
+    is_cut: bool = Field(description="whether there is more of this line than is shown")
+
+
+class LogLines(BaseModel):
+    """Lines of a log; fewer than were asked for at its end, or when they are very long."""
+
+    first: int
+    lines: list[LogLine]
+    total: int = Field(description="lines of the whole log, now")
+    size: int = Field(description="bytes of the whole log, now")
+
+
+class LogHit(BaseModel):
+    """One occurrence, with the line around it cut to 2,000 characters."""
+
+    offset: int = Field(description="where it begins, in bytes of the log")
+    length: int = Field(description="in bytes")
+    line: int = Field(description="the number of its line, the first being 1")
+    before: str = Field(description="what stands before it in its line")
+    match: str
+    after: str = Field(description="what stands after it in its line")
+
+
+class LogSearch(BaseModel):
+    """What a search found."""
+
+    count: int = Field(description="all occurrences, listed or not")
+    hits: list[LogHit]
+    complete: bool = Field(description="whether the whole log was searched in the time there is for it")
+    searched_bytes: int
+    size: int = Field(description="bytes of the whole log when the search began")

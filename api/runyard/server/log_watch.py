@@ -1,0 +1,153 @@
+"""Following many logs at once: one look at all of them, in one thread, however many streams there are."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from runyard.server.hub import Hub
+from runyard_actors import log_file
+from runyard_actors.run import Status
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.store.reader import StoreReader
+from runyard_cluster.errors import UnavailableError
+
+#: How often live logs are looked at, in seconds; within what an eye takes for at once.
+LOOK_SECONDS = 0.05
+#: Bytes of log handed on at once to a stream that catches up, and to each of those that wait for news.
+CHUNK = 256 * 1024
+NEWS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """An attempt whose log is followed."""
+
+    run_id: str
+    attempt: int
+    folder: RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of a log; where its middle was dropped, they begin after the gap instead of where they were wanted."""
+
+    offset: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        """The offset that comes next."""
+        return self.offset + len(self.data)
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    followed: Followed
+    offset: int
+    seen: int
+    news: asyncio.Future[Chunk | None]
+
+
+class LogWatch:
+    """Tells streams what is new in their logs.
+
+    A stream that still sends its last chunk does not wait here, so a slow one costs nothing and delays nobody.
+    """
+
+    def __init__(self, hub: Hub, reader: StoreReader) -> None:
+        self._hub = hub
+        self._reader = reader
+        self._waiters: set[_Waiter] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def news(self, followed: Followed, offset: int, seen: int, limit_seconds: float) -> Chunk | None:
+        """Wait for bytes from `offset` on. None when the run may have ended. Raises TimeoutError.
+
+        `seen` is the number of the last stored event when its state was looked at.
+        """
+        waiter = _Waiter(followed, offset, seen, asyncio.get_running_loop().create_future())
+        self._waiters.add(waiter)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_on(), name="watch logs")
+        try:
+            async with asyncio.timeout(limit_seconds):
+                return await waiter.news
+        finally:
+            self._waiters.discard(waiter)
+
+    async def _look_on(self) -> None:
+        """Look at the logs for as long as anybody waits."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiters and not self._hub.is_closed:
+                start = loop.time()
+                await asyncio.to_thread(self._look, loop, list(self._waiters), self._hub.last_seq)
+                await asyncio.sleep(max(0.0, LOOK_SECONDS - (loop.time() - start)))
+        finally:
+            for waiter in self._waiters:
+                _tell(waiter, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter], seq: int) -> None:
+        sizes = {waiter.followed.folder.path: -1 for waiter in waiters}
+        quiet = []
+        for waiter in waiters:
+            folder = waiter.followed.folder
+            if sizes[folder.path] < 0:
+                sizes[folder.path] = folder.log_size()
+            try:
+                is_new = sizes[folder.path] > waiter.offset
+                chunk = read_chunk(folder, waiter.offset, NEWS) if is_new else None
+            except OSError:
+                chunk = None
+            if chunk:
+                loop.call_soon_threadsafe(_tell, waiter, chunk)
+            elif waiter.seen < seq:
+                quiet.append(waiter)
+        self._look_at_runs(loop, quiet, seq)
+
+    def _look_at_runs(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter], seq: int) -> None:
+        """Ask the store, once for all, which of the runs have ended since."""
+        if not waiters:
+            return
+        try:
+            runs = self._reader.runs_by_id(list({waiter.followed.run_id for waiter in waiters}))
+        except UnavailableError:
+            return
+        for waiter in waiters:
+            waiter.seen = seq
+            if is_over(runs.get(waiter.followed.run_id), waiter.followed.attempt):
+                loop.call_soon_threadsafe(_tell, waiter, None)
+
+
+def is_over(run: dict[str, Any] | None, attempt: int) -> bool:
+    """Whether that attempt's log grows no more: it has ended, another one began, or the run is gone."""
+    return run is None or Status(run["status"]).is_ended or run["attempt"] > attempt
+
+
+def read_chunk(folder: RunFolder, offset: int, limit: int = CHUNK) -> Chunk | None:
+    """Read what comes next, not cut within a character if that can be; None when there is nothing."""
+    data = b"".join(log_file.read(folder.log_file, offset, limit))
+    # Bytes are dropped while they are read, but not before the gap is recorded; so it is looked at afterwards.
+    gap = folder.log_gap()
+    if gap and offset < gap[1] and gap[0] < offset + len(data):
+        if gap[0] <= offset:
+            return read_chunk(folder, gap[1], limit)
+        data = data[: gap[0] - offset]
+    return Chunk(offset, _whole_characters(data)) if data else None
+
+
+def _whole_characters(data: bytes) -> bytes:
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        is_cut = (byte >= 0xF0 and back < 4) or (byte >= 0xE0 and back < 3) or (byte >= 0xC0 and back < 2)
+        return data[:-back] if is_cut and len(data) > back else data
+    return data
+
+
+def _tell(waiter: _Waiter, news: Chunk | None) -> None:
+    if not waiter.news.done():
+        waiter.news.set_result(news)
