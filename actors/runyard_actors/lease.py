@@ -22,7 +22,6 @@ from runyard_actors.shim.spec import ShimSpec
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
 
-
 #: Processes of a run without a supervisor get this long to die of being killed.
 SWEEP_SECONDS = 10.0
 

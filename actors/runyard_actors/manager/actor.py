@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from runyard_actors.lease import Started
 from runyard_actors.manager import boot, cancel, end, modules, prune, retry_failed, start, submit, view, watch
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.usage import RunUsage, UsageMeter
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
 from runyard_cluster import process
@@ -52,6 +53,7 @@ class RunManager:
             leases=leases or _ray_leases(),
         )
         self._changed = asyncio.Event()
+        self._meter = UsageMeter()
         loop = asyncio.get_running_loop()
         self._yard.writer.on_commit = lambda seq: _call(loop, self._note_commit, seq)
         self._last_seq = 0
@@ -112,6 +114,10 @@ class RunManager:
     async def view(self) -> YardView:
         """Return the semaphore, the queue and the nodes as they are now."""
         return view.view(self._yard)
+
+    async def usage(self) -> list[RunUsage]:
+        """Measure what each active run uses now."""
+        return await asyncio.to_thread(self._meter.sample, list(self._yard.active.values()))
 
     async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
         """Return the store's last event number once it is greater than `after_seq`, or after the limit."""

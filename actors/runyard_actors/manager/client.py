@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.usage import RunUsage
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.ray_head import NAMESPACE
@@ -95,6 +96,11 @@ class ManagerClient:
     async def view(self) -> YardView:
         """Return the semaphore, the queue and the nodes."""
         answer: YardView = await self._call("view")
+        return answer
+
+    async def usage(self, limit_seconds: float = 2.0) -> list[RunUsage]:
+        """Return what each active run uses now."""
+        answer: list[RunUsage] = await self._call("usage", limit_seconds=limit_seconds)
         return answer
 
     async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from typing import Any
 
 from runyard_actors.manager.client import ManagerClient
@@ -27,6 +29,7 @@ HEARTBEAT_SECONDS = 15.0
 #: How long one call to the manager waits for news.
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5
+USAGE_SECONDS = 1.0
 
 
 class Hub:
@@ -62,6 +65,19 @@ class Hub:
             while self.last_seq < newest:
                 if not await self._forward():
                     break
+
+    async def tell_usage(self) -> None:
+        """While anybody listens, tell once a second what active runs use, for ever."""
+        while not self._closed:
+            await asyncio.sleep(USAGE_SECONDS)
+            if not self._listeners:
+                continue
+            try:
+                runs = await self._manager().usage()
+            except UnavailableError:
+                continue
+            if runs:
+                self.send("usage", {"kind": "usage", "at": time.time(), "runs": [asdict(r) for r in runs]})
 
     async def stream(self, since: int | None) -> AsyncIterator[bytes]:
         """Yield events as Server-Sent Events: those stored after `since`, then live ones."""
