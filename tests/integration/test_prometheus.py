@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from tests.store_server import StoreServer, serving
 from tests.support import wait_until
 from tests.unit.store.making import life, specs, started, starting, submitted
 
+OPERATIONS = Path(__file__).parents[2] / "docs" / "OPERATIONS.md"
 PROMETHEUS = shutil.which("prometheus")
 
 pytestmark = pytest.mark.skipif(
@@ -141,3 +143,19 @@ def test_prometheus_without_the_token_is_refused(server: StoreServer, query: Que
 def await_answer(query: Query, text: str, wanted: dict[tuple[str, ...], float]) -> None:
     """Ask again until the answer is as wanted: what was committed is there with the next scrape."""
     wait_until(lambda: query(text) == wanted, 30, f"{text} is {wanted}")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("prometheus.yml", "config"), ("runyard-rules.yml", "rules")])
+def test_the_files_of_the_documentation_are_valid(name: str, kind: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", OPERATIONS.read_text("utf-8"), re.DOTALL)
+    (text,) = (block for block in blocks if block.startswith(f"# {name}\n"))
+    file = tmp_path / name
+    file.write_text(text.replace("/etc/prometheus/runyard.token", _token_copy(tmp_path).as_posix()))
+    done = subprocess.run(["promtool", "check", kind, str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _token_copy(folder: Path) -> Path:
+    copy = folder / "runyard.token"
+    copy.write_text("token")
+    return copy

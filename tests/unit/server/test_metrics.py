@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.unit.store.making import AT, SECOND, ended, life, specs, started, sta
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
+OPERATIONS = Path(__file__).parents[3] / "docs" / "OPERATIONS.md"
 GIB = 2**30
 YARD = YardView(
     max_concurrent_runs=10,
@@ -300,6 +302,23 @@ def test_an_answer_in_openmetrics_is_valid_too(server: StoreServer) -> None:
 
 def test_no_series_tells_when_a_counter_was_made(server: StoreServer) -> None:
     assert not [name for name, _ in scrape(server) if name.endswith("_created")]
+
+
+def test_what_is_served_is_what_the_documentation_lists(server: StoreServer) -> None:
+    # Given a server that has something to say of everything
+    server.news.yard = YARD
+    (run,) = specs(1, max_retries=1)
+    server.write([submitted([run])])
+    server.write([starting(run), started(run), ended(run, code=1, will_retry=True)])
+    scrape(server)
+    # When its families are compared with the tables
+    text = server.client.get("/metrics").text
+    served = {name for name, kind in re.findall(r"# TYPE (\S+) (\S+)", text)}
+    documented = re.findall(r"^\| `(runyard_\w+)", OPERATIONS.read_text("utf-8"), re.MULTILINE)
+    # Then each is there once; the server's process is told of on some systems only
+    assert len(documented) == len(set(documented))
+    process = {name for name in documented if name.startswith("runyard_server_process_")}
+    assert set(documented) - process <= served <= set(documented)
 
 
 def test_busy_cpu_seconds_rise_by_no_more_than_the_cores_could_do() -> None:
