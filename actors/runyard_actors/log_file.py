@@ -34,8 +34,11 @@ def size(path: Path) -> int:
 
 
 def read(path: Path, offset: int, limit: int | None = None, block: int = BLOCK) -> Iterator[bytes]:
-    """Yield the bytes from `offset` on, at most `limit` of them, in blocks; without one, to the present end."""
-    left = max(0, size(path) - offset) if limit is None else limit
+    """Yield the bytes from `offset` to the present end, at most `limit` of them, in blocks."""
+    left = size(path) - offset
+    left = left if limit is None else min(left, limit)
+    if left <= 0:
+        return  # Not only to save work: file systems refuse to look at offsets that they could never have.
     try:
         file = path.open("rb", buffering=0)
     except FileNotFoundError:

@@ -32,7 +32,7 @@ START_SECONDS = 10.0
 #: How often it is asked whether the search is still wanted, in seconds.
 LOOK_SECONDS = 0.2
 
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runyard_actors.log_match import main; main()"
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from runyard_actors.log_match import main; main()"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

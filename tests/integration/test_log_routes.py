@@ -125,11 +125,21 @@ def test_a_part_is_given_by_bytes_or_by_last_lines(
     assert answer.headers["content-length"] == str(len(TEXT[start:end]))
 
 
-def test_past_the_end_there_is_nothing_yet(run: Logged) -> None:
+@pytest.mark.parametrize("offset", [25, 2**62])
+@pytest.mark.parametrize("params", [{}, {"limit": 5}, {"tail": 5}, {"timestamps": True}])
+def test_past_the_end_there_is_nothing_yet(run: Logged, offset: int, params: dict[str, Any]) -> None:
     run.append(TEXT)
-    answer = run.get(offset=1_000)
+    answer = run.get(offset=offset, **params)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert (answer.headers["x-log-size"], answer.headers["x-log-offset"]) == (str(len(TEXT)), "1000")
+    assert (answer.headers["x-log-size"], answer.headers["x-log-offset"]) == (str(len(TEXT)), str(offset))
+
+
+@pytest.mark.parametrize("offset", [25, 2**62])
+def test_a_stream_from_past_the_end_tells_only_the_end(run: Logged, offset: int) -> None:
+    run.append(TEXT)
+    run.end()
+    with run.server.client.stream("GET", run.url + "/stream", params={"offset": offset}) as response:
+        assert [(kind, number) for kind, number, _ in events(response.iter_lines())] == [("end", offset)]
 
 
 def test_a_run_that_wrote_nothing_has_an_empty_log(run: Logged) -> None:
