@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from runyard.client import Client
-from runyard.endpoint import Endpoint
+from runyard_cluster.server_record import Endpoint
 from runyard.server.app import create_app
 from runyard.server.context import Context
 from runyard.server.hub import Hub
@@ -94,14 +95,15 @@ class InProcess:
         self.url = ""
         self.context: Context
         self.manager: RunManager
+        self.app: FastAPI
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="in-process server")
         self._stopping: asyncio.Event
 
-    def start(self, allowed_hosts: Sequence[str] = ()) -> None:
+    def start(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         """Serve, and return once it does."""
         self._thread.start()
-        self._served = asyncio.run_coroutine_threadsafe(self._serve(allowed_hosts), self._loop)
+        self._served = asyncio.run_coroutine_threadsafe(self._serve(listen, allowed_hosts), self._loop)
         wait_until(lambda: self.url or self._served.done(), 20, "the server listens")
         if self._served.done():
             self._served.result()
@@ -139,15 +141,15 @@ class InProcess:
         """Run a coroutine in the server's loop, and return what it returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    async def _serve(self, allowed_hosts: Sequence[str]) -> None:
+    async def _serve(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         self._stopping = asyncio.Event()
         leases = ThreadLeases()
         self.manager = leases.manager = RunManager(
             self.settings.model_dump(mode="json"), str(self.data_dir.path), CAPACITY, False, leases
         )
         self.context = self._context(InProcessManager(self.manager))
-        listen = Listen()
-        server = web_server(create_app(self.context, {*listen.names(), *allowed_hosts}))
+        self.app = create_app(self.context, {*listen.names(), *allowed_hosts})
+        server = web_server(self.app, listen.tls)
         listener = listen.open()
         tasks = [
             asyncio.create_task(server.serve([listener])),
@@ -190,11 +192,13 @@ class InProcess:
 
 
 @contextmanager
-def in_process(folder: Path, *, allowed_hosts: Sequence[str] = (), **settings: object) -> Iterator[InProcess]:
+def in_process(
+    folder: Path, *, listen: Listen | None = None, allowed_hosts: Sequence[str] = (), **settings: object
+) -> Iterator[InProcess]:
     """Serve a data folder inside `folder` for the length of the block; settings as in runyard.toml."""
     quick = {"cpu_busy_percent": 0, "reserve_memory": "64MiB", "grace": "2s", "data_dir": folder / "data"}
     server = InProcess(Settings.model_validate({**quick, **settings}))
-    server.start(allowed_hosts)
+    server.start(listen or Listen(), allowed_hosts)
     try:
         yield server
     finally:

@@ -45,3 +45,15 @@ def test_what_still_runs_is_ended_with_the_server(tmp_path: Path) -> None:
         while client.run(run["run_id"])["status"] != "running":
             time.sleep(0.01)
     assert not found.manager._yard.active
+
+
+def test_an_answer_on_an_open_connection_waits_for_no_acknowledgement(server: InProcess) -> None:
+    with server.http() as http:
+        waits = []
+        for _ in range(20):
+            began = time.perf_counter()
+            http.get("/healthz")
+            waits.append(time.perf_counter() - began)
+    assert sorted(waits)[10] < 0.03, (
+        "40 ms is what Nagle's algorithm and delayed acknowledgements cost together"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from runyard.server import metrics, openapi, problems
 from runyard.server.context import Context
@@ -19,6 +20,7 @@ def create_app(context: Context, hosts: Collection[str]) -> FastAPI:
         title="runyard",
         version=version("runyard"),
         summary="Module runs: submit, watch, cancel, read their logs and history.",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
@@ -26,8 +28,10 @@ def create_app(context: Context, hosts: Collection[str]) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    for routes in (runs, logs, batches, modules, machine, events, docs):
-        app.include_router(routes.router)
+    routers = [nouns.router for nouns in (runs, logs, batches, modules, machine, events, docs)]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute)]
     app.add_middleware(Gate, sessions=context.sessions, hosts=hosts)
     metrics.install(app, context)
     openapi.install(app)

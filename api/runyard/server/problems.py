@@ -10,9 +10,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runyard.server import places
@@ -98,7 +98,7 @@ def of_error(error: RunyardError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
+    """Make every error of `app` a problem document. `app.state.routes` are the routes it answers for."""
     app.add_middleware(Unexpected)
 
     @app.exception_handler(RunyardError)
@@ -151,12 +151,8 @@ class Unexpected:
 def _wrong_method(request: Request, error: HTTPException) -> JSONResponse:
     """Return the answer that names all methods of the path; the router knows those of one route only."""
     path = request.url.path
-    calls = [item for template, item in request.app.openapi()["paths"].items() if _is_for(template, path)]
-    methods = sorted({method.upper() for item in calls for method in item})
-    allowed = ", ".join(methods) or (error.headers or {}).get("Allow", "")
+    routes: Sequence[APIRoute] = request.app.state.routes
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods}
+    allowed = ", ".join(sorted(methods)) or (error.headers or {}).get("Allow", "")
     detail = f"{request.method[:20]} is not for {path[: places.MAX_FIELD]}, which takes {allowed}"
     return problem(405, "InvalidRequestError", detail, headers={"Allow": allowed})
-
-
-def _is_for(template: str, path: str) -> bool:
-    return compile_path(template)[0].match(path) is not None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 router = APIRouter(include_in_schema=False)
 
 _STATIC = Path(__file__).parent.parent / "static"
 _KINDS = {"docs.css": "text/css", "docs.js": "text/javascript"}
+
+
+@router.get("/openapi.json")
+async def document(request: Request) -> JSONResponse:
+    """Hand out the OpenAPI document; making it takes long enough to do it beside the loop."""
+    return JSONResponse(await asyncio.to_thread(request.app.openapi))
 
 
 @router.get("/docs")
