@@ -15,9 +15,9 @@ import httpx
 
 from runyard.background import Background
 from runyard.ended import is_ended
-from runyard.endpoint import Endpoint
 from runyard_cluster import errors
 from runyard_cluster.errors import ConnectionFailedError, RunyardError, UnavailableError
+from runyard_cluster.server_record import Endpoint
 
 Json = dict[str, Any]
 

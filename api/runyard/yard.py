@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -10,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runyard.endpoint import Endpoint
+from runyard import ray_driver
 from runyard_cluster.errors import AuthenticationError, ConnectionFailedError
 from runyard_cluster.locate import locate
 from runyard_cluster.process import is_locked, is_same_process, process_start_time, spawn_detached
+from runyard_cluster.server_record import Endpoint, running_server
 
 if TYPE_CHECKING:
     from runyard.client import Client
@@ -40,12 +40,17 @@ def connect(url: str | None = None, token: str | None = None) -> Client:
 
 
 def find(config: Path | None, url: str | None) -> Client | None:
-    """Return a client of the running server, embedded or not, or None when there is none."""
+    """Return a client of the running server, embedded or not, or None when there is none.
+
+    Inside a Ray driver whose cluster has a RunManager, that one's server it is.
+    """
     address = url or os.environ.get("RUNYARD_URL")
     if address:
         return _client(lambda: _elsewhere(address, None))
+    if clusters := ray_driver.endpoint():
+        return _client(lambda: ray_driver.endpoint() or clusters)
     data_dir = locate(config)
-    return _client(lambda: _here(data_dir)) if running(data_dir) else None
+    return _client(lambda: _here(data_dir)) if running_server(data_dir) else None
 
 
 def find_or_start(config: Path | None, url: str | None) -> Client:
@@ -56,23 +61,11 @@ def find_or_start(config: Path | None, url: str | None) -> Client:
     data_dir = locate(config)
 
     def here_or_started() -> Endpoint:
-        if running(data_dir) is None:
+        if running_server(data_dir) is None:
             start_embedded(data_dir, config)
         return _here(data_dir)
 
     return _client(here_or_started)
-
-
-def running(data_dir: DataDir) -> Endpoint | None:
-    """Return where the server of this data folder listens; None when none is ready."""
-    if not is_locked(data_dir.server_lock):
-        return None
-    try:
-        record = json.loads(data_dir.server_file.read_bytes())
-        token = data_dir.token_file.read_text("utf-8").strip()
-    except (OSError, ValueError):
-        return None
-    return Endpoint(record["url"], token, bool(record["is_embedded"]))
 
 
 def start_embedded(data_dir: DataDir, config: Path | None) -> None:
@@ -88,7 +81,7 @@ def start_server(data_dir: DataDir, config: Path | None, options: Sequence[str])
     data_dir.create()
     end = time.monotonic() + START_SECONDS
     starting: tuple[int, float] | None = None
-    while (endpoint := running(data_dir)) is None:
+    while (endpoint := running_server(data_dir)) is None:
         if time.monotonic() > end:
             raise ConnectionFailedError(f"the server was not ready after {START_SECONDS:g} s{_why(data_dir)}")
         # Locked means: one is on its way, or still on its way out, and then it is our turn.
@@ -104,7 +97,8 @@ def start_server(data_dir: DataDir, config: Path | None, options: Sequence[str])
 def _spawn(data_dir: DataDir, config: Path | None, options: Sequence[str]) -> tuple[int, float]:
     chosen = ["--config", str(config)] if config else []
     command = [sys.executable, "-m", "runyard.server.host", *chosen, *options]
-    pid = spawn_detached(command, env=dict(os.environ), cwd=str(Path.cwd()), stdout=data_dir.server_log)
+    environ = {**os.environ, **ray_driver.environment()}
+    pid = spawn_detached(command, env=environ, cwd=str(Path.cwd()), stdout=data_dir.server_log)
     return pid, process_start_time(pid) or 0.0
 
 
@@ -115,7 +109,7 @@ def _client(locate_server: Callable[[], Endpoint]) -> Client:
 
 
 def _here(data_dir: DataDir) -> Endpoint:
-    endpoint = running(data_dir)
+    endpoint = running_server(data_dir)
     if endpoint is None:
         raise ConnectionFailedError
     return endpoint

@@ -105,8 +105,32 @@ def connect(address: str, *, limit_seconds: float = 30.0) -> Any:
     Ray itself retries a dead address for minutes, so the address is tried first, for `limit_seconds`.
     """
     _await_listener(address, limit_seconds)
+    return join(address)
+
+
+def join(address: str) -> Any:
+    """Make this process a driver of a Ray that is up, "auto" for the one of this machine. Return `ray`.
+
+    Raises UnavailableError in words when there is none.
+    """
     import ray
 
+    try:
+        _init(ray, address)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UnavailableError(f"the Ray at {address} cannot be joined: {error}") from error
+    return ray
+
+
+def answers(address: str) -> bool:
+    """Whether something listens at `host:port`."""
+    host, _, port = address.rpartition(":")
+    with closing(socket.socket()) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def _init(ray: Any, address: str) -> None:
     ray.init(
         address=address,
         namespace=NAMESPACE,
@@ -114,7 +138,6 @@ def connect(address: str, *, limit_seconds: float = 30.0) -> Any:
         logging_level=logging.ERROR,
         configure_logging=False,
     )
-    return ray
 
 
 def is_head_alive(temp: Path) -> bool:
@@ -180,13 +203,8 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _await_listener(address: str, limit_seconds: float) -> None:
-    host, _, port = address.rpartition(":")
     end = time.monotonic() + limit_seconds
-    while True:
-        with closing(socket.socket()) as probe:
-            probe.settimeout(1.0)
-            if probe.connect_ex((host, int(port))) == 0:
-                return
+    while not answers(address):
         if time.monotonic() > end:
             raise UnavailableError(f"no Ray answers at {address}")
         time.sleep(0.05)

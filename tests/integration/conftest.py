@@ -15,7 +15,7 @@ import pytest
 
 from runyard.client import Client
 from runyard.session import Session
-from runyard.yard import find, find_or_start
+from runyard.yard import find, find_or_start, start_server
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.process import is_locked
 from tests.support import processes_naming, wait_until
@@ -39,12 +39,14 @@ class TestSession(Session):
 
 
 @contextmanager
-def embedded(settings: str = "") -> Iterator[TestSession]:
+def embedded(settings: str = "", *, up: bool = False) -> Iterator[TestSession]:
     """Serve a fresh data folder for the length of the block; nothing of it is left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ry-", dir="/tmp" if os.name == "posix" else None))
     config = folder / "runyard.toml"
     config.write_text(f'data_dir = "{(folder / "data").as_posix()}"\n{settings}')
     data_dir = DataDir(folder / "data")
+    if up:
+        start_server(data_dir, config, ["--up", "127.0.0.1", "0"])
     session = TestSession(find_or_start(config, None), data_dir)
     try:
         yield session

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from runyard.client import AsyncClient, Client
-from runyard.endpoint import Endpoint
+from runyard_cluster.server_record import Endpoint
 from runyard_actors.ids import new_id
 from runyard_actors.run import RunSpec
 from runyard_actors.run_folder import RunFolder

@@ -12,7 +12,7 @@ import pytest
 
 from runyard import client as client_module
 from runyard.client import Client
-from runyard.endpoint import Endpoint
+from runyard_cluster.server_record import Endpoint
 from runyard_cluster.errors import ConnectionFailedError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -23,12 +23,10 @@ from runyard_cluster.capacity import Capacity
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import RunyardError
 from runyard_cluster.failpoint import hit
+from runyard_cluster.server_record import Endpoint, running_server
 from runyard_cluster.settings import Settings
 
 Answer = TypeVar("Answer")
-
-#: The actor's name in Ray.
-NAME = "run-manager"
 
 
 class RunManager:
@@ -65,6 +63,10 @@ class RunManager:
         self._last_seq = self._yard.reader.last_seq()
         self._yard.spawn(watch.watch(self._yard), "watch the node")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
+
+    async def endpoint(self) -> Endpoint | None:
+        """Say where the server of this manager listens, for drivers of the same Ray."""
+        return running_server(self._yard.data_dir)
 
     async def ping(self) -> int:
         """Answer with the number of active runs."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.name import NAME
 from runyard_actors.manager.usage import RunUsage
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
@@ -26,10 +27,14 @@ class ManagerClient:
 
     @classmethod
     def create(cls, *, settings: Mapping[str, Any], data_dir: str, capacity: Capacity) -> ManagerClient:
-        """Create the manager, or find the one that lives; it outlives its creator and restarts by itself."""
-        import ray
+        """Create the manager on this node, where its store is, or find the one that lives.
 
-        from runyard_actors.manager.actor import NAME, RunManager
+        It outlives its creator and restarts by itself.
+        """
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        from runyard_actors.manager.actor import RunManager
 
         actor = ray.remote(RunManager).options(
             name=NAME,
@@ -40,6 +45,9 @@ class ManagerClient:
             max_restarts=-1,
             max_task_retries=-1,
             max_concurrency=CONCURRENT_CALLS,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(
+                ray.get_runtime_context().get_node_id(), soft=False
+            ),
         )
         return cls(actor.remote(settings, data_dir, capacity, False))
 

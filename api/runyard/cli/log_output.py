@@ -108,9 +108,9 @@ def _blocks(folder: RunFolder, offset: int, length: int, timestamps: bool) -> It
 
 
 def _has_server(source: StoreSource) -> bool:
-    from runyard.yard import running
+    from runyard_cluster.server_record import running_server
 
-    return running(source.data_dir) is not None
+    return running_server(source.data_dir) is not None
 
 
 def _tail_offset(client: Client, run_id: str, attempt: int, lines: int) -> int:

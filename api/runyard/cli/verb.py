@@ -43,9 +43,10 @@ class Options:
 
     def starting_client(self) -> Client:
         """Return a client of the running server, or of an embedded one started now."""
-        from runyard.yard import find_or_start, running
+        from runyard.yard import find_or_start
+        from runyard_cluster.server_record import running_server
 
-        if not self.is_elsewhere and is_terminal(sys.stderr) and running(self.data_dir()) is None:
+        if not self.is_elsewhere and is_terminal(sys.stderr) and running_server(self.data_dir()) is None:
             say("runyard: no server is running; starting one for this")
         return find_or_start(self.config, self.url)
 

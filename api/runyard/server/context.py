@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 
 from runyard.server.hub import Hub
+from runyard.server.log_links import LogLinks
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
 from runyard_actors.manager.client import ManagerClient
@@ -35,7 +36,7 @@ class Context:
     sessions: Sessions
     hub: Hub
     is_embedded: bool = False
-    dashboard: str | None = None
+    log_links: LogLinks | None = None
     current_manager: ManagerClient | None = None
     leave: Callable[[], None] = field(default=lambda: None)
 
@@ -45,6 +46,12 @@ class Context:
         if self.current_manager is None:
             raise UnavailableError("the server is still starting; try again in a few seconds")
         return self.current_manager
+
+    def take(self, manager: ManagerClient | None, capacity: Capacity, log_links: LogLinks | None) -> None:
+        """Work with a new manager from now on, or with none while Ray is brought up again."""
+        self.current_manager = manager
+        self.capacity = capacity
+        self.log_links = log_links
 
     @property
     def home(self) -> Path:

@@ -119,6 +119,7 @@ class _Host:
         work = [
             *((SERVE, server.serve([listener])) for server, listener in served),
             ("hub", context.hub.run()),
+            ("usage", context.hub.tell_usage()),
             ("supervise", supervisor.watch()),
         ]
         if self._is_embedded:
@@ -145,7 +146,9 @@ class _Host:
             is_embedded=self._is_embedded,
             leave=self._leave.set,
         )
-        supervisor.on_manager = lambda manager: setattr(context, "current_manager", manager)
+        supervisor.on_manager = lambda manager: context.take(
+            manager, supervisor.capacity, supervisor.log_links
+        )
         app = create_app(context, {*listen.names(), *self._settings.allowed_hosts})
         return context, [web_server(app, listen.tls), *([web_server(app)] if listen.tls else [])]
 

@@ -54,6 +54,7 @@ class Run(BaseModel):
     result: Any = Field(None, description="small JSON that the module wrote")
     restarted_from: str | None
     enforcement: dict[str, str] | None
+    ray_log_url: str | None = Field(None, description="the log in the Ray dashboard, where there is one")
 
 
 class Attempt(BaseModel):

@@ -23,9 +23,13 @@ def place(error: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
     if path and path[0] in _SOURCES:
         path = path[1:]
     index = path[1] if len(path) > 1 and path[0] == "runs" and isinstance(path[1], int) else None
-    names = [str(p) for p in (path[2:] if index is not None else path) if not _is_union_tag(p)]
+    if index is not None:
+        path = path[2:]
+    # What stands last in an unknown field's place is its name, whatever it looks like.
+    is_name = error["type"] == "extra_forbidden"
+    names = [str(p) for i, p in enumerate(path, 1) if (is_name and i == len(path)) or not _is_union_tag(p)]
     field = ".".join(names)[:MAX_FIELD] or None
-    found = {"message": _words(error, names, fields)[:MAX_MESSAGE], "field": field}
+    found = {"message": _words(error, fields)[:MAX_MESSAGE], "field": field}
     return found if index is None else found | {"index": index}
 
 
@@ -56,8 +60,8 @@ def _is_union_tag(part: object) -> bool:
     return isinstance(part, str) and (part in ("int", "float", "str") or "[" in part)
 
 
-def _words(error: Mapping[str, Any], names: Sequence[str], fields: Collection[str]) -> str:
+def _words(error: Mapping[str, Any], fields: Collection[str]) -> str:
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(names[-1][:MAX_FIELD], fields, 1)
+        close = difflib.get_close_matches(str(error["loc"][-1])[:MAX_FIELD], fields, 1)
         return "unknown field" + (f"; did you mean {close[0]}?" if close else "")
     return str(error["msg"]).removeprefix("Value error, ")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-from runyard_cluster import ray_head
-from runyard_cluster.capacity import read_capacity
+from runyard.server.log_links import LogLinks
+from runyard_cluster.capacity import Capacity
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.ray_cluster import ray_for
 from runyard_cluster.settings import Settings
 
 log = logging.getLogger("runyard.server")
@@ -30,37 +30,34 @@ class Supervisor:
     def __init__(self, settings: Settings, data_dir: DataDir, *, has_dashboard: bool) -> None:
         self._settings = settings
         self._data_dir = data_dir
-        self._has_dashboard = has_dashboard
+        self._ray = ray_for(
+            settings.ray_address, data_dir, settings.reserve_memory, has_dashboard=has_dashboard
+        )
         self._manager: Any = None
         self._last_answer = time.monotonic()
-        # Before anything imports Ray, which reads some of these only then.
-        data_dir.ray_token()
-        os.environ.update(ray_head.ray_environment(data_dir.ray_token_file))
-        self.capacity = read_capacity(settings.reserve_memory)
         self.on_manager: Callable[[Any], None] = lambda _: None
-        self.dashboard: str | None = None
+        self.log_links: LogLinks | None = None
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the node offers to runs."""
+        return self._ray.capacity
+
+    @property
+    def dashboard(self) -> str | None:
+        """The address of Ray's dashboard, if it has one."""
+        return self._ray.dashboard
 
     async def bring_up(self) -> None:
-        """Start a head and create the manager, which takes over what still runs."""
-        data_dir = self._data_dir
-        await asyncio.to_thread(ray_head.stop_head, data_dir.ray_temp)
-        head = await asyncio.to_thread(
-            ray_head.start_head,
-            temp=data_dir.ray_temp,
-            capacity=self.capacity,
-            environ=os.environ,
-            has_dashboard=self._has_dashboard,
-        )
-        log.info("Ray is up at %s", head.gcs)
-        self.dashboard = head.dashboard
-        await asyncio.to_thread(ray_head.connect, head.gcs)
+        """Start or join Ray and create the manager, which takes over what still runs."""
+        await asyncio.to_thread(self._ray.bring_up)
         await self._create_manager()
 
     async def watch(self) -> None:
         """Look after Ray and the manager, for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if not await asyncio.to_thread(ray_head.is_head_alive, self._data_dir.ray_temp):
+            if not await asyncio.to_thread(self._ray.is_alive):
                 await self._replace_ray()
             else:
                 await self._look_after_manager()
@@ -74,7 +71,7 @@ class Supervisor:
                 self._manager.kill()
             except (UnavailableError, TimeoutError) as error:
                 log.warning("the manager did not close: %s", error)
-        await asyncio.to_thread(self._leave_ray)
+        await asyncio.to_thread(self._ray.leave)
 
     async def _create_manager(self) -> None:
         from runyard_actors.manager.client import ManagerClient
@@ -85,6 +82,7 @@ class Supervisor:
             capacity=self.capacity,
         )
         active = await self._manager.ping(limit_seconds=60.0)
+        self.log_links = LogLinks.of(self.dashboard)
         self._last_answer = time.monotonic()
         self.on_manager(self._manager)
         log.info("the manager is up, %d runs were taken over", active)
@@ -103,11 +101,5 @@ class Supervisor:
     async def _replace_ray(self) -> None:
         log.error("Ray is gone; it is started again, runs go on meanwhile")
         self.on_manager(None)
-        await asyncio.to_thread(self._leave_ray)
+        await asyncio.to_thread(self._ray.leave)
         await self.bring_up()
-
-    def _leave_ray(self) -> None:
-        import ray
-
-        ray.shutdown()
-        ray_head.stop_head(self._data_dir.ray_temp)

@@ -12,11 +12,12 @@ from pathlib import Path
 from runyard.client import Client
 from runyard.server.host import Ready, serve
 from runyard.server.listen import Listen, Tls
-from runyard.yard import find, running, start_server
+from runyard.yard import find, start_server
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import ConflictError, ConnectionFailedError, InvalidRequestError
 from runyard_cluster.locate import locate
 from runyard_cluster.process import is_locked
+from runyard_cluster.server_record import running_server
 from runyard_cluster.settings import Settings, load_settings
 
 #: A server that was told to leave is gone within this; Ray's processes take most of it.
@@ -97,7 +98,7 @@ def _as_arguments(listen: Listen) -> list[str]:
 
 
 def _make_way(data_dir: DataDir, config: Path | None) -> None:
-    endpoint = running(data_dir)
+    endpoint = running_server(data_dir)
     if endpoint is None or not endpoint.is_embedded:
         return
     client = find(config, None)

@@ -56,7 +56,7 @@ async def list_runs(
         sort=paging.sort,
     )
     runs, total = await asyncio.to_thread(here.reader.runs, run_filter, paging.limit, paging.offset)
-    await _add_waiting_for(here, runs)
+    await _add_what_only_the_server_knows(here, runs)
     return {"runs": runs, "total": total, "limit": paging.limit, "offset": paging.offset}
 
 
@@ -110,11 +110,13 @@ async def _one(here: Context, run_id: str) -> dict[str, Any]:
     run = await asyncio.to_thread(here.reader.run, run_id) if is_id(run_id) else None
     if run is None:
         raise NotFoundError(f"no run {run_id[:64]} is known")
-    await _add_waiting_for(here, [run])
+    await _add_what_only_the_server_knows(here, [run])
     return run
 
 
-async def _add_waiting_for(here: Context, runs: list[dict[str, Any]]) -> None:
+async def _add_what_only_the_server_knows(here: Context, runs: list[dict[str, Any]]) -> None:
+    for run in runs:
+        run["ray_log_url"] = here.log_links.of_run(run) if here.log_links else None
     queued = [r["run_id"] for r in runs if r["status"] == Status.QUEUED]
     if queued and here.current_manager:
         words = await here.current_manager.waiting_for(queued)

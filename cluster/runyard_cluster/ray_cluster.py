@@ -1,0 +1,125 @@
+"""The Ray that runs hold their resources on: a head of our own, or a cluster that is there already."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from runyard_cluster import ray_head
+from runyard_cluster.capacity import Capacity, read_capacity
+from runyard_cluster.data_dir import DataDir
+
+log = logging.getLogger("runyard.ray")
+
+#: The folder in Ray's own log folder under which runs' logs appear.
+LOG_FOLDER = "runyard"
+_WHOLE = 1000
+
+
+class RayCluster(Protocol):
+    """What the server needs of Ray, whoever started it."""
+
+    capacity: Capacity
+    dashboard: str | None
+
+    def bring_up(self) -> None:
+        """Start or find Ray and become its driver. Raises UnavailableError."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Whether Ray still does its work."""
+        ...
+
+    def leave(self) -> None:
+        """Stop being its driver, and stop what was started."""
+        ...
+
+
+class OwnRay:
+    """A head that this server starts, on loopback, with a token and a temporary folder of its own."""
+
+    def __init__(self, data_dir: DataDir, reserve_memory: int, *, has_dashboard: bool) -> None:
+        self._data_dir = data_dir
+        self._has_dashboard = has_dashboard
+        # Before anything imports Ray, which reads some of these only then.
+        data_dir.ray_token()
+        os.environ.update(ray_head.ray_environment(data_dir.ray_token_file))
+        self.capacity = read_capacity(reserve_memory)
+        self.dashboard: str | None = None
+
+    def bring_up(self) -> None:
+        """Start a fresh head; what is left of an earlier one of this data folder is ended first."""
+        temp = self._data_dir.ray_temp
+        ray_head.stop_head(temp)
+        head = ray_head.start_head(
+            temp=temp, capacity=self.capacity, environ=os.environ, has_dashboard=self._has_dashboard
+        )
+        log.info("Ray is up at %s", head.gcs)
+        self.dashboard = head.dashboard
+        _link_logs(temp / "session_latest" / "logs", self._data_dir.runs)
+        ray_head.connect(head.gcs)
+
+    def is_alive(self) -> bool:
+        """Whether both of Ray's own servers run."""
+        return ray_head.is_head_alive(self._data_dir.ray_temp)
+
+    def leave(self) -> None:
+        """Stop the head."""
+        import ray
+
+        ray.shutdown()
+        ray_head.stop_head(self._data_dir.ray_temp)
+
+
+class JoinedRay:
+    """A cluster that somebody else started; its own settings hold, authentication included."""
+
+    def __init__(self, address: str, data_dir: DataDir, reserve_memory: int) -> None:
+        self._address = address
+        self._data_dir = data_dir
+        self.capacity = read_capacity(reserve_memory)
+        self.dashboard: str | None = None
+
+    def bring_up(self) -> None:
+        """Become a driver, and offer no more of this node than the cluster does."""
+        ray = ray_head.join(self._address)
+        node_id = ray.get_runtime_context().get_node_id()
+        node = next(n for n in ray.nodes() if n["NodeID"] == node_id)
+        offered = node["Resources"]
+        self.capacity = replace(
+            self.capacity,
+            cpu_milli=min(self.capacity.cpu_milli, int(offered.get("CPU", 0) * _WHOLE)),
+            memory_bytes=min(self.capacity.memory_bytes, int(offered.get("memory", 0))),
+            gpus=self.capacity.gpus[: int(offered.get("GPU", 0))],
+        )
+        log.info("joined the Ray at %s", self._address)
+
+    def is_alive(self) -> bool:
+        """Whether the cluster's head answers."""
+        import ray
+
+        return bool(ray.is_initialized()) and ray_head.answers(ray.get_runtime_context().gcs_address)
+
+    def leave(self) -> None:
+        """Stop being a driver; the cluster goes on."""
+        import ray
+
+        ray.shutdown()
+
+
+def ray_for(address: str, data_dir: DataDir, reserve_memory: int, *, has_dashboard: bool) -> RayCluster:
+    """Return the Ray that the setting `ray_address` names: "local" is a head of our own."""
+    if address == "local":
+        return OwnRay(data_dir, reserve_memory, has_dashboard=has_dashboard)
+    return JoinedRay(address, data_dir, reserve_memory)
+
+
+def _link_logs(ray_logs: Path, runs: Path) -> None:
+    """Let the Ray dashboard list and stream runs' logs: it follows links in its own log folder."""
+    try:
+        (ray_logs / LOG_FOLDER).symlink_to(runs, target_is_directory=True)
+    except OSError as error:
+        log.warning("runs' logs do not show in the Ray dashboard: %s", error.strerror)
