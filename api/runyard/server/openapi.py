@@ -96,9 +96,13 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 
 def _describe_content(path: str, operation: dict[str, Any]) -> None:
+    """Say what an answer that is no JSON is, and that what a route tells of its errors is a problem document."""
     content = next((c for end, c in _OTHER_CONTENT.items() if path.endswith(end)), None)
-    if content and "200" in operation["responses"]:
-        operation["responses"]["200"]["content"] = content
+    for status, answer in operation["responses"].items():
+        if status >= "4":
+            answer |= _problem(int(status), answer["description"])
+        elif content and status != "204":
+            answer["content"] = content
 
 
 def _errors(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
