@@ -54,18 +54,23 @@ def find(config: Path | None, url: str | None) -> Client | None:
 
 
 def find_or_start(config: Path | None, url: str | None) -> Client:
-    """Return a client of the running server, or of an embedded one that is started now."""
-    found = find(config, url)
-    if found is not None:
+    """Return a client of the running server, or of an embedded one that is started now.
+
+    The client finds or starts another one when that one leaves while it is in use.
+    """
+    if url or os.environ.get("RUNYARD_URL"):
+        found = find(config, url)
+        assert found is not None
         return found
     data_dir = locate(config)
 
-    def here_or_started() -> Endpoint:
-        if running_server(data_dir) is None:
+    def found_or_started() -> Endpoint:
+        clusters = ray_driver.endpoint()
+        if clusters is None and running_server(data_dir) is None:
             start_embedded(data_dir, config)
-        return _here(data_dir)
+        return clusters or _here(data_dir)
 
-    return _client(here_or_started)
+    return _client(found_or_started)
 
 
 def start_embedded(data_dir: DataDir, config: Path | None) -> None:
