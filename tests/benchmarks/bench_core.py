@@ -43,8 +43,11 @@ def cluster(nodes: int, slots: int, *, gpus: int = 0) -> Core:
 
 def queue(core: Core, count: int, requests: list[Request], *, batches: int = 1, modules: int = 1) -> float:
     """Queue runs of these requests in turn, spread over batches; return the seconds it took."""
+    module_ids, batch_ids = [f"m{i}" for i in range(modules)], [BatchId(f"b{i}") for i in range(batches)]
     runs = [
-        QueuedRun(RunId(f"r{i:012}"), requests[i % len(requests)], f"m{i % modules}", BatchId(f"b{i % batches}"))
+        QueuedRun(
+            RunId(f"r{i:012}"), requests[i % len(requests)], module_ids[i % modules], batch_ids[i % batches]
+        )
         for i in range(count)
     ]
     began = time.perf_counter()
@@ -82,7 +85,15 @@ def main() -> None:
         ("1 node, 100,000 queued, 1 shape, 8 fit", 1, 10, 100_000, [Request(cpu_milli=2000)], 1, 1),
         ("100 nodes, 10,000 queued, 1 shape, 800 fit", 100, 10_000, 10_000, [Request(cpu_milli=2000)], 1, 1),
         ("100 nodes, 10,000 queued, 8 shapes", 100, 10_000, 10_000, shapes(8), 1, 1),
-        ("100 nodes, 10,000 queued, 8 shapes, 100 batches, 10 modules", 100, 10_000, 10_000, shapes(8), 100, 10),
+        (
+            "100 nodes, 10,000 queued, 8 shapes, 100 batches, 10 modules",
+            100,
+            10_000,
+            10_000,
+            shapes(8),
+            100,
+            10,
+        ),
         ("100 nodes, 10,000 queued, 8 shapes, 500 slots", 100, 500, 10_000, shapes(8), 10, 3),
         ("100 nodes, 10,000 queued, 80 shapes", 100, 10_000, 10_000, shapes(80), 1, 1),
         ("100 nodes, 10,000 queued, 5,000 shapes", 100, 10_000, 10_000, shapes(5000), 1, 1),
@@ -91,7 +102,11 @@ def main() -> None:
         core = cluster(nodes, slots)
         report(name, core, queue(core, count, kinds, batches=batches, modules=modules))
     core = cluster(100, 10_000, gpus=4)
-    gpu = [Request(gpu_milli=250, gpu_memory_bytes=6 * GIB), Request(gpu_milli=2000), Request(gpu_memory_bytes=9 * GIB)]
+    gpu = [
+        Request(gpu_milli=250, gpu_memory_bytes=6 * GIB),
+        Request(gpu_milli=2000),
+        Request(gpu_memory_bytes=9 * GIB),
+    ]
     report("100 nodes with 4 GPUs, 10,000 queued, 3 shapes", core, queue(core, 10_000, gpu, batches=5))
     print(f"memory of a queued run: {memory(100_000):.0f} B")
 

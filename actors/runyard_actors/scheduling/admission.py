@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from runyard_actors.run import BatchSpec, Placement
 from runyard_actors.scheduling.head import Head
 from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.limits import Limits
-from runyard_actors.scheduling.line import Batch, Entry, Kind, Line, Stage
+from runyard_actors.scheduling.line import Batch, Entry, Kind, Line, Shape, Stage
 from runyard_actors.scheduling.node import NodeSpec
 from runyard_actors.scheduling.nodes import Nodes
 from runyard_actors.scheduling.queue import Queue
@@ -34,7 +34,7 @@ class Admission:
         self._look_at_freed()
         while self.limits.total.has_room():
             kind = self.queue.ready.first()
-            if kind is not None and self.head is None:
+            if kind is not None and self.head is None and self.queue.blocked:
                 self._choose_head(kind)
             if self.head is not None and (kind is None or kind.priority <= self.head.priority):
                 if started := self._try_head(self.head):
@@ -169,7 +169,7 @@ class Admission:
                 self.queue.move(kind, None)
             elif batch is not None and not batch.semaphore.has_room():
                 self.queue.park(line, batch)
-            elif able := self.nodes.able(kind.shape.request):
+            elif able := self._able(kind.shape):
                 self.head = Head(line.entries[0], line, able)
                 return
             else:
@@ -223,16 +223,28 @@ class Admission:
 
     def _offer(self, ledger: NodeLedger) -> None:
         """Something became free on a node: whatever fits there now may have room."""
-        name = ledger.spec.name
-        if self.head is not None:
-            self.head.untested[name] = ledger
+        if ledger.guard is not None:
+            return
+        name, head, room = ledger.spec.name, self.head, None
+        if head is not None:
+            head.untested[name] = ledger
+            room = head.placed_reservation
+            room = room if room is not None and room.node == name else None
         for shape in self.queue.shapes.values():
-            if ledger.fit(shape.request) is None:
+            if ledger.fit_beside_guard(shape.request) is None:
+                continue
+            is_bound = room is not None and head is not None and shape.priority <= head.priority
+            if is_bound and room is not None and room.fit(ledger, shape.request) is None:
                 continue
             shape.freed[name] = ledger
             for kind in shape.kinds:
                 if kind.order is self.queue.blocked:
                     self.queue.move(kind, self.queue.ready)
+
+    def _able(self, shape: Shape) -> Sequence[NodeLedger]:
+        if shape.able is None:
+            shape.able = self.nodes.able(shape.request)
+        return shape.able
 
     def _look_at_all(self) -> None:
         """The nodes are others than before: nothing is known of where what fits."""
@@ -242,7 +254,7 @@ class Admission:
         else:
             self._lift()
         for shape in self.queue.shapes.values():
-            shape.cursor = 0
+            shape.cursor, shape.able = 0, None
             shape.freed.clear()
             for kind in shape.kinds:
                 self.queue.move(kind, self.queue.ready)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
 from runyard_actors.scheduling.admission import Admission
-from runyard_actors.scheduling.decision import Counts, Drop, QueuedRun, Room, Start
+from runyard_actors.scheduling.decision import Counts, Drop, HeadOfQueue, QueuedRun, Start
 from runyard_actors.scheduling.dependencies import Dependencies
 from runyard_actors.scheduling.line import Batch, Entry, Stage
 from runyard_actors.scheduling.node import NodeFree, NodeSpec
 from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
 
-__all__ = ["Core", "Counts", "Drop", "QueuedRun", "Room", "Start"]
+__all__ = ["Core", "Counts", "Drop", "HeadOfQueue", "QueuedRun", "Start"]
 
 
 class Core:
@@ -71,9 +71,10 @@ class Core:
 
         `after` may name runs of the same submission, runs that have not ended, and ended ones that the core knows
         of: lately ended ones, and those it was told of by `on_dependency_state`. Any other is taken as lost.
+        A batch that was stopped for its failures, and is given more runs, is counted from zero again.
         """
         if batch is not None:
-            self._admission.set_batch(batch)
+            self._admission.set_batch(batch).begin_anew()
         for entry in [self._enter(run) for run in runs if run.run_id not in self._entries]:
             self._queue_or_wait(entry)
 
@@ -176,13 +177,14 @@ class Core:
         return self._admission.nodes.by_name[node].free()
 
     @property
-    def room_kept(self) -> Room | None:
-        """The room that is kept for a run that no node can hold yet; None while nothing else could take it."""
+    def head(self) -> HeadOfQueue | None:
+        """The run that no other of its priority or a lower one may delay; None while there is no need for one."""
         head = self._admission.head
-        kept = head.placed_reservation if head is not None else None
-        if head is None or kept is None:
+        if head is None:
             return None
-        return Room(head.entry.run.run_id, Placement(node=kept.node, gpu_indexes=kept.gpu_indexes))
+        kept = head.placed_reservation
+        room = Placement(node=kept.node, gpu_indexes=kept.gpu_indexes) if kept else None
+        return HeadOfQueue(head.entry.run.run_id, room)
 
     # Inside
 

@@ -39,11 +39,11 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Room that is kept on a node, and there on these GPUs, for a run that waits for more to become free."""
+class HeadOfQueue:
+    """The first blocked run. `room` is kept for it on that node and those GPUs, once others could take it."""
 
     run_id: RunId
-    placement: Placement
+    room: Placement | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ remembers on which nodes it may still fit.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -52,19 +53,25 @@ class Batch:
         limit = self.spec.max_failures
         return limit is not None and self.failures >= limit
 
+    def begin_anew(self) -> None:
+        """More runs are asked for: if it was stopped, it is no longer."""
+        if self.is_stopped:
+            self.failures = 0
+
 
 @dataclass(slots=True, eq=False)
 class Shape:
     """What kinds of one priority ask for alike.
 
     It may fit on the nodes of `freed`, and on those from `cursor` on in the order of nodes, which were not tried
-    yet; on all others it does not fit.
+    yet; on all others it does not fit. `able` are the nodes that could hold it when empty, once that was asked.
     """
 
     priority: int
     request: Request
     cursor: int = 0
     freed: dict[str, NodeLedger] = field(default_factory=dict)
+    able: Sequence[NodeLedger] | None = None
     kinds: dict[Kind, None] = field(default_factory=dict)
 
 

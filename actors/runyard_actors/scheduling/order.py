@@ -26,8 +26,8 @@ class Order(Generic[Item]):
         self._listed: dict[Item, Key] = {}
         self._tie = 0
 
-    def __contains__(self, item: Item) -> bool:
-        return item in self._listed
+    def __bool__(self) -> bool:
+        return bool(self._listed)
 
     def put(self, item: Item) -> None:
         """List an item at its key of now, or move it there."""
@@ -53,7 +53,8 @@ class Order(Generic[Item]):
                     del self._listed[item]
                 else:
                     self._listed[item] = now
-                    heapreplace(self._heap, (now, 0, item))
+                    self._tie += 1
+                    heapreplace(self._heap, (now, self._tie, item))
                     continue
             heappop(self._heap)
         return None

@@ -13,6 +13,9 @@ from runyard_actors.request import WHOLE, Request
 from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger
 from runyard_actors.scheduling.node import NodeSpec
 
+#: More than any shortfall: a node whose starts are held is the last choice.
+HELD = 1_000_000.0
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -53,15 +56,19 @@ def reserve(request: Request, able: Iterable[NodeLedger]) -> Reservation:
 
     One that may start runs goes before one whose starts are held.
     """
-    ledger = min(able, key=lambda ledger: (ledger.guard is not None, _shortfall(ledger, request)))
+    ledger = min(able, key=lambda ledger: _shortfall(ledger, request) + (HELD if ledger.guard else 0))
     return Reservation(request, ledger.spec.name, _reserved_gpus(ledger, request))
 
 
 def _shortfall(ledger: NodeLedger, request: Request) -> float:
     """Return how much is missing, as the sum of shares of what the node has."""
-    lacks = _share(request.cpu_milli - ledger.free_cpu, ledger.spec.cpu_milli)
-    lacks += _share(request.memory_bytes - ledger.free_memory, ledger.spec.memory_bytes)
-    if request.needs_gpu:
+    lacks = 0.0
+    # Asked of every node for every head, so it does without calls where nothing is missing.
+    if request.cpu_milli > ledger.free_cpu:
+        lacks += (request.cpu_milli - ledger.free_cpu) / ledger.spec.cpu_milli
+    if request.memory_bytes > ledger.free_memory:
+        lacks += (request.memory_bytes - ledger.free_memory) / ledger.spec.memory_bytes
+    if ledger.gpus and request.needs_gpu:
         count = max(1, request.whole_gpus)
         lacks += sum(sorted(_gpu_shortfall(gpu, request) for gpu in ledger.gpus)[:count])
     return lacks

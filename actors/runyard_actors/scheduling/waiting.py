@@ -41,7 +41,7 @@ def resource_words(request: Request, nodes: Nodes) -> str | None:
     if not unguarded or (len(unguarded) < len(able) and not _is_short_on_all(request, able)):
         held = next(ledger for ledger in able if ledger.guard is not None)
         return f"{held.guard} ({held.spec.name})"
-    return _lack(request, unguarded)
+    return _lack(request, unguarded, "most free")
 
 
 def never_fits_words(request: Request, nodes: Nodes) -> str | None:
@@ -51,7 +51,7 @@ def never_fits_words(request: Request, nodes: Nodes) -> str | None:
     if nodes.able(request):
         return None
     empty = [NodeLedger(ledger.spec) for ledger in nodes.in_order]
-    return f"no node could ever hold it: {_lack(request, empty)}"
+    return f"no node could ever hold it: {_lack(request, empty, 'most')}"
 
 
 def _batch_words(batch: Batch) -> str:
@@ -72,37 +72,38 @@ def _is_short_on_all(request: Request, ledgers: Iterable[NodeLedger]) -> bool:
     return not any(ledger.fit_beside_guard(request) is not None for ledger in ledgers)
 
 
-def _lack(request: Request, ledgers: Sequence[NodeLedger]) -> str:
-    """Name the first resource of which no node has enough, else what is short on the node that has most."""
+def _lack(request: Request, ledgers: Sequence[NodeLedger], most: str) -> str:
+    """Name the first resource of which no node has enough; `most` is "most" or "most free"."""
     most_cpu = max(ledgers, key=attrgetter("free_cpu"))
     if 0 < request.cpu_milli > most_cpu.free_cpu:
         free = _cpus(max(0, most_cpu.free_cpu))
-        return f"{_cpus(request.cpu_milli)}: most free on one node is {free} ({most_cpu.spec.name})"
+        return f"{_cpus(request.cpu_milli)}: {most} on one node is {free} ({most_cpu.spec.name})"
     most_memory = max(ledgers, key=attrgetter("free_memory"))
     if 0 < request.memory_bytes > most_memory.free_memory:
         asked, free = format_size(request.memory_bytes), format_size(max(0, most_memory.free_memory))
-        return f"{asked} memory: most free on one node is {free} ({most_memory.spec.name})"
-    words = _gpu_lack(request, ledgers) if request.needs_gpu else None
-    return words or f"{_asked(request)}: no node has all of it free at once"
+        return f"{asked} memory: {most} on one node is {free} ({most_memory.spec.name})"
+    words = _gpu_lack(request, ledgers, most) if request.needs_gpu else None
+    whole = "all of it" if most == "most" else "all of it free"
+    return words or f"{_asked(request)}: no node has {whole}"
 
 
-def _gpu_lack(request: Request, ledgers: Sequence[NodeLedger]) -> str | None:
+def _gpu_lack(request: Request, ledgers: Sequence[NodeLedger], most: str) -> str | None:
     gpus = [(gpu, ledger.spec.name) for ledger in ledgers for gpu in ledger.gpus]
     if not gpus:
         return f"{_asked_gpu(request)}: no node has a GPU"
-    most, node = max(gpus, key=lambda each: each[0].free_memory)
-    if 0 < request.gpu_memory_bytes > most.free_memory:
-        asked, free = format_size(request.gpu_memory_bytes), format_size(max(0, most.free_memory))
-        return f"{asked} gpu_memory: most free on one GPU is {free} ({node}, GPU {most.index})"
+    gpu, node = max(gpus, key=lambda each: each[0].free_memory)
+    if 0 < request.gpu_memory_bytes > gpu.free_memory:
+        asked, free = format_size(request.gpu_memory_bytes), format_size(max(0, gpu.free_memory))
+        return f"{asked} gpu_memory: {most} on one GPU is {free} ({node}, GPU {gpu.index})"
     if request.whole_gpus:
         ledger = max(ledgers, key=lambda each: _unused(request, each.gpus))
         unused = _unused(request, ledger.gpus)
         if unused < request.whole_gpus:
-            return f"{_asked_gpu(request)}: most unused on one node is {unused} ({ledger.spec.name})"
-    most, node = max(gpus, key=lambda each: each[0].free_milli)
-    if 0 < request.gpu_milli % WHOLE > most.free_milli:
-        free = f"{max(0, most.free_milli) / WHOLE:g}"
-        return f"{_asked_gpu(request)}: most free of one GPU is {free} ({node}, GPU {most.index})"
+            return f"{_asked_gpu(request)}: {most} on one node is {unused} ({ledger.spec.name})"
+    gpu, node = max(gpus, key=lambda each: each[0].free_milli)
+    if 0 < request.gpu_milli % WHOLE > gpu.free_milli:
+        free = f"{max(0, gpu.free_milli) / WHOLE:g}"
+        return f"{_asked_gpu(request)}: {most} of one GPU is {free} ({node}, GPU {gpu.index})"
     return None
 
 
@@ -120,7 +121,8 @@ def _asked(request: Request) -> str:
 
 
 def _asked_gpu(request: Request) -> str:
-    parts = [f"{request.gpu_milli / WHOLE:g} GPU"] if request.gpu_milli else []
+    plural = "s" if request.gpu_milli > WHOLE else ""
+    parts = [f"{request.gpu_milli / WHOLE:g} GPU{plural}"] if request.gpu_milli else []
     if request.gpu_memory_bytes:
         parts.append(f"{format_size(request.gpu_memory_bytes)} gpu_memory")
     return " with ".join(parts)
