@@ -17,8 +17,9 @@ def quoted(value: object) -> str:
         return _cut(repr(value[: LONGEST_SHOWN + 1]), is_cut=len(value) > LONGEST_SHOWN)
     if isinstance(value, int | float):
         return _number(value)
-    kinds = {list: "a list", tuple: "a list", dict: "a table"}
-    return kinds.get(type(value), f"a value of type {type(value).__name__}")
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a table" if isinstance(value, dict) else f"a value of type {type(value).__name__}"
 
 
 def _number(value: float) -> str:
