@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
-from runyard_cluster.gpu import Gpu, GpuReader
+from runyard_cluster.cgroup import Cgroup
+from runyard_cluster.cpu_meter import CpuMeter
+from runyard_cluster.gpu import Gpu, GpuReader, visible_gpus
 
 #: Memory that is always offered, however much is reserved: less would run nothing at all.
 LEAST_MEMORY = 256 * 2**20
@@ -18,7 +19,9 @@ MIB = 2**20
 #: What a run gets that does not say what it needs, on a machine that is large enough.
 AUTO_CPU_MILLI = 2_000
 AUTO_MEMORY = 4 * 2**30
+#: And at the least, however many slots there are: with less memory no interpreter starts.
 _SMALLEST_CPU_MILLI = 10
+_SMALLEST_MEMORY = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +44,36 @@ class Use:
 
 
 _gpus = GpuReader()
+_cpu = CpuMeter()
 
 
-def read_capacity(reserve_memory: int) -> Capacity:
-    """Return what this machine offers, within the limits of the container it may be in."""
-    memory = min(psutil.virtual_memory().total, _cgroup_memory_limit() or 2**63)
+def read_capacity(reserve_memory: int, *, cgroup: Cgroup = Cgroup()) -> Capacity:  # noqa: B008 - frozen
+    """Return what this machine offers, within the limits of the container or slice that we are in."""
+    total = psutil.virtual_memory().total
+    limit = cgroup.memory_limit()
+    memory = total if limit is None else min(total, limit)
     return Capacity(
         node=platform.node() or "localhost",
-        cpu_milli=_cpu_milli(),
+        cpu_milli=_cpu_milli(cgroup),
         memory_bytes=max(LEAST_MEMORY, memory - reserve_memory),
-        gpus=_gpus.read(),
+        gpus=_our_gpus(),
     )
 
 
-def read_use() -> Use:
-    """Return what is used now; the CPU figure is since the last call, in percent of the whole machine."""
+def read_use(*, cgroup: Cgroup = Cgroup()) -> Use:  # noqa: B008 - frozen
+    """Return what is used now, the CPU of late: in percent of the whole machine."""
+    available = psutil.virtual_memory().available
+    free = cgroup.memory_free()
     return Use(
-        cpu_busy_percent=psutil.cpu_percent(interval=None),
-        memory_free_bytes=psutil.virtual_memory().available,
-        gpus=_gpus.read(),
+        cpu_busy_percent=_cpu.percent(),
+        memory_free_bytes=available if free is None else min(available, free),
+        gpus=_our_gpus(),
     )
+
+
+def gpu_warnings() -> tuple[str, ...]:
+    """Return what is wrong with the GPUs, or with what reads them, as far as they were read."""
+    return tuple(_gpus.warnings)
 
 
 def busy_cpu_seconds() -> float:
@@ -74,38 +87,26 @@ def auto_request(capacity: Capacity, max_concurrent_runs: int) -> tuple[int, int
     """Return the thousandths of CPUs and the bytes of a run that says nothing: all slots must fit at once."""
     share = capacity.cpu_milli // max_concurrent_runs // 10 * 10
     memory = capacity.memory_bytes // max_concurrent_runs // MIB * MIB
-    return min(AUTO_CPU_MILLI, max(_SMALLEST_CPU_MILLI, share)), min(AUTO_MEMORY, memory)
-
-
-def _cpu_milli() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    quota = _cgroup_cpu_quota()
-    return cores * 1000 if quota is None else max(_SMALLEST_CPU_MILLI, min(cores * 1000, quota))
-
-
-def _cgroup_cpu_quota() -> int | None:
-    words = _read("/sys/fs/cgroup/cpu.max").split()
-    if len(words) == 2 and words[0].isdecimal():
-        return int(words[0]) * 1000 // int(words[1])
-    quota, period = (
-        _number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-        _number("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    return (
+        min(AUTO_CPU_MILLI, max(_SMALLEST_CPU_MILLI, share)),
+        min(AUTO_MEMORY, max(_SMALLEST_MEMORY, memory)),
     )
-    return quota * 1000 // period if quota and period else None
 
 
-def _cgroup_memory_limit() -> int | None:
-    return _number("/sys/fs/cgroup/memory.max") or _number("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+def _our_gpus() -> tuple[Gpu, ...]:
+    return visible_gpus(_gpus.read(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def _number(path: str) -> int | None:
-    text = _read(path).strip()
-    return int(text) if text.isdecimal() else None
+def _cpu_milli(cgroup: Cgroup) -> int:
+    milli = _usable_cores() * 1000
+    quota = cgroup.cpu_limit_milli()
+    return milli if quota is None else max(_SMALLEST_CPU_MILLI, min(milli, quota))
 
 
-def _read(path: str) -> str:
+def _usable_cores() -> int:
+    """Return the cores that this process may run on; macOS has no such restriction."""
+    affinity = getattr(psutil.Process(), "cpu_affinity", None)
     try:
-        return Path(path).read_text("ascii")
-    except (OSError, ValueError):
-        return ""
+        return len(affinity()) if affinity else os.cpu_count() or 1
+    except (psutil.Error, OSError):
+        return os.cpu_count() or 1

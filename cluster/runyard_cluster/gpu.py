@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+#: NVML's own numbers for what may be wrong.
+_UNINITIALIZED = 1
+_NOT_SUPPORTED = 3
+_DRIVER_NOT_LOADED = 9
+_LIBRARY_NOT_FOUND = 12
+_FUNCTION_NOT_FOUND = 13
+_GPU_IS_LOST = 15
+_VERSION_MISMATCH = 18
+
+#: What is wrong with NVML as a whole, in words that say what to do.
+_NO_NVML = {
+    _LIBRARY_NOT_FOUND: "no NVIDIA driver is installed here",
+    _DRIVER_NOT_LOADED: "the NVIDIA driver is not loaded; load it, or restart the machine",
+    _VERSION_MISMATCH: "the NVIDIA driver was updated and its old version is still loaded; restart the machine",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One GPU. Sizes in bytes; `free_bytes` is what no program uses right now."""
+    """One GPU. Sizes in bytes; `free_bytes` is what no program uses right now. Both 0: it does not tell."""
 
     index: int
     uuid: str
@@ -19,7 +35,7 @@ class Gpu:
 
 
 class Nvml(Protocol):
-    """The part of the module `pynvml` that is used here."""
+    """The part of the module `pynvml` that is used here; its errors carry NVML's number in `value`."""
 
     NVMLError: type[Exception]
 
@@ -42,47 +58,67 @@ class GpuReader:
 
     def read(self) -> tuple[Gpu, ...]:
         """Return the GPUs that answer; none when NVML is missing or broken."""
-        nvml = self._ready()
+        nvml = self._nvml = self._nvml or self._started()
         if nvml is None:
             return ()
         try:
             count = nvml.nvmlDeviceGetCount()
         except nvml.NVMLError as error:
-            self._tell("count", f"NVML cannot count the GPUs: {error}")
+            self._give_up(error)
             return ()
         found = (self._gpu(nvml, index) for index in range(count))
         return tuple(gpu for gpu in found if gpu is not None)
 
-    def _ready(self) -> Nvml | None:
-        if self._nvml is None:
-            try:
-                nvml = self._load()
-            except (ImportError, OSError) as error:
-                self._tell("load", f"the module pynvml cannot be used: {error}")
-                return None
-            try:
-                nvml.nvmlInit()
-            except nvml.NVMLError as error:
-                if "NotFound" not in type(error).__name__:
-                    self._tell("init", f"NVML does not work, so no GPU is used: {error}")
-                return None
-            self._nvml = nvml
-        return self._nvml
+    def _started(self) -> Nvml | None:
+        try:
+            nvml = self._load()
+        except (ImportError, OSError) as error:
+            self._tell("load", f"no GPU is used: the module pynvml cannot be used: {error}")
+            return None
+        try:
+            nvml.nvmlInit()
+        except nvml.NVMLError as error:
+            self._give_up(error)
+            return None
+        return nvml
+
+    def _give_up(self, error: Exception) -> None:
+        """Forget NVML, so that the next read starts it anew: a driver may be loaded while we run."""
+        self._nvml = None
+        number = _number(error)
+        if number != _UNINITIALIZED:
+            self._tell(f"NVML {number}", f"no GPU is used: {_NO_NVML.get(number, f'NVML says: {error}')}")
 
     def _gpu(self, nvml: Nvml, index: int) -> Gpu | None:
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            total, free = self._memory(nvml, index, handle)
             return Gpu(
                 index=index,
                 uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
                 name=_text(nvml.nvmlDeviceGetName(handle)),
-                memory_bytes=int(memory.total),
-                free_bytes=int(memory.free),
+                memory_bytes=total,
+                free_bytes=free,
             )
         except nvml.NVMLError as error:
-            self._tell(f"gpu {index}", f"GPU {index} cannot be read, so it is not used: {error}")
+            why = (
+                "it is lost; restart the machine" if _number(error) == _GPU_IS_LOST else f"NVML says: {error}"
+            )
+            self._tell(f"GPU {index} {_number(error)}", f"GPU {index} is not used: {why}")
             return None
+
+    def _memory(self, nvml: Nvml, index: int, handle: Any) -> tuple[int, int]:
+        """Return a GPU's memory and what is free of it; 0 for one that shares the machine's own memory."""
+        try:
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        except nvml.NVMLError as error:
+            if _number(error) not in (_NOT_SUPPORTED, _FUNCTION_NOT_FOUND):
+                raise
+            self._tell(
+                f"memory {index}", f"GPU {index} does not tell its memory: gpu_memory cannot be asked of it"
+            )
+            return 0, 0
+        return int(memory.total), int(memory.free)
 
     def _tell(self, key: str, words: str) -> None:
         if key not in self._told:
@@ -90,11 +126,38 @@ class GpuReader:
             self.warnings.append(words)
 
 
+def visible_gpus(gpus: Sequence[Gpu], variable: str | None) -> tuple[Gpu, ...]:
+    """Return the GPUs that `CUDA_VISIBLE_DEVICES` leaves over: all when it is None, none when it is empty.
+
+    As in CUDA, a GPU is named by its index or the beginning of its UUID, and the first name that fits
+    none ends the list.
+    """
+    if variable is None:
+        return tuple(gpus)
+    found: dict[int, Gpu] = {}
+    for name in (part.strip() for part in variable.split(",")):
+        matching = [gpu for gpu in gpus if _is_named(gpu, name)]
+        if len(matching) != 1:
+            break
+        found[matching[0].index] = matching[0]
+    return tuple(found[index] for index in sorted(found))
+
+
+def _is_named(gpu: Gpu, name: str) -> bool:
+    if name.isascii() and name.isdecimal():
+        return gpu.index == int(name)
+    return name.startswith("GPU-") and gpu.uuid.startswith(name)
+
+
 def _pynvml() -> Nvml:
     import pynvml
 
     module: Nvml = pynvml
     return module
+
+
+def _number(error: Exception) -> int:
+    return int(getattr(error, "value", -1))
 
 
 def _text(value: str | bytes) -> str:
