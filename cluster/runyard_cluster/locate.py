@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runyard_cluster.data_dir import DataDir, default_data_dir
+from runyard_cluster.data_dir import DataDir, database_file, default_data_dir
 from runyard_cluster.errors import SettingsError
 
 CONFIG_NAME = "runyard.toml"
@@ -24,12 +24,14 @@ def locate(
     environ = os.environ if environ is None else environ
     cwd = cwd or Path.cwd()
     found = find_config(config, environ=environ, cwd=cwd)
-    named = environ.get("RUNYARD_DATA_DIR") or (read_toml(found).get("data_dir") if found else None)
-    if named is None:
-        return DataDir(default_data_dir())
-    if not isinstance(named, str) or not named:
-        raise SettingsError(f"{found}: data_dir must be a path, as a text")
-    return DataDir(_absolute(named, found.parent if found else cwd))
+    base = found.parent if found else cwd
+    data = read_toml(found) if found else {}
+    named = _text("data_dir", data, found, environ)
+    url = _text("database_url", data, found, environ)
+    return DataDir(
+        absolute_path(named, base) if named else default_data_dir(),
+        _database(url, base, found) if url else None,
+    )
 
 
 def find_config(
@@ -43,13 +45,14 @@ def find_config(
     cwd = cwd or Path.cwd()
     named = config or environ.get("RUNYARD_CONFIG")
     if named:
-        path = _absolute(named, cwd)
+        path = absolute_path(named, cwd)
         if not path.is_file():
             raise SettingsError(f"{path}: no such file; name an existing {CONFIG_NAME}")
         return path
     folder = cwd.resolve()
     for each in (folder, *folder.parents):
-        if (each / CONFIG_NAME).is_file():
+        # Unlike Path.is_file, this takes a folder that may not be searched for one without the file.
+        if os.path.isfile(each / CONFIG_NAME):  # noqa: PTH113
             return each / CONFIG_NAME
     own = _user_config()
     return own if own.is_file() else None
@@ -58,7 +61,7 @@ def find_config(
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a configuration file as it stands. Raises SettingsError with file and line."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -67,12 +70,32 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is not valid TOML: {error}") from error
 
 
+def absolute_path(path: str | Path, base: Path) -> Path:
+    """Make a path absolute without following a link at its end: what lies beside the link is meant.
+
+    Raises SettingsError when it begins with the home of somebody who has none.
+    """
+    try:
+        return Path(os.path.normpath(base.resolve() / Path(path).expanduser()))
+    except RuntimeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _text(key: str, data: Mapping[str, Any], source: Path | None, environ: Mapping[str, str]) -> str | None:
+    value = environ.get(f"RUNYARD_{key.upper()}") or data.get(key)
+    if value is None or (isinstance(value, str) and value and "\0" not in value):
+        return value
+    raise SettingsError(f"{source}: {key} must be a path, as a text")
+
+
+def _database(url: str, base: Path, source: Path | None) -> Path:
+    try:
+        return database_file(url, base.resolve())
+    except SettingsError as error:
+        raise SettingsError(f"{source or 'environment'}: `database_url` {error}") from error
+
+
 def _user_config() -> Path:
     import platformdirs
 
     return platformdirs.user_config_path("runyard", appauthor=False) / CONFIG_NAME
-
-
-def _absolute(path: str | Path, base: Path) -> Path:
-    """Make a path absolute without following a link at its end: what lies beside the link is meant."""
-    return Path(os.path.normpath(base.resolve() / Path(path).expanduser()))
