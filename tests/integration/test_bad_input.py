@@ -178,6 +178,7 @@ def test_a_bad_field_is_refused_alone_and_in_a_batch(
 
 GOOD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("5 -0.0 cpu", {"num_cpus": -0.0}, {"num_cpus": 0.0}),
+    ("a whole number with a point", {"priority": 5.0, "max_retries": 1e0}, {"priority": 5, "max_retries": 1}),
     ("13 64 MB", {"memory": "64MB"}, {"memory": 64_000_000}),
     ("13 64 MiB", {"memory": "64MiB"}, {"memory": 64 * MIB}),
     ("15 gpu 0.3333", {"num_gpus": 0.3333}, {"num_gpus": 0.333}),

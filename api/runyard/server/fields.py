@@ -122,6 +122,10 @@ def is_longer(texts: Iterable[str], limit: int) -> bool:
     return characters * _WIDEST > limit and sum(len(t.encode()) for t in texts) > limit
 
 
+def _share_schema(largest: int) -> list[dict[str, Any]]:
+    return [{"const": 0}, {"type": "number", "minimum": SMALLEST_SHARE, "maximum": largest}]
+
+
 NO_NUL = Field(json_schema_extra={"pattern": "^[^\\u0000]*$"})
 _SIZE_SCHEMA: list[dict[str, Any]] = [
     {"type": "integer", "minimum": 0, "maximum": LARGEST},
@@ -137,17 +141,12 @@ Arguments = Annotated[list[Argument], Field(max_length=MAX_ARGS), BeforeValidato
 Cpus = Annotated[
     float | Literal["auto"],
     BeforeValidator(_cpus),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": MAX_CPUS},
-                {"const": "auto", "type": "string"},
-            ]
-        }
-    ),
+    WithJsonSchema({"anyOf": [*_share_schema(MAX_CPUS), {"const": "auto", "type": "string"}]}),
 ]
 Gpus = Annotated[
-    float, BeforeValidator(_gpus), WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_GPUS})
+    float,
+    BeforeValidator(_gpus),
+    WithJsonSchema({"anyOf": [*_share_schema(1), {"type": "integer", "minimum": 0, "maximum": MAX_GPUS}]}),
 ]
 Size = Annotated[
     int,

@@ -57,7 +57,9 @@ def bounded(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _is_union_tag(part: object) -> bool:
-    return isinstance(part, str) and (part in ("int", "float", "str") or "[" in part)
+    return isinstance(part, str) and (
+        part in ("int", "float", "str") or "[" in part or part.startswith("constrained-")
+    )
 
 
 def _words(error: Mapping[str, Any], fields: Collection[str]) -> str:

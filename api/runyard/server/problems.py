@@ -152,7 +152,7 @@ def _wrong_method(request: Request, error: HTTPException) -> JSONResponse:
     """Return the answer that names all methods of the path; the router knows those of one route only."""
     path = request.url.path
     routes: Sequence[APIRoute] = request.app.state.routes
-    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods}
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
     allowed = ", ".join(sorted(methods)) or (error.headers or {}).get("Allow", "")
     detail = f"{request.method[:20]} is not for {path[: places.MAX_FIELD]}, which takes {allowed}"
     return problem(405, "InvalidRequestError", detail, headers={"Allow": allowed})

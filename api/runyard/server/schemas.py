@@ -58,15 +58,16 @@ class RequestIn(Strict):
     max_concurrent: Limit | None = Field(None, description="at most this many runs of the module at once")
 
 
-def _module_too(schema: dict[str, Any]) -> None:
-    """Say in the schema that batch files' word `module` is taken for `module_id`."""
+def _run_schema(schema: dict[str, Any]) -> None:
+    """Say what validators hold: batch files' word `module` is taken for `module_id`, and something must run."""
     schema["properties"]["module"] = {"type": "string", "description": "the same as `module_id`"}
+    schema["anyOf"] = [{"required": [name]} for name in ("module_id", "module", "script", "command")]
 
 
 class RunIn(RequestIn):
     """One run to submit: a module by id, a script, or a command."""
 
-    model_config = ConfigDict(json_schema_extra=_module_too)
+    model_config = ConfigDict(json_schema_extra=_run_schema)
 
     module_id: Text | None = Field(None, description="a module of the registry, or the id for an ad-hoc run")
     script: PathText | None = Field(None, description="a Python script; runs with `python`")
@@ -112,7 +113,7 @@ class RunIn(RequestIn):
 
 
 def _submit_schema(schema: dict[str, Any]) -> None:
-    _module_too(schema)
+    _run_schema(schema)
     schema["examples"] = [examples.SCRIPT, examples.COMMAND, examples.MODULE]
 
 
@@ -172,7 +173,12 @@ class ModuleIn(RequestIn):
     Paths are absolute, or relative to the folder of the server's runyard.toml.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [examples.REGISTRY]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [examples.REGISTRY],
+            "oneOf": [{"required": ["script"]}, {"required": ["command"]}],
+        }
+    )
 
     name: Text | None = Field(None, description="what people see; the id if left out")
     script: PathText | None = Field(None, description="a Python script; this or `command`")

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 LARGE = 64 * 1024
 #: Shown of a key or number that is wrong.
 _SHOWN = 60
+#: Below this, every whole number is a float of its own.
+_EXACT = 2**53
 #: An escape that may be half of a character. Only such can make text that is no valid Unicode.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -75,10 +77,11 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
+    """Return the number; 5.0 is the whole number 5, as JSON knows no other kind."""
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:_SHOWN]} is out of range")
-    return number
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _whole(text: str) -> int:
