@@ -19,7 +19,6 @@ import httpx
 from fastapi import FastAPI
 
 from runyard.client import Client
-from runyard_cluster.server_record import Endpoint
 from runyard.server.app import create_app
 from runyard.server.context import Context
 from runyard.server.hub import Hub
@@ -36,6 +35,7 @@ from runyard_actors.run import Outcome
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
 from runyard_cluster.data_dir import DataDir
+from runyard_cluster.server_record import Endpoint
 from runyard_cluster.settings import Settings
 from tests.support import wait_until
 

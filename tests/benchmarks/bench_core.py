@@ -96,7 +96,8 @@ def main() -> None:
         ),
         ("100 nodes, 10,000 queued, 8 shapes, 500 slots", 100, 500, 10_000, shapes(8), 10, 3),
         ("100 nodes, 10,000 queued, 80 shapes", 100, 10_000, 10_000, shapes(80), 1, 1),
-        ("100 nodes, 10,000 queued, 5,000 shapes", 100, 10_000, 10_000, shapes(5000), 1, 1),
+        ("100 nodes, 2,000 queued, 400 shapes", 100, 10_000, 2_000, shapes(400), 1, 1),
+        ("1 node, 2,000 queued, 2,000 shapes", 1, 10, 2_000, shapes(2000), 1, 1),
         ("1,000 nodes, 100,000 queued, 8 shapes", 1000, 100_000, 100_000, shapes(8), 10, 3),
     ]:
         core = cluster(nodes, slots)

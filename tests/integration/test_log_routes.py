@@ -18,11 +18,11 @@ import httpx
 import pytest
 
 from runyard.client import AsyncClient, Client
-from runyard_cluster.server_record import Endpoint
 from runyard_actors.ids import new_id
 from runyard_actors.run import RunSpec
 from runyard_actors.run_folder import RunFolder
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
+from runyard_cluster.server_record import Endpoint
 from tests.store_server import StoreServer, serving
 from tests.unit.store import making
 

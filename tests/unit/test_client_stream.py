@@ -12,8 +12,8 @@ import pytest
 
 from runyard import client as client_module
 from runyard.client import Client
-from runyard_cluster.server_record import Endpoint
 from runyard_cluster.errors import ConnectionFailedError
+from runyard_cluster.server_record import Endpoint
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 #: How long the tests' client is patient, and how much longer a stream is quiet before it breaks.

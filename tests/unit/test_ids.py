@@ -20,6 +20,8 @@ def test_ids_of_one_batch_differ_early_enough_to_be_typed() -> None:
     assert len({i[:18] for i in ids}) == len(ids)
 
 
-@pytest.mark.parametrize("text", ["", "x", "../../etc/passwd", "0" * 25, "8" + "0" * 25, "0" * 25 + "I", "é" * 26])
+@pytest.mark.parametrize(
+    "text", ["", "x", "../../etc/passwd", "0" * 25, "8" + "0" * 25, "0" * 25 + "I", "é" * 26]
+)
 def test_what_is_no_id_is_not_taken_for_one(text: str) -> None:
     assert not is_id(text)

@@ -219,6 +219,7 @@ class CoreMachine(RuleBasedStateMachine):
             if not starts:
                 break
         assert self.startable(after) == [], "a run that may start was left waiting"
+        self.check_nobody_before_the_head(after)
         assert not self.of_state("doomed"), "a run that never may start was not dropped"
 
     def check_drop(self, drop: Drop) -> None:
@@ -273,6 +274,15 @@ class CoreMachine(RuleBasedStateMachine):
         rest = left(self.nodes[head.room.node], backfill)
         gpus = head.room.gpu_indexes if self.runs[head.run_id].run.request.needs_gpu else None
         assert fits(self.runs[head.run_id].run.request, rest, gpus), "the head was delayed"
+
+    def check_nobody_before_the_head(self, head: HeadOfQueue | None) -> None:
+        """Of a higher priority, nothing waits for resources alone without being the head."""
+        if head is None:
+            return
+        for known in (self.runs[r] for r in self.of_state("queued")):
+            if known.run.priority > self.runs[head.run_id].run.priority and not known.missing:
+                is_able = any(fits(known.run.request, left(spec, [])) for spec in self.nodes.values())
+                assert not (is_able and self.has_slots(known, None)), "a higher priority is not the head"
 
     # What the test knows by itself
 
