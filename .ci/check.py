@@ -9,6 +9,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy",),
+    ("mypy", "tests/unit/test_types.py"),
     ("mypy", "--platform", "win32"),
     ("mypy", "--platform", "darwin"),
 )

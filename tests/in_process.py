@@ -126,7 +126,7 @@ class InProcess:
 
     def client(self) -> Client:
         """Return the Python client."""
-        return Client(lambda: Endpoint(self.url, self.token))
+        return Client(locate=lambda: Endpoint(self.url, self.token))
 
     @contextmanager
     def session(self) -> Iterator[Session]:

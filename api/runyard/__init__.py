@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runyard.async_client import AsyncClient
     from runyard.batch import Batch
-    from runyard.client import AsyncClient, Client
+    from runyard.client import Client
     from runyard.executor import ConcurrentExecutor, ResourceManager
     from runyard.module import Module
     from runyard.reporting import report
@@ -63,7 +64,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "AsyncClient": "runyard.client",
+    "AsyncClient": "runyard.async_client",
     "Batch": "runyard.batch",
     "Client": "runyard.client",
     "ConcurrentExecutor": "runyard.executor",

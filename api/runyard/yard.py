@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,20 @@ def connect(url: str | None = None, token: str | None = None) -> Client:
     Without `token`, `RUNYARD_TOKEN` is taken, or the one in this machine's data folder.
     Raises ConnectionFailedError when no server runs here, AuthenticationError when no token is known.
     """
-    if url is not None:
-        return _client(lambda: _elsewhere(url, token))
-    client = find(None, None)
-    if client is None:
-        raise ConnectionFailedError
-    return client
+    return _client(locator(url, token))
+
+
+def locator(url: str | None, token: str | None) -> Callable[[], Endpoint]:
+    """Return what finds the server at `url`, or the one of this machine, again and again."""
+    address = url or os.environ.get("RUNYARD_URL")
+    if address:
+        return lambda: _elsewhere(address, token)
+
+    def here() -> Endpoint:
+        found = ray_driver.endpoint() or _here(locate(None))
+        return replace(found, token=token) if token else found
+
+    return here
 
 
 def find(config: Path | None, url: str | None) -> Client | None:
@@ -110,7 +119,7 @@ def _spawn(data_dir: DataDir, config: Path | None, options: Sequence[str]) -> tu
 def _client(locate_server: Callable[[], Endpoint]) -> Client:
     from runyard.client import Client
 
-    return Client(locate_server)
+    return Client(locate=locate_server)
 
 
 def _here(data_dir: DataDir) -> Endpoint:

@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from runyard.client import AsyncClient, Client
+from runyard.async_client import AsyncClient
+from runyard.client import Client
 from runyard_actors.ids import new_id
 from runyard_actors.run import RunSpec
 from runyard_actors.run_folder import RunFolder
@@ -68,7 +69,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
 
 @pytest.fixture
 def client(server: StoreServer) -> Iterator[Client]:
-    with Client(lambda: endpoint(server)) as found:
+    with Client(locate=lambda: endpoint(server)) as found:
         yield found
 
 
@@ -501,7 +502,7 @@ def test_two_hundred_streams_all_get_all(server: StoreServer) -> None:
         return got
 
     async def all_of_them() -> Sequence[bytes]:
-        client = AsyncClient(lambda: endpoint(server))
+        client = AsyncClient(locate=lambda: endpoint(server))
         client._http = httpx.AsyncClient(
             base_url=client.url, headers=client._http.headers, limits=httpx.Limits(), trust_env=False
         )

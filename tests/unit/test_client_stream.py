@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from runyard import client as client_module
+from runyard import connection
 from runyard.client import Client
 from runyard_cluster.errors import ConnectionFailedError
 from runyard_cluster.server_record import Endpoint
@@ -59,8 +59,8 @@ def _chunk(data: bytes) -> bytes:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PATIENCE_SECONDS", PATIENCE)
-    monkeypatch.setattr(client_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "PATIENCE_SECONDS", PATIENCE)
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def server() -> Iterator[BreakingServer]:
 def test_a_stream_that_was_quiet_for_longer_than_the_patience_goes_on_after_a_break(
     server: BreakingServer,
 ) -> None:
-    with Client(lambda: Endpoint(server.url, "secret")) as client:
+    with Client(locate=lambda: Endpoint(server.url, "secret")) as client:
         assert b"".join(client.follow_log("r")) == b"one two"
     assert b"last-event-id: 7" in server.requests[1].lower()
 
@@ -82,6 +82,9 @@ def test_a_server_that_stays_away_is_told_after_the_patience() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     start = time.monotonic()
-    with Client(lambda: Endpoint(url, "secret")) as client, pytest.raises(ConnectionFailedError, match=url):
+    with (
+        Client(locate=lambda: Endpoint(url, "secret")) as client,
+        pytest.raises(ConnectionFailedError, match=url),
+    ):
         list(client.follow_log("r"))
     assert PATIENCE < time.monotonic() - start < 10

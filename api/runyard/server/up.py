@@ -63,7 +63,7 @@ def up(config: Path | None, options: UpOptions, detach: bool) -> int:
     if detach:
         endpoint = start_server(data_dir, config, _as_arguments(listen))
         record = json.loads(data_dir.server_file.read_bytes())
-        with Client(lambda: endpoint) as client:
+        with Client(locate=lambda: endpoint) as client:
             page = client.login_link().replace(endpoint.url, record["public_url"], 1)
         _say_ready(Ready(url=record["public_url"], page=page, dashboard=record["dashboard"]), settings)
         return 0

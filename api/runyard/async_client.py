@@ -1,0 +1,215 @@
+"""The REST API from Python, for code with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from runyard.connection import Connection
+from runyard.ended import is_ended
+from runyard.yard import locator
+from runyard_cluster.server_record import Endpoint
+
+Json = dict[str, Any]
+
+
+class AsyncClient:
+    """Every call of the REST API. Use it as `async with`, or call `close`.
+
+    Without `url` it is the server of this machine; without `token` that of its data folder, or `RUNYARD_TOKEN`.
+    Raises ConnectionFailedError when no server runs.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        locate: Callable[[], Endpoint] | None = None,
+    ) -> None:
+        """`locate` stands in the place of both: it is asked again when a server is gone."""
+        self._connection = Connection(locate or locator(url, token))
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the server was started on demand and leaves by itself."""
+        return self._connection.endpoint.is_embedded
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._connection.endpoint.url
+
+    async def submit(self, run: Mapping[str, Any], idempotency_key: str | None = None) -> Json:
+        """Submit one run; return it as JSON."""
+        return await self._json("POST", "/api/runs", run, key=idempotency_key or _new_key())
+
+    async def submit_batch(self, batch: Mapping[str, Any], idempotency_key: str | None = None) -> Json:
+        """Submit a batch `{"runs": [...], ...}`; return it with the ids of its runs in order."""
+        return await self._json("POST", "/api/batches", batch, key=idempotency_key or _new_key())
+
+    async def run(self, run_id: str) -> Json:
+        """Show one run."""
+        return await self._json("GET", f"/api/runs/{run_id}")
+
+    async def runs(self, **filters: Any) -> Json:
+        """List runs; the filters are those of `GET /api/runs`."""
+        return await self._json("GET", "/api/runs", params=filters)
+
+    async def attempts(self, run_id: str) -> list[Json]:
+        """List the attempts of a run."""
+        found: list[Json] = await self._any("GET", f"/api/runs/{run_id}/attempts")
+        return found
+
+    async def cancel(self, run_id: str, reason: str | None = None) -> Json:
+        """Cancel a run."""
+        return await self._json("POST", f"/api/runs/{run_id}/cancel", {"reason": reason} if reason else {})
+
+    async def restart(self, run_id: str, edits: Mapping[str, Any] | None = None) -> Json:
+        """Submit a run again as a new one."""
+        return await self._json("POST", f"/api/runs/{run_id}/restart", edits or {})
+
+    async def batch(self, batch_id: str) -> Json:
+        """Show one batch with its counts."""
+        return await self._json("GET", f"/api/batches/{batch_id}")
+
+    async def batches(self, limit: int = 50, offset: int = 0) -> Json:
+        """List batches, newest first."""
+        return await self._json("GET", "/api/batches", params={"limit": limit, "offset": offset})
+
+    async def cancel_batch(self, batch_id: str, reason: str | None = None) -> Json:
+        """Cancel what is left of a batch."""
+        body = {"reason": reason} if reason else {}
+        return await self._json("POST", f"/api/batches/{batch_id}/cancel", body)
+
+    async def retry_failed(self, batch_id: str) -> Json:
+        """Submit the failed runs of a batch again."""
+        return await self._json("POST", f"/api/batches/{batch_id}/retry-failed", {})
+
+    async def pause(self) -> Json:
+        """Start no new runs."""
+        return await self._json("POST", "/api/pause", {})
+
+    async def resume(self) -> Json:
+        """Start runs again."""
+        return await self._json("POST", "/api/resume", {})
+
+    async def modules(self) -> Json:
+        """List the module registry."""
+        return await self._json("GET", "/api/modules")
+
+    async def put_module(self, module_id: str, module: Mapping[str, Any]) -> Json:
+        """Put a module into the registry, in the place of one of that id."""
+        return await self._json("PUT", f"/api/modules/{quote(module_id, safe='')}", module)
+
+    async def delete_module(self, module_id: str) -> None:
+        """Take a module out of the registry."""
+        await self._connection.send("DELETE", f"/api/modules/{quote(module_id, safe='')}")
+
+    async def metrics(self) -> str:
+        """Return the metrics as Prometheus reads them."""
+        return (await self._connection.send("GET", "/metrics")).text
+
+    async def resources(self) -> Json:
+        """Show nodes and semaphore."""
+        return await self._json("GET", "/api/resources")
+
+    async def stats(self) -> Json:
+        """Count runs."""
+        return await self._json("GET", "/api/stats")
+
+    async def login_link(self) -> str:
+        """Return an address that logs a browser in, once."""
+        answer = await self._json("POST", "/api/login-link", {})
+        return self.url + str(answer["path"])
+
+    async def leave(self) -> None:
+        """Stop the server; runs go on."""
+        await self._json("POST", "/api/leave", {})
+
+    async def log(
+        self,
+        run_id: str,
+        *,
+        attempt: int | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> bytes:
+        """Return bytes of a run's log."""
+        params = {
+            "attempt": attempt,
+            "offset": offset,
+            "limit": limit,
+            "tail": tail,
+            "timestamps": timestamps or None,
+        }
+        return (await self._connection.send("GET", f"/api/runs/{run_id}/log", params=params)).content
+
+    async def log_lines(
+        self, run_id: str, first: int = 1, last: int | None = None, *, attempt: int | None = None
+    ) -> Json:
+        """Return lines of a run's log by their numbers: `lines`, and `total`, how many it has now."""
+        params = {"first": first, "last": last, "attempt": attempt}
+        return await self._json("GET", f"/api/runs/{run_id}/log/lines", params=params)
+
+    async def search_log(self, run_id: str, text: str, **how: Any) -> Json:
+        """Search a run's whole log. `how`: `regex`, `ignore_case`, `limit`, `offset`, `attempt`, as REST has them."""
+        return await self._json("GET", f"/api/runs/{run_id}/log/search", params={"q": text, **how})
+
+    async def follow_log(
+        self, run_id: str, attempt: int | None = None, offset: int = 0
+    ) -> AsyncIterator[bytes]:
+        """Yield the log from `offset` on, byte-exact, until the run has ended."""
+        async for event in self._connection.events(
+            f"/api/runs/{run_id}/log/stream", attempt=attempt, offset=offset
+        ):
+            if event.kind == "end":
+                return
+            if event.kind == "log":
+                yield event.log_bytes()
+
+    async def events(self, since: int | None = None) -> AsyncIterator[Json]:
+        """Yield every state change, for ever, resuming where a lost connection left off."""
+        async for event in self._connection.events("/api/events", since=since):
+            yield event.json()
+
+    async def wait(self, run_ids: Sequence[str], timeout: float | None = None) -> list[Json]:  # noqa: ASYNC109 the public name
+        """Wait until all runs have ended; return them in order. Raises TimeoutError."""
+        ended: dict[str, Json] = {}
+        wanted = set(run_ids)
+        async with asyncio.timeout(timeout):
+            async for event in self.events():
+                if event["kind"] == "open":
+                    shown = [await self.run(r) for r in wanted - ended.keys()]
+                else:
+                    shown = [event["run"]] if event.get("run") else []
+                ended |= {r["run_id"]: r for r in shown if r["run_id"] in wanted and is_ended(r)}
+                if len(ended) == len(wanted):
+                    break
+        return [ended[r] for r in run_ids]
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._connection.close()
+
+    async def _json(self, method: str, path: str, body: Any = None, **more: Any) -> Json:
+        answer: Json = await self._any(method, path, body, **more)
+        return answer
+
+    async def _any(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        return (await self._connection.send(method, path, body, **more)).json()
+
+
+def _new_key() -> str:
+    return secrets.token_hex(16)
