@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +24,8 @@ log = logging.getLogger("runyard.server")
 QUEUE_LENGTH = 1_000
 #: Events read from the store at once.
 PAGE = 500
+#: Messages that wait together are sent together, up to about so many bytes: a burst costs few writes.
+CHUNK_BYTES = 64 * 1024
 #: A comment is sent after this many quiet seconds, so that dead connections are noticed.
 HEARTBEAT_SECONDS = 15.0
 #: How long one call to the manager waits for news.
@@ -39,6 +41,7 @@ class Hub:
         self._reader = reader
         self._manager = manager
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._has_begun = asyncio.Event()
         self._closed = False
         self.on_event: Callable[[dict[str, Any]], None] = lambda _: None
         self.last_seq = 0
@@ -56,15 +59,13 @@ class Hub:
     async def run(self) -> None:
         """Read news from the store as the manager tells of them, for ever."""
         self.last_seq = await asyncio.to_thread(self._reader.last_seq)
+        self._has_begun.set()
         while not self._closed:
             try:
                 newest = await self._manager().wait_changes(self.last_seq, WAIT_SECONDS)
+                await self._forward_until(newest)
             except UnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
-                continue
-            while self.last_seq < newest:
-                if not await self._forward():
-                    break
 
     async def tell_usage(self) -> None:
         """While anybody listens, tell once a second what active runs use, for ever."""
@@ -80,22 +81,27 @@ class Hub:
                 self.send("usage", {"kind": "usage", "at": time.time(), "runs": [asdict(r) for r in runs]})
 
     async def stream(self, since: int | None) -> AsyncIterator[bytes]:
-        """Yield events as Server-Sent Events: those stored after `since`, then live ones."""
+        """Yield events as Server-Sent Events: those stored after `since`, then live ones.
+
+        A number that is not given out yet comes from a store that was here before: the newest one is taken.
+        """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LENGTH)
         self._listeners.add(queue)
         try:
-            sent = self.last_seq if since is None else since
+            # Callers who lost an earlier server are here before the last number is known.
+            await self._has_begun.wait()
+            sent = self.last_seq if since is None else min(since, self.last_seq)
             opened = {"kind": "open", "seq": sent}
             yield f"retry: 1000\nid: {sent}\nevent: open\ndata: {json.dumps(opened)}\n\n".encode()
             while sent < self.last_seq:
                 events = await asyncio.to_thread(self._read, sent)
                 if not events:
                     break
-                for event in events:
-                    yield encode(event)
+                for chunk in _chunks(events):
+                    yield chunk
                 sent = events[-1]["seq"]
-            async for message in self._live(queue, sent):
-                yield message
+            async for chunk in self._live(queue, sent):
+                yield chunk
         finally:
             self._listeners.discard(queue)
 
@@ -106,16 +112,19 @@ class Hub:
     def close(self) -> None:
         """End all streams."""
         self._closed = True
+        self._has_begun.set()
         for queue in self._listeners:
             _end(queue)
 
-    async def _forward(self) -> bool:
-        events = await asyncio.to_thread(self._read, self.last_seq)
-        for event in events:
-            self.last_seq = event["seq"]
-            self._put(encode(event))
-            self.on_event(event)
-        return bool(events)
+    async def _forward_until(self, newest: int) -> None:
+        while self.last_seq < newest:
+            events = await asyncio.to_thread(self._read, self.last_seq)
+            if not events:
+                break
+            for event in events:
+                self.last_seq = event["seq"]
+                self._put(encode(event))
+                self.on_event(event)
 
     def _read(self, after: int) -> list[dict[str, Any]]:
         """Return the next events, each with its run as it stands now."""
@@ -132,16 +141,16 @@ class Hub:
                 _end(queue)
 
     async def _live(self, queue: asyncio.Queue[bytes | None], sent: int) -> AsyncIterator[bytes]:
-        while True:
+        is_open = True
+        while is_open:
             try:
                 message = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 yield b":\n\n"
                 continue
-            if message is None:
-                return
-            if _seq(message) > sent:
-                yield message
+            chunk, is_open = _gathered(message, queue, sent)
+            if chunk:
+                yield chunk
 
 
 def encode(event: dict[str, Any]) -> bytes:
@@ -155,7 +164,35 @@ def _seq(message: bytes) -> float:
     return int(head[4:]) if head.startswith(b"id: ") else float("inf")
 
 
+def _chunks(events: list[dict[str, Any]]) -> Iterator[bytes]:
+    chunk = bytearray()
+    for event in events:
+        chunk += encode(event)
+        if len(chunk) >= CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
+
+
+def _gathered(message: bytes | None, queue: asyncio.Queue[bytes | None], sent: int) -> tuple[bytes, bool]:
+    """Join a message with those that wait behind it; the second value is False once nothing more will come."""
+    chunk = bytearray()
+    while message is not None:
+        if _seq(message) > sent:
+            chunk += message
+        if len(chunk) >= CHUNK_BYTES or queue.empty():
+            break
+        message = queue.get_nowait()
+    return bytes(chunk), message is not None
+
+
 def _end(queue: asyncio.Queue[bytes | None]) -> None:
-    while queue.full():
-        queue.get_nowait()
+    """End a listener's stream: after what waits for it, or, when it fell behind, where it stands.
+
+    With only some of the waiting events left out it would resume behind them, and never hear of those.
+    """
+    if queue.full():
+        while not queue.empty():
+            queue.get_nowait()
     queue.put_nowait(None)

@@ -11,6 +11,8 @@ from pathlib import Path
 from runyard.server.security import ANY_ADDRESS
 from runyard_cluster.errors import ConflictError, InvalidRequestError
 
+#: A caller that takes nothing of what was sent to it for so long is hung up on: it is stuck, or its network is gone.
+UNREAD_SECONDS = 120
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -79,6 +81,7 @@ class Listen:
         # The protocol is named, or asyncio would not switch off Nagle's delay, which costs 40 ms an answer.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _hang_up_on_the_deaf(listener)
         try:
             listener.bind((self._bare_host, self.port))
         except OSError as error:
@@ -109,3 +112,11 @@ class Listen:
     @property
     def _url_host(self) -> str:
         return f"[{self._bare_host}]" if ":" in self.host else self.host
+
+
+def _hang_up_on_the_deaf(listener: socket.socket) -> None:
+    """Have the system end connections whose other side reads no more; accepted ones inherit it."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, UNREAD_SECONDS * 1000)
