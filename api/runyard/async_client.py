@@ -123,6 +123,10 @@ class AsyncClient:
         """Show nodes and semaphore."""
         return await self._json("GET", "/api/resources")
 
+    async def usage(self) -> Json:
+        """Show what each active run uses now."""
+        return await self._json("GET", "/api/usage")
+
     async def stats(self) -> Json:
         """Count runs."""
         return await self._json("GET", "/api/stats")

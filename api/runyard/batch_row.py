@@ -16,8 +16,8 @@ MAX_PATH = 4_096
 MAX_ARG_BYTES = 131_071
 PRIORITY_LIMIT = 1_000_000
 MAX_RETRIES = 1_000
-#: The smallest share of a CPU or GPU.
-SMALLEST_SHARE = 0.001
+#: The smallest share of a CPU or GPU, as for the server.
+SMALLEST_SHARE = 0.01
 
 
 def normalise(row: Any, folder: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:

@@ -112,6 +112,10 @@ class Client:
         """Show nodes and semaphore."""
         return self._background.call(self._async.resources())
 
+    def usage(self) -> Json:
+        """Show what each active run uses now."""
+        return self._background.call(self._async.usage())
+
     def stats(self) -> Json:
         """Count runs."""
         return self._background.call(self._async.stats())

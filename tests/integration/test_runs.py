@@ -258,3 +258,20 @@ def test_modules_import_as_plain_values() -> None:
         "num_gpus": 0.25,
         "memory": "4GiB",
     }
+
+
+def test_usage_of_active_runs_is_measured_and_told_once_a_second(session: Session) -> None:
+    # Given a run that burns one CPU and holds 100 MB
+    burn = "import time; held = bytearray(100_000_000); end = time.monotonic() + 300\nwhile time.monotonic() < end: pass"
+    run = submit(session, python(burn))
+    try:
+        for event in session.client.events():
+            if event["kind"] != "usage":
+                continue
+            found = {each["run_id"]: each for each in event["runs"]}.get(run.run_id)
+            if found and found["cpu_percent"] > 5 and found["memory"] > 100_000_000:
+                break
+    finally:
+        run.cancel()
+        run.wait(30)
+    assert run.run_id not in {each["run_id"] for each in session.client.usage()["runs"]}

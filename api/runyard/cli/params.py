@@ -52,8 +52,8 @@ def _share(value: str) -> float:
         share = float(value)
     except ValueError as error:
         raise ValueError(f"{value!r} is not a number") from error
-    if not 0 <= share <= 100_000 or 0 < share < 0.001:
-        raise ValueError("must be 0, or from 0.001 to 100000")
+    if not 0 <= share <= 100_000 or 0 < share < 0.01:
+        raise ValueError("must be 0, or from 0.01 to 100000")
     return share
 
 

@@ -127,3 +127,17 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     is_embedded: bool
+
+
+class RunUse(BaseModel):
+    """What one active run uses; the CPU in percent of one core, memory in bytes."""
+
+    run_id: str
+    cpu_percent: float
+    memory: int
+
+
+class Usage(BaseModel):
+    """What all active runs use."""
+
+    runs: list[RunUse]

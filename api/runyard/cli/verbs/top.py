@@ -40,9 +40,10 @@ def command(options: Options, interval: float) -> None:
 
 
 def look(client: Client, limit: int) -> dict[str, Any]:
-    """Return resources and active runs as they are now."""
+    """Return resources, active runs and what each of them uses, as they are now."""
     runs, total = active(ServerSource(client), limit)
-    return {"resources": client.resources(), "runs": runs, "total": total}
+    usage = {each["run_id"]: each for each in client.usage()["runs"]}
+    return {"resources": client.resources(), "runs": runs, "total": total, "usage": usage}
 
 
 def frame(found: dict[str, Any], width: int | None, height: int) -> list[str]:
@@ -50,7 +51,7 @@ def frame(found: dict[str, Any], width: int | None, height: int) -> list[str]:
     lines = [*machine_lines(found["resources"]), ""]
     room = max(1, height - len(lines) - 3)
     shown = found["runs"][:room]
-    lines += active_table(shown, width).split("\n")
+    lines += active_table(shown, width, usage=found["usage"]).split("\n")
     if found["total"] > len(shown):
         lines.append(f"and {plural(found['total'] - len(shown), 'run')} more")
     return lines

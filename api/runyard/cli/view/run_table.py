@@ -40,23 +40,32 @@ def history_table(runs: Sequence[Run], width: int | None, now: datetime | None =
     return render(columns, rows, width)
 
 
-def active_table(runs: Sequence[Run], width: int | None, now: datetime | None = None) -> str:
-    """Return running and queued runs with how far each is, or what it waits for."""
+def active_table(
+    runs: Sequence[Run],
+    width: int | None,
+    now: datetime | None = None,
+    usage: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """Return running and queued runs with how far each is, or what it waits for; with `usage`, what each uses."""
     columns = (*_COMMON, *_TIMES, Column("CPUS", is_number=True), Column("MEMORY", is_number=True))
-    rows = [
-        [
-            run["run_id"],
-            status_cell(run),
-            run["module_name"],
-            ago(run["created_at"], now),
-            duration(elapsed(run, now)),
-            number(run["num_cpus"]),
-            size(run["memory"]),
-            what_now(run),
-        ]
-        for run in runs
+    rows = [_active_row(run, now, (usage or {}).get(run["run_id"]), usage is not None) for run in runs]
+    used = (Column("CPU%", is_number=True), Column("USED", is_number=True)) if usage is not None else ()
+    return render((*columns, *used, Column("NOW", gives_way=True)), rows, width)
+
+
+def _active_row(run: Run, now: datetime | None, use: Mapping[str, Any] | None, has_usage: bool) -> list[Any]:
+    used = [f"{use['cpu_percent']:.0f}", size(use["memory"])] if use else ["", ""]
+    return [
+        run["run_id"],
+        status_cell(run),
+        run["module_name"],
+        ago(run["created_at"], now),
+        duration(elapsed(run, now)),
+        number(run["num_cpus"]),
+        size(run["memory"]),
+        *(used if has_usage else ()),
+        what_now(run),
     ]
-    return render((*columns, Column("NOW", gives_way=True)), rows, width)
 
 
 def what_now(run: Run) -> str:

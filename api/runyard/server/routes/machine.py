@@ -9,7 +9,16 @@ from typing import Any
 from fastapi import APIRouter
 
 from runyard.server.context import Here
-from runyard.server.machine_models import Admission, Health, Leaving, LoginLink, Ready, Resources, Stats
+from runyard.server.machine_models import (
+    Admission,
+    Health,
+    Leaving,
+    LoginLink,
+    Ready,
+    Resources,
+    Stats,
+    Usage,
+)
 from runyard.server.problems import problem
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.manager.messages import NodeView
@@ -34,6 +43,12 @@ async def resources(here: Here) -> dict[str, Any]:
         },
         "storage_fault": view.storage_fault,
     }
+
+
+@router.get("/api/usage", response_model=Usage)
+async def usage(here: Here) -> dict[str, Any]:
+    """Show what each active run uses now: CPU since the last look, memory of its whole tree."""
+    return {"runs": [asdict(run) for run in await here.manager.usage()]}
 
 
 @router.get("/api/stats", response_model=Stats)
