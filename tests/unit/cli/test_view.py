@@ -185,8 +185,10 @@ def test_top_shows_the_machine_then_what_runs() -> None:
         },
         "runs": [run_json(f"r{i}", status="running") for i in range(9)],
         "total": 20,
+        "usage": {"r0": {"run_id": "r0", "cpu_percent": 93.4, "memory": 5 << 20}},
     }
-    lines = [click.unstyle(line) for line in frame(found, 100, 14)]
+    lines = [click.unstyle(line) for line in frame(found, 120, 14)]
+    assert any("r0" in line and "93" in line and "5 MiB" in line for line in lines)
     assert lines[0] == "slots   1 of 10 taken, 2 queued; paused, 'runyard resume' goes on"
     assert lines[1] == "node    ws1: CPU is busy"
     assert lines[2] == "  CPUs    2.5 of 8 declared, 5.5 free; 31% busy"
