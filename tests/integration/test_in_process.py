@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,16 @@ def test_an_answer_on_an_open_connection_waits_for_no_acknowledgement(server: In
     assert sorted(waits)[10] < 0.03, (
         "40 ms is what Nagle's algorithm and delayed acknowledgements cost together"
     )
+
+
+def test_two_submits_at_once_never_both_get_the_last_slot(server: InProcess) -> None:
+    # Given ten slots, when thirty runs come at once from as many callers that would rather be refused than wait
+    body = {"command": python("import time; time.sleep(2)"), "when_full": "reject"}
+    with server.http() as http, ThreadPoolExecutor(30) as callers:
+        answers = list(callers.map(lambda _: http.post("/api/runs", json=body), range(30)))
+    # Then ten are in, and the others are told
+    codes = Counter(answer.status_code for answer in answers)
+    assert codes == {202: 10, 429: 20}
+    refused = next(a for a in answers if a.status_code == 429)
+    assert refused.json()["detail"] == "Max concurrent runs (10) reached"
+    assert refused.headers["Retry-After"]

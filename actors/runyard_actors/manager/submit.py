@@ -29,11 +29,19 @@ async def submit(yard: Yard, submission: Submission) -> Accepted:
     if earlier:
         return earlier
     _refuse_what_never_fits(yard, submission)
-    _refuse_when_full(yard, submission)
     await _refuse_unknown_dependencies(yard, submission)
-    now = time.time_ns() // 1000
+    _refuse_when_full(yard, submission)
+    # Those being committed count as taken, or two submits at once could both get the last slot.
+    yard.admitting += len(submission.runs)
     try:
-        await yard.write([_change(submission, now)])
+        return await _commit(yard, submission)
+    finally:
+        yard.admitting -= len(submission.runs)
+
+
+async def _commit(yard: Yard, submission: Submission) -> Accepted:
+    try:
+        await yard.write([_change(submission, time.time_ns() // 1000)])
     except ConflictError:
         # The same submission came in twice at once, and the other one was committed first.
         twin = await _earlier_answer(yard, submission)
@@ -107,7 +115,8 @@ def _refuse_when_full(yard: Yard, submission: Submission) -> None:
     if (submission.when_full or yard.settings.when_full) != "reject":
         return
     counts, limit = yard.core.counts(), yard.settings.max_concurrent_runs
-    if counts.active + counts.queued + len(submission.runs) > limit:
+    taken = counts.active + counts.queued + yard.admitting
+    if taken + len(submission.runs) > limit:
         raise ConcurrencyLimitError(f"Max concurrent runs ({limit}) reached")
 
 

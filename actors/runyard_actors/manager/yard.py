@@ -63,6 +63,7 @@ class Yard:
         self.active: dict[RunId, ActiveRun] = {}
         self.attempts_used: dict[RunId, int] = {}
         self.fresh_specs: dict[RunId, RunSpec] = {}
+        self.admitting = 0
         self.storage_fault: str | None = None
         self.guard: str | None = None
         self.is_stale = False
