@@ -28,11 +28,15 @@ class Admission:
         self.nodes = Nodes()
         self.queue = Queue()
         self.head: Head | None = None
+        #: Whether a blocked kind may fit on a node on which something became free.
+        self._has_offers = False
 
     def next_start(self) -> Entry | None:
         """Give the next run its slots, resources and placement; None if none may start now."""
         self._look_at_freed()
         while self.limits.total.has_room():
+            if self._has_offers:
+                self._take_up_offers()
             kind = self.queue.ready.first()
             if kind is not None and self.head is None and self.queue.blocked:
                 self._choose_head(kind)
@@ -158,22 +162,26 @@ class Admission:
 
     def _choose_head(self, behind: Kind) -> None:
         """Make the first blocked run the head, if it stands before `behind` and waits for resources alone."""
-        while (kind := self.queue.blocked.first()) is not None:
-            key, limit = kind.key(), behind.key()
-            line = kind.lines.first()
-            if key is None or limit is None or line is None or key > limit:
-                return
-            batch = line.lane.batch
-            if not kind.module.has_room():
-                kind.module.parked[kind] = None
-                self.queue.move(kind, None)
-            elif batch is not None and not batch.semaphore.has_room():
-                self.queue.park(line, batch)
-            elif able := self._able(kind.shape):
-                self.head = Head(line.entries[0], line, able)
-                return
-            else:
-                self.queue.move(kind, None)
+        while (
+            self.head is None
+            and (first := self.queue.blocked.first()) is not None
+            and first.is_before(behind)
+        ):
+            self._make_head(first)
+
+    def _make_head(self, kind: Kind) -> None:
+        """Make the best run of a blocked kind the head, or put it out of the way if it waits for more."""
+        line = kind.lines.first()
+        batch = line.lane.batch if line is not None else None
+        if not kind.module.has_room():
+            kind.module.parked[kind] = None
+            self.queue.move(kind, None)
+        elif line is not None and batch is not None and not batch.semaphore.has_room():
+            self.queue.park(line, batch)
+        elif line is not None and (able := self._able(kind.shape)):
+            self.head = Head(line.entries[0], line, able)
+        else:
+            self.queue.move(kind, None)
 
     def _try_head(self, head: Head) -> Entry | None:
         """Start the head where it fits; give up what is kept for it if it waits for more than resources."""
@@ -222,24 +230,52 @@ class Admission:
                 self._offer(ledger)
 
     def _offer(self, ledger: NodeLedger) -> None:
-        """Something became free on a node: whatever fits there now may have room."""
+        """Something became free on a node: note it with all that would fit there now."""
         if ledger.guard is not None:
             return
-        name, head, room = ledger.spec.name, self.head, None
-        if head is not None:
-            head.untested[name] = ledger
-            room = head.placed_reservation
-            room = room if room is not None and room.node == name else None
+        name = ledger.spec.name
+        if self.head is not None:
+            self.head.untested[name] = ledger
         for shape in self.queue.shapes.values():
-            if ledger.fit_beside_guard(shape.request) is None:
-                continue
-            is_bound = room is not None and head is not None and shape.priority <= head.priority
-            if is_bound and room is not None and room.fit(ledger, shape.request) is None:
-                continue
-            shape.freed[name] = ledger
-            for kind in shape.kinds:
-                if kind.order is self.queue.blocked:
-                    self.queue.move(kind, self.queue.ready)
+            if ledger.fit_beside_guard(shape.request) is not None:
+                shape.freed[name] = ledger
+                self._has_offers = True
+
+    def _take_up_offers(self) -> None:
+        """Make blocked kinds ready that were offered a node.
+
+        In order, one by one, down to the first that is blocked still. That one is the head, and of those behind it
+        only the ones that leave it its room are worth a try.
+        """
+        while self.head is None:
+            first, ready = self.queue.blocked.first(), self.queue.ready.first()
+            if first is None:
+                self._has_offers = False
+                return
+            if ready is not None and ready.is_before(first):
+                return
+            if first.shape.freed:
+                self.queue.move(first, self.queue.ready)
+            else:
+                self._make_head(first)
+        self._has_offers = False
+        for shape in self.queue.shapes.values():
+            blocked = (
+                [kind for kind in shape.kinds if kind.order is self.queue.blocked] if shape.freed else ()
+            )
+            if blocked:
+                shape.freed = {n: each for n, each in shape.freed.items() if self._leaves_room(each, shape)}
+            for kind in blocked if shape.freed else ():
+                self.queue.move(kind, self.queue.ready)
+
+    def _leaves_room(self, ledger: NodeLedger, shape: Shape) -> bool:
+        """Whether a shape fits on a node beside what is kept there for the head."""
+        if ledger.fit(shape.request) is None:
+            return False
+        if self.head is None or shape.priority > self.head.priority:
+            return True
+        room = self.head.reservation()
+        return room.node != ledger.spec.name or room.fit(ledger, shape.request) is not None
 
     def _able(self, shape: Shape) -> Sequence[NodeLedger]:
         if shape.able is None:

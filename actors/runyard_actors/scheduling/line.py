@@ -102,6 +102,11 @@ class Kind:
             return None
         return (-self.shape.priority, line.lane.turn, line.entries[0].seq)
 
+    def is_before(self, other: Kind) -> bool:
+        """Whether its best run stands before the other's; both have one."""
+        own, others = self.key(), other.key()
+        return own is not None and others is not None and own < others
+
 
 @dataclass(slots=True, eq=False)
 class Lane:

@@ -37,8 +37,9 @@ class Reservation:
         return ledger.fit_gpus(request, [g for g in ledger.gpus if self._leaves_enough(g, request)])
 
     def is_on(self, spec: NodeSpec) -> bool:
-        """Whether this is the node, and it has the GPUs."""
-        return spec.name == self.node and {gpu.index for gpu in spec.gpus}.issuperset(self.gpu_indexes)
+        """Whether this is the node, and it has the GPUs, large enough."""
+        large = {gpu.index for gpu in spec.gpus if gpu.memory_bytes >= self.request.gpu_memory_bytes}
+        return spec.name == self.node and large.issuperset(self.gpu_indexes)
 
     def _leaves_enough(self, gpu: GpuLedger, request: Request) -> bool:
         head = self.request
