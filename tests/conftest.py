@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support import processes_naming, wait_until
+from tests.support import processes_with, wait_until
 
-#: What only processes of ours have in their command lines.
-OURS = ("runyard.server.host", "runyard_actors.shim", "ray/core/src/ray/raylet", "ray/core/src/ray/gcs")
-
-
-def living() -> set[tuple[int, float]]:
-    """Return our processes of any kind, whoever started them."""
-    return {(p.pid, p.create_time()) for text in OURS for p in processes_naming(text)}
+#: Servers, Ray and modules that the tests start inherit it, and nothing else on this machine has it.
+MARK = "RY_TEST_SESSION"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_survives_the_tests() -> Iterator[None]:
-    """Compare what runs before with what runs after; others may use this machine, too."""
-    before = living()
+    """Mark all that the tests start, and look for the mark when they have ended."""
+    mark = os.environ[MARK] = secrets.token_hex(8)
     yield
-    wait_until(lambda: not living() - before, 60, "servers, supervisors and Ray of these tests have ended")
+    wait_until(lambda: not processes_with({MARK: mark}), 60, "all that the tests started has ended")

@@ -144,9 +144,7 @@ class InProcess:
     async def _serve(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         self._stopping = asyncio.Event()
         leases = ThreadLeases()
-        self.manager = leases.manager = RunManager(
-            self.settings.model_dump(mode="json"), str(self.data_dir.path), CAPACITY, False, leases
-        )
+        self.manager = leases.manager = RunManager(self.settings.model_dump(mode="json"), CAPACITY, leases)
         self.context = self._context(InProcessManager(self.manager))
         self.app = create_app(self.context, {*listen.names(), *allowed_hosts})
         server = web_server(self.app, listen.tls)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard_cluster.durations import parse_duration
+from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import parse_size
 
 MAX_TEXT = 200
@@ -16,8 +17,6 @@ MAX_PATH = 4_096
 MAX_ARG_BYTES = 131_071
 PRIORITY_LIMIT = 1_000_000
 MAX_RETRIES = 1_000
-#: The smallest share of a CPU or GPU, as for the server.
-SMALLEST_SHARE = 0.01
 
 
 def normalise(row: Any, folder: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:

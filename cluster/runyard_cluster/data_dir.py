@@ -78,6 +78,11 @@ class DataDir:
         return self.path / "server.lock"
 
     @property
+    def paused_file(self) -> Path:
+        """There while no run may start."""
+        return self.path / "paused"
+
+    @property
     def server_log(self) -> Path:
         """What a server in the background has to say."""
         return self.path / "server.log"

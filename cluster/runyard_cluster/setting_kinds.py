@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator
 
 from runyard_cluster.durations import parse_duration
+from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import parse_size
 
-#: The smallest share of a CPU or GPU that a run can ask for.
-SMALLEST_SHARE = 0.01
 MAX_CPUS = 100_000
 MAX_GPUS = 10_000
 MAX_TEXT = 200

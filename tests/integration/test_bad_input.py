@@ -78,11 +78,11 @@ def test_a_body_that_is_no_submission_is_refused(
 
 LONG_NAME = "n" * 201
 FIELDS: list[tuple[str, dict[str, Any], str]] = [
-    ("4 -1 cpu", {"num_cpus": -1}, "at least 0.01"),
+    ("4 -1 cpu", {"num_cpus": -1}, "at least 0.001"),
     ("6 true cpu", {"num_cpus": True}, "must be a number"),
     ("7 text cpu", {"num_cpus": "1"}, "must be a number"),
     ("8 nan as text", {"num_cpus": "nan"}, "must be a number"),
-    ("9 1e-9 cpu", {"num_cpus": 1e-9}, "at least 0.01"),
+    ("9 1e-9 cpu", {"num_cpus": 1e-9}, "at least 0.001"),
     ("10^40 cpu", {"num_cpus": 10**40}, "at most"),
     ("a list as cpu", {"num_cpus": [1]}, "must be a number"),
     ("10 10^40 memory", {"memory": 10**40}, "out of range"),
@@ -100,7 +100,7 @@ FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("14 more GPUs than there are", {"num_gpus": 3}, "ResourceLimitError"),
     ("14 more GPU memory than one has", {"gpu_memory": "9GiB"}, "ResourceLimitError"),
     ("16 gpu 1.5", {"num_gpus": 1.5}, "fraction up to 1"),
-    ("gpu -0.5", {"num_gpus": -0.5}, "at least 0.01"),
+    ("gpu -0.5", {"num_gpus": -0.5}, "at least 0.001"),
     ("17 gpu index", {"gpu_index": 99}, "unknown field"),
     ("18 unknown field", {"num_cpu": 1}, "did you mean num_cpus?"),
     ("48 name with NUL", {"name": "a\0b"}, "NUL"),

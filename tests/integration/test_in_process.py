@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.in_process import InProcess, in_process
-from tests.support import python
+from tests.support import python, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +72,14 @@ def test_two_submits_at_once_never_both_get_the_last_slot(server: InProcess) -> 
     refused = next(a for a in answers if a.status_code == 429)
     assert refused.json()["detail"] == "Max concurrent runs (10) reached"
     assert refused.headers["Retry-After"]
+
+
+def test_a_pause_outlives_the_manager(tmp_path: Path) -> None:
+    with in_process(tmp_path) as server, server.http() as http:
+        assert http.post("/api/pause", json={}).status_code == 200
+        run_id = http.post("/api/runs", json={"command": ["true"]}).json()["run_id"]
+    with in_process(tmp_path) as server, server.http() as http:
+        assert http.get("/api/resources").json()["semaphore"]["is_paused"]
+        assert http.get(f"/api/runs/{run_id}").json()["waiting_for"] == "starts are paused"
+        http.post("/api/resume", json={})
+        wait_until(lambda: http.get(f"/api/runs/{run_id}").json()["status"] == "completed", 30, "it ran")

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from runyard_actors.lease import Started
@@ -20,7 +19,6 @@ from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
 from runyard_cluster import process
 from runyard_cluster.capacity import Capacity
-from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import RunyardError
 from runyard_cluster.failpoint import hit
 from runyard_cluster.server_record import Endpoint, running_server
@@ -35,17 +33,16 @@ class RunManager:
     def __init__(
         self,
         settings: Mapping[str, Any],
-        data_dir: str,
         capacity: Capacity,
-        is_paused: bool,
         leases: Leases | None = None,
     ) -> None:
         """Rebuild the yard from the store; `leases` are Ray's if left out."""
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         hit("manager.boot")
+        known = Settings.model_validate(settings)
         self._yard = Yard(
-            settings=Settings.model_validate(settings),
-            data_dir=DataDir(Path(data_dir)),
+            settings=known,
+            data_dir=known.data,
             capacity=capacity,
             boot_id=process.boot_id(),
             leases=leases or _ray_leases(),
@@ -57,7 +54,7 @@ class RunManager:
         self._last_seq = 0
         self._yard.on_starts = partial(start.start, self._yard)
         self._yard.on_drops = partial(end.drop, self._yard)
-        if is_paused:
+        if known.data.paused_file.exists():
             self._yard.core.pause()
         boot.rebuild(self._yard)
         self._last_seq = self._yard.reader.last_seq()
@@ -101,11 +98,13 @@ class RunManager:
         return await _guarded(modules.delete_module(self._yard, module_id))
 
     async def pause(self) -> None:
-        """Start nothing new until `resume`."""
+        """Start nothing new until `resume`, also after a restart."""
+        self._yard.data_dir.paused_file.touch(mode=0o600)
         self._yard.core.pause()
 
     async def resume(self) -> None:
         """Start runs again."""
+        self._yard.data_dir.paused_file.unlink(missing_ok=True)
         self._yard.core.resume()
         self._yard.pump()
 

@@ -26,7 +26,7 @@ class ManagerClient:
         self._handle = handle
 
     @classmethod
-    def create(cls, *, settings: Mapping[str, Any], data_dir: str, capacity: Capacity) -> ManagerClient:
+    def create(cls, *, settings: Mapping[str, Any], capacity: Capacity) -> ManagerClient:
         """Create the manager on this node, where its store is, or find the one that lives.
 
         It outlives its creator and restarts by itself.
@@ -49,7 +49,7 @@ class ManagerClient:
                 ray.get_runtime_context().get_node_id(), soft=False
             ),
         )
-        return cls(actor.remote(settings, data_dir, capacity, False))
+        return cls(actor.remote(settings, capacity))
 
     async def ping(self, limit_seconds: float = 5.0) -> int:
         """Return the number of active runs."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from runyard_cluster.share import SMALLEST_SHARE
+
 
 class Parsed(click.ParamType):  # type: ignore[type-arg] # older versions of click have no argument here
     """A value read by a function that raises ValueError in words."""
@@ -52,8 +54,8 @@ def _share(value: str) -> float:
         share = float(value)
     except ValueError as error:
         raise ValueError(f"{value!r} is not a number") from error
-    if not 0 <= share <= 100_000 or 0 < share < 0.01:
-        raise ValueError("must be 0, or from 0.01 to 100000")
+    if not 0 <= share <= 100_000 or 0 < share < SMALLEST_SHARE:
+        raise ValueError(f"must be 0, or from {SMALLEST_SHARE} to 100000")
     return share
 
 

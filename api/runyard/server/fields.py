@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from runyard_cluster.durations import LONGEST, parse_duration
+from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import LARGEST, parse_size
 
-#: The smallest share of a CPU or GPU a run can ask for: one hundredth.
-SMALLEST_SHARE = 0.01
 MAX_CPUS = 100_000
 MAX_GPUS = 10_000
 MAX_BATCH = 100_000

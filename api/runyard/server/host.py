@@ -59,7 +59,7 @@ def serve(
     Raises ConflictError when the data folder has a server already, InvalidRequestError for an open network.
     """
     listen.check()
-    data_dir = DataDir(settings.data_dir)
+    data_dir = settings.data
     data_dir.create()
     lock = FileLock.acquire(data_dir.server_lock)
     if lock is None:

@@ -78,7 +78,6 @@ class Supervisor:
 
         self._manager = ManagerClient.create(
             settings=self._settings.model_dump(mode="json"),
-            data_dir=str(self._data_dir.path),
             capacity=self.capacity,
         )
         active = await self._manager.ping(limit_seconds=60.0)

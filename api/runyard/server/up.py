@@ -58,7 +58,7 @@ def up(config: Path | None, options: UpOptions, detach: bool) -> int:
     settings = load_settings(config)
     listen = options.listen(settings)
     listen.check()
-    data_dir = DataDir(settings.data_dir)
+    data_dir = settings.data
     _make_way(data_dir, config)
     if detach:
         endpoint = start_server(data_dir, config, _as_arguments(listen))

@@ -85,7 +85,7 @@ def test_the_version_is_printed_or_said(runyard: Runyard) -> None:
         (["run", "--num-cpu", "2", "x"], "--num-cpus"),
         (["run", "--memory", "64 gigs", "--", "x"], "'64 gigs' is not a size"),
         (["run", "--timeout", "0", "--", "x"], "must be greater than 0"),
-        (["run", "--num-cpus", "nan", "--", "x"], "must be 0, or from 0.01"),
+        (["run", "--num-cpus", "nan", "--", "x"], "must be 0, or from 0.001"),
         (["run", "--env", "NO_SUCH", "--", "x"], "'NO_SUCH' must be KEY=VALUE"),
         (["batch", "gone.toml"], "gone.toml: cannot be read"),
         (["batch", "x.txt"], "ends in one of .toml"),

@@ -55,8 +55,8 @@ WHOLE = ["0", "-1", "1.5", "2.0", "true", '"3"', "nan", "inf", "[]", "{}", "1e3"
 SIZES = ["-1", "1.5", "true", "nan", "inf", "[]", "{}", '""', '"64 gigs"', '"1e999"', '"-1g"', "9" * 30]
 TIMES = ["-1", "-0.5", "true", "nan", "inf", "1e13", "[]", "{}", '""', '"5x"', '"-5s"', '"nan"', "1979-05-27"]
 TEXTS = ["1", "true", "[]", "{}", '""', '"a\\u0000b"', '"' + "x" * 201 + '"', "nan"]
-CPUS = ["-1", "0.001", "1e-9", "true", "nan", "inf", "1e6", '"1"', '"nan"', '"Auto"', "[]", '""', "9" * 30]
-GPUS = ["-1", "0.001", "1.5", "true", "nan", "inf", "1e6", '"1"', '"auto"', "[]"]
+CPUS = ["-1", "0.0001", "1e-9", "true", "nan", "inf", "1e6", '"1"', '"nan"', '"Auto"', "[]", '""', "9" * 30]
+GPUS = ["-1", "0.0001", "1.5", "true", "nan", "inf", "1e6", '"1"', '"auto"', "[]"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ GPUS = ["-1", "0.001", "1.5", "true", "nan", "inf", "1e6", '"1"', '"auto"', "[]"
         *(("allowed_hosts", v, "must be a list") for v in ('"a"', "1")),
         *(("defaults", v, "must be a table") for v in ("1", '"auto"', "[]")),
         *(("modules", v, "must be a table") for v in ("1", '"x"', "[]")),
-        *(("defaults.num_cpus", v, 'from 0.01 to 100000, or "auto"') for v in CPUS),
+        *(("defaults.num_cpus", v, 'from 0.001 to 100000, or "auto"') for v in CPUS),
         *(("defaults.memory", v, '"1.5g", or "auto"') for v in SIZES),
         *(("defaults.timeout", v, "allowed: seconds, or a text as") for v in TIMES),
         *(("modules.m", v, "must be a table") for v in ("1", "[]", '"m.py"')),
@@ -104,9 +104,9 @@ def test_a_bad_value_names_file_key_and_what_is_allowed(
     ("key", "value", "allowed"),
     [
         *(("name", v, "must be a text of 1 to 200 characters") for v in TEXTS),
-        *(("num_cpus", v, 'from 0.01 to 100000, or "auto"') for v in CPUS),
+        *(("num_cpus", v, 'from 0.001 to 100000, or "auto"') for v in CPUS),
         *(
-            ("num_gpus", v, "must be 0, a fraction from 0.01 to 1, or a whole number up to 10000")
+            ("num_gpus", v, "must be 0, a fraction from 0.001 to 1, or a whole number up to 10000")
             for v in GPUS
         ),
         *(("memory", v, '"1.5g", or "auto"') for v in SIZES),

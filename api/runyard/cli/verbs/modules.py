@@ -63,11 +63,10 @@ def _of_server(options: Options) -> list[dict[str, Any]]:
 
 def _of_machine(options: Options) -> list[dict[str, Any]]:
     from runyard_actors.store.reader import StoreReader
-    from runyard_cluster.data_dir import DataDir
     from runyard_cluster.settings import load_settings
 
     settings = load_settings(options.config)
-    put_there = StoreReader(DataDir(settings.data_dir).database).modules()
+    put_there = StoreReader(settings.data.database).modules()
     own = {module_id: module.model_dump(mode="json") for module_id, module in settings.modules.items()}
     return [_public(module_id, module) for module_id, module in sorted({**put_there, **own}.items())]
 
