@@ -147,8 +147,8 @@ class Admission:
         return None
 
     def _start(self, entry: Entry, placement: Placement) -> Entry:
-        lane = self.queue.remove(entry).lane
-        self.queue.count_turn(lane)
+        self.queue.count_turn(self.queue.line_of(entry).lane)
+        self.queue.remove(entry)
         self.adopt(entry, placement)
         if self.head is not None and self.head.entry is entry:
             self._lift()

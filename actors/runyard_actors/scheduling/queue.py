@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from runyard_actors.request import Request
@@ -21,6 +22,7 @@ class Queue:
         self.length = 0
         self._kinds: dict[tuple[Shape, str], Kind] = {}
         self._lanes: dict[tuple[int, BatchId | None], Lane] = {}
+        self._lane_counts: Counter[int] = Counter()
         self._rounds: dict[int, int] = {}
 
     def add(self, entry: Entry, batch: Batch | None, module: Semaphore[Kind]) -> None:
@@ -36,25 +38,30 @@ class Queue:
         if len(line.entries) == 1 or line.entries[0] is entry:
             self.relist(line)
 
-    def remove(self, entry: Entry) -> Line:
-        """Take a run out, wherever it stands; return the line it stood in."""
+    def remove(self, entry: Entry) -> None:
+        """Take a run out, wherever it stands."""
         line = self.line_of(entry)
         del line.entries[line.index(entry.seq)]
         line.lane.length -= 1
         self.length -= 1
         if not line.entries:
             self._forget(line)
-        return line
 
     def count_turn(self, lane: Lane) -> None:
-        """A run of the lane started: its next is for the next round. A lane that was held up gets no turns back."""
+        """Its first run starts, and is still counted: the next is for the next round.
+
+        A lane that was held up gets no turns back.
+        """
+        if self._lane_counts[lane.priority] <= 1:
+            # With nobody to take turns with there are no rounds, and the places of its lines stay as they are.
+            return
         current = max(lane.turn, self._rounds.get(lane.priority, 0))
         self._rounds[lane.priority] = current
         lane.turn = current + 1
 
     def undo_turn(self, lane: Lane) -> None:
         """A start did not happen."""
-        lane.turn -= 1
+        lane.turn = max(lane.turn - 1, self._rounds.get(lane.priority, 0))
         for line in lane.lines.values():
             self.relist(line)
 
@@ -110,6 +117,7 @@ class Queue:
             turn = self._rounds.get(run.priority, 0) + 1
             lane = Lane(run.priority, run.batch_id, batch, turn)
             self._lanes[run.priority, run.batch_id] = lane
+            self._lane_counts[run.priority] += 1
         line = lane.lines.get((run.request, run.module_id))
         if line is None:
             kind = self._kind(run.priority, run.request, run.module_id, module)
@@ -133,6 +141,7 @@ class Queue:
         del lane.lines[kind.shape.request, kind.module_id]
         if not lane.lines:
             del self._lanes[lane.priority, lane.batch_id]
+            self._lane_counts[lane.priority] -= 1
         kind.lines.discard(line)
         kind.length -= 1
         if not kind.length:

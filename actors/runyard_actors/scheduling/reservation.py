@@ -70,8 +70,8 @@ def _shortfall(ledger: NodeLedger, request: Request) -> float:
     if request.memory_bytes > ledger.free_memory:
         lacks += (request.memory_bytes - ledger.free_memory) / ledger.spec.memory_bytes
     if ledger.gpus and request.needs_gpu:
-        count = max(1, request.whole_gpus)
-        lacks += sum(sorted(_gpu_shortfall(gpu, request) for gpu in ledger.gpus)[:count])
+        shortfalls = [_gpu_shortfall(gpu, request) for gpu in ledger.gpus]
+        lacks += sum(sorted(shortfalls)[: request.whole_gpus]) if request.whole_gpus else min(shortfalls)
     return lacks
 
 
@@ -84,11 +84,11 @@ def _reserved_gpus(ledger: NodeLedger, request: Request) -> tuple[int, ...]:
 
 
 def _gpu_shortfall(gpu: GpuLedger, request: Request) -> float:
-    if request.whole_gpus:
+    if request.gpu_milli >= WHOLE:
         return 2.0 - gpu.free_milli / WHOLE - gpu.free_memory / max(1, gpu.total_memory)
-    lacks = _share(request.gpu_milli - gpu.free_milli, WHOLE)
-    return lacks + _share(request.gpu_memory_bytes - gpu.free_memory, gpu.total_memory)
-
-
-def _share(missing: int, whole: int) -> float:
-    return max(0, missing) / max(1, whole)
+    lacks = 0.0
+    if request.gpu_milli > gpu.free_milli:
+        lacks += (request.gpu_milli - gpu.free_milli) / WHOLE
+    if request.gpu_memory_bytes > gpu.free_memory:
+        lacks += (request.gpu_memory_bytes - gpu.free_memory) / max(1, gpu.total_memory)
+    return lacks

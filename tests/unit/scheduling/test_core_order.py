@@ -62,6 +62,18 @@ def test_an_endless_row_of_new_batches_does_not_starve_an_old_one() -> None:
     assert sum(name.startswith("old") for name in order) >= 5
 
 
+def test_singles_that_come_one_by_one_do_not_starve_a_batch() -> None:
+    play = Play(node(), slots=1)
+    active = play.submit(run("s0"))[0]
+    play.submit(*[run(name, batch="b") for name in names("b", 50)], batch=batch("b"))
+    order = [active]
+    for i in range(1, 21):
+        play.core.on_submitted([run(f"s{i}")])
+        active = play.end(active)[0]
+        order.append(active)
+    assert abs(sum(name.startswith("b") for name in order) - 10) <= 1
+
+
 def test_a_batch_that_was_held_up_gets_no_turns_back() -> None:
     play = Play(node(), slots=1)
     play.core.set_module_limit("held", 0)
