@@ -1,4 +1,7 @@
-"""Every check but the tests: format, lint, types on three systems, import directions. Works on all of them."""
+"""Every check: format, lint, types on three systems, import directions, tests. Works on all of them.
+
+`--without-tests` leaves the tests out; what else is given goes to pytest.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,11 @@ def main() -> int:
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
     ).returncode:
         failed.append("lint-imports")
+    arguments = sys.argv[1:]
+    if "--without-tests" not in arguments:
+        print("$ pytest", flush=True)
+        if subprocess.run([sys.executable, "-m", "pytest", *arguments]).returncode:
+            failed.append("pytest")
     print("all checks passed" if not failed else f"failed: {', '.join(failed)}")
     return bool(failed)
 
