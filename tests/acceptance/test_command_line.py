@@ -131,3 +131,27 @@ def test_ctrl_c_in_a_python_program_cancels_what_it_submitted(shell: Shell, tmp_
     _, err = process.communicate(timeout=60)
     assert "3 runs were cancelled" in err
     wait_until(lambda: not processes_with({"MARK": str(tmp_path)}), 10, "all are gone")
+
+
+def test_an_embedded_server_finishes_what_it_accepted_and_leaves_by_itself(
+    shell: Shell, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\nfrom runyard import Module, submit_batch\n"
+        "code = 'import time; time.sleep(1); print(\"late\")'\n"
+        "batch = submit_batch([Module('late', command=[sys.executable, '-c', code])] * 3)\n"
+        "print(*[run.run_id for run in batch.runs])\n"
+    )
+    environ = {**shell.environ, "RUNYARD_CONFIG": str(shell.folder / "runyard.toml")}
+    # Given a program that is gone before what it submitted has started
+    done = subprocess.run(
+        [shell.installed.python, str(program)], env=environ, capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stderr
+    ids = done.stdout.split()
+    # Then the server that was started for it goes when the last run has ended, and not before
+    wait_until(lambda: not (shell.folder / "data" / "server.json").exists(), 120, "the server has left")
+    for run_id in ids:
+        assert json.loads(shell.run("show", run_id, "--json").stdout)["status"] == "completed"
+        assert shell.run("logs", run_id).stdout == "late\n"
