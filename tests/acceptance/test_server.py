@@ -26,9 +26,10 @@ def test_a_server_says_where_it_is_and_a_second_one_is_refused(shell: Shell) -> 
     record = json.loads((shell.folder / "data" / "server.json").read_bytes())
     assert record["url"] in said
     assert str(shell.folder / "data") in said
-    again = shell.run("up", "--port", "0")
-    assert again.returncode != 0
-    assert str(record["pid"]) in again.stderr
+    for how in ([], ["--detach"]):
+        again = shell.run("up", "--port", "0", *how)
+        assert again.returncode == 1
+        assert str(record["pid"]) in again.stderr
     if os.name == "posix":
         assert (shell.folder / "data" / "token").stat().st_mode & 0o777 == 0o600
 
@@ -71,11 +72,14 @@ def test_down_with_cancel_ends_everything(shell: Shell) -> None:
     ]
     wait_until(lambda: status_of(shell, ids[1]) == "running", 60, "the runs are up")
     assert shell.run("down", "--cancel").returncode == 0
+    up(shell)
+    assert not json.loads(shell.run("resources", "--json").stdout)["semaphore"]["is_paused"]
     assert {status_of(shell, run_id) for run_id in ids} == {"cancelled"}
     assert not [p for run_id in ids for p in processes_with({"RUNYARD_RUN_ID": run_id})]
 
 
 def test_verbs_that_need_a_server_say_so_without_one(shell: Shell) -> None:
+    shell.run("down")
     done = shell.run("resources")
     assert done.returncode == 3
     assert "runyard up" in done.stderr

@@ -26,6 +26,7 @@ from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import ConflictError, RunyardError
 from runyard_cluster.files import durable_replace
 from runyard_cluster.process import FileLock
+from runyard_cluster.server_record import server_record
 from runyard_cluster.settings import Settings, load_settings
 
 log = logging.getLogger("runyard.server")
@@ -63,7 +64,7 @@ def serve(
     data_dir.create()
     lock = FileLock.acquire(data_dir.server_lock)
     if lock is None:
-        raise ConflictError(f"a server runs on {data_dir.path} already{_whose(data_dir)}")
+        raise taken(data_dir)
     try:
         asyncio.run(_Host(settings, data_dir, is_embedded, on_ready).run(listen))
     finally:
@@ -210,12 +211,11 @@ def _port(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-def _whose(data_dir: DataDir) -> str:
-    try:
-        record = json.loads(data_dir.server_file.read_bytes())
-    except (OSError, ValueError):
-        return ""
-    return f": process {record.get('pid')}, {record.get('url')}"
+def taken(data_dir: DataDir) -> ConflictError:
+    """Return the error that says whose the data folder is."""
+    record = server_record(data_dir)
+    whose = f": process {record['pid']}, {record['url']}" if record else ""
+    return ConflictError(f"a server runs on {data_dir.path} already{whose}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

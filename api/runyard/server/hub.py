@@ -90,7 +90,9 @@ class Hub:
         try:
             # Callers who lost an earlier server are here before the last number is known.
             await self._has_begun.wait()
-            sent = self.last_seq if since is None else min(since, self.last_seq)
+            sent = self.last_seq if since is None else since
+            if sent > self.last_seq:
+                sent = min(sent, await asyncio.to_thread(self._reader.last_seq))
             opened = {"kind": "open", "seq": sent}
             yield f"retry: 1000\nid: {sent}\nevent: open\ndata: {json.dumps(opened)}\n\n".encode()
             while sent < self.last_seq:

@@ -6,11 +6,12 @@ import json
 import logging
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.client import Client
-from runyard.server.host import Ready, serve
+from runyard.server.host import Ready, serve, taken
 from runyard.server.listen import Listen, Tls
 from runyard.yard import find, start_server
 from runyard_cluster.data_dir import DataDir
@@ -99,8 +100,10 @@ def _as_arguments(listen: Listen) -> list[str]:
 
 def _make_way(data_dir: DataDir, config: Path | None) -> None:
     endpoint = running_server(data_dir)
-    if endpoint is None or not endpoint.is_embedded:
+    if endpoint is None:
         return
+    if not endpoint.is_embedded:
+        raise taken(data_dir)
     client = find(config, None)
     if client is not None:
         with client:
@@ -117,15 +120,16 @@ def _wait_gone(data_dir: DataDir) -> None:
 
 
 def _cancel_all(client: Client) -> None:
-    """Cancel what has not ended, and wait until it has."""
+    """Cancel what has not ended, and wait until it has; nothing new starts meanwhile."""
     client.pause()
-    while True:
-        left = client.runs(status=["queued", "running"], limit=1000)["runs"]
-        if not left:
-            return
-        for run in left:
-            client.cancel(run["run_id"], "the server was stopped with --cancel")
-        client.wait([run["run_id"] for run in left], LEAVE_SECONDS)
+    try:
+        while left := client.runs(status=["queued", "running"], limit=1000)["runs"]:
+            for run in left:
+                with suppress(ConflictError):
+                    client.cancel(run["run_id"], "the server was stopped with --cancel")
+            client.wait([run["run_id"] for run in left], LEAVE_SECONDS)
+    finally:
+        client.resume()
 
 
 def _say_ready(ready: Ready, settings: Settings) -> None:
