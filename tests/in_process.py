@@ -167,8 +167,8 @@ class InProcess:
         self.context.reader.close()
 
     async def _end_runs(self) -> None:
-        await self.manager.pause()
         yard = self.manager._yard
+        yard.core.pause()  # not the manager, whose pause would outlive it
         await self.manager.cancel(list(yard.active), "the test is over")
         async with asyncio.timeout(20):
             while yard.active:

@@ -102,6 +102,8 @@ class Connection:
             base_url=self.endpoint.url,
             headers={"Authorization": f"Bearer {self.endpoint.token}"},
             timeout=60.0,
+            # A program may follow as many logs at once as it likes.
+            limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
 

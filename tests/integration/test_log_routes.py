@@ -503,9 +503,6 @@ def test_two_hundred_streams_all_get_all(server: StoreServer) -> None:
 
     async def all_of_them() -> Sequence[bytes]:
         client = AsyncClient(locate=lambda: endpoint(server))
-        client._http = httpx.AsyncClient(
-            base_url=client.url, headers=client._http.headers, limits=httpx.Limits(), trust_env=False
-        )
         ready = asyncio.Semaphore(0)
         tasks = [asyncio.create_task(follow(client, runs[n % 20], ready)) for n in range(200)]
         for _ in tasks:
