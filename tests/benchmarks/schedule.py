@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import Placement, RunId
 from runyard_actors.scheduling.node import NodeSpec
-from tests.benchmarks.workload import SECOND, Amounts, Workload
+from tests.benchmarks.bound import capacity
+from tests.benchmarks.workload import SECOND, Workload
 
 Key = tuple[str, str, int]
 
@@ -35,14 +36,14 @@ class Measures:
     decisions_per_second: float
 
 
-def measure(workload: Workload, schedule: Schedule) -> Measures:
-    """Put a schedule into numbers."""
+def measure(workload: Workload, schedule: Schedule, bound: int) -> Measures:
+    """Put a schedule into numbers; `bound` is when none can be done before."""
     starts, durations = schedule.starts, workload.durations
     makespan = max(at + durations[run_id] for run_id, (at, _) in starts.items())
     waited = sorted(waits(workload, schedule).values())
     return Measures(
         makespan=makespan / SECOND,
-        bound_ratio=makespan / workload.bound(),
+        bound_ratio=makespan / bound,
         utilisation=_utilisation(workload, schedule, makespan),
         mean_wait=sum(waited) / len(waited) / SECOND,
         p99_wait=waited[math.ceil(len(waited) * 0.99) - 1] / SECOND,
@@ -122,9 +123,8 @@ def _utilisation(workload: Workload, schedule: Schedule, makespan: int) -> tuple
             placement = schedule.starts[run.run_id][1]
             for key, amount in _held(run.request, placement, sizes):
                 areas[key[1]] += amount * workload.durations[run.run_id]
-    capacity: Amounts = workload.capacity()
     cpu, memory, gpu, vram = (
         area / total / makespan if total else 0.0
-        for area, total in zip(areas.values(), capacity, strict=True)
+        for area, total in zip(areas.values(), capacity(workload.nodes), strict=True)
     )
     return cpu, memory, gpu, vram

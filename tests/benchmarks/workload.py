@@ -25,10 +25,6 @@ LONGEST = 2 * 3600 * SECOND
 PAGE = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: CPU thousandths, bytes, GPU thousandths and bytes of GPU memory.
-Amounts = tuple[int, int, int, int]
-RESOURCES = ("CPU", "memory", "GPU", "GPU memory")
-
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -47,42 +43,6 @@ class Workload:
     submissions: Sequence[Submission]
     durations: Mapping[RunId, int]
 
-    def capacity(self) -> Amounts:
-        """Return what all nodes have together."""
-        gpus = [gpu for node in self.nodes for gpu in node.gpus]
-        return (
-            sum(node.cpu_milli for node in self.nodes),
-            sum(node.memory_bytes for node in self.nodes),
-            len(gpus) * WHOLE,
-            sum(gpu.memory_bytes for gpu in gpus),
-        )
-
-    def least(self, request: Request) -> Amounts:
-        """Return the least that a run can hold of all: whole GPUs come with all their memory."""
-        fitting = (g.memory_bytes for node in self.nodes for g in node.gpus)
-        whole = request.whole_gpus
-        size = min((m for m in fitting if m >= request.gpu_memory_bytes), default=0) if whole else 0
-        vram = whole * size if whole else request.gpu_memory_bytes
-        return request.cpu_milli, request.memory_bytes, request.gpu_milli, vram
-
-    def bound(self) -> int:
-        """Return when no schedule can be done before.
-
-        That is the end of the longest run started at once, and for each resource and each moment: what is
-        submitted from then on, spread over all there is.
-        """
-        capacity, left, latest = self.capacity(), [0, 0, 0, 0], 0
-        least: dict[Request, Amounts] = {}
-        for submission in reversed(self.submissions):
-            for run in submission.runs:
-                duration = self.durations[run.run_id]
-                amounts = least.get(run.request) or least.setdefault(run.request, self.least(run.request))
-                left = [area + amount * duration for area, amount in zip(left, amounts, strict=True)]
-                latest = max(latest, submission.at + duration)
-            busy = max(area // total for area, total in zip(left, capacity, strict=True) if total)
-            latest = max(latest, submission.at + busy)
-        return latest
-
 
 def node(name: str, cpus: float, gib: float, gpus: int = 0, gpu_gib: float = 0) -> NodeSpec:
     """A node in CPUs, GiB, GPUs and GiB of each."""
@@ -97,15 +57,14 @@ def cluster(count: int) -> list[NodeSpec]:
 
 
 def generate(runs: int, nodes: int, seed: int, *, spread: float = 0.5) -> Workload:
-    """Mixed runs, three of four in batches, submitted over `spread` of the time all nodes need for them."""
+    """Mixed runs, three of four in batches, submitted over `spread` of the time that all CPUs need for them."""
     dice = random.Random(seed)
-    made, durations = list(_submissions(runs, dice)), dict[RunId, int]()
-    for submission in made:
-        durations |= {run.run_id: _duration(dice) for run in submission.runs}
-    at_once = Workload(cluster(nodes), made, durations)
-    until = int(at_once.bound() * spread)
+    specs, made = cluster(nodes), list(_submissions(runs, dice))
+    durations = {run.run_id: _duration(dice) for submission in made for run in submission.runs}
+    busy = sum(run.request.cpu_milli * durations[run.run_id] for each in made for run in each.runs)
+    until = int(busy / sum(spec.cpu_milli for spec in specs) * spread)
     over_time = sorted((replace(each, at=dice.randint(0, until)) for each in made), key=lambda s: s.at)
-    return Workload(at_once.nodes, over_time, durations)
+    return Workload(specs, over_time, durations)
 
 
 def _submissions(runs: int, dice: random.Random) -> Iterator[Submission]:

@@ -13,6 +13,7 @@ from runyard_actors.run import BatchId, BatchSpec, Outcome, Placement, RunId, Ru
 from runyard_actors.scheduling.core import QueuedRun
 from runyard_actors.store import StoreWriter
 from runyard_actors.store.changes import AttemptEnded, AttemptStarted, AttemptStarting, RunsSubmitted
+from tests.benchmarks.bound import lower_bound
 from tests.benchmarks.policies import NaiveBackfill, Policy, Production, StrictFifo
 from tests.benchmarks.schedule import Schedule, faults, measure, waits
 from tests.benchmarks.simulator import simulate, table
@@ -27,7 +28,7 @@ def test_every_run_ends_and_is_done_no_later_than_first_come_first_served() -> N
     for seed in range(3):
         workload = generate(2_000, 8, seed)
         found = {maker: simulate(workload, maker) for maker in _policies(workload)}
-        core, fifo = (measure(workload, found[each]) for each in list(found)[:2])
+        core, fifo = (measure(workload, found[each], lower_bound(workload)) for each in list(found)[:2])
         assert all(faults(workload, schedule) == [] for schedule in found.values())
         assert all(len(schedule.starts) == 2_000 for schedule in found.values())
         assert 1.0 <= core.bound_ratio <= fifo.bound_ratio
@@ -66,9 +67,17 @@ def test_the_bound_of_runs_that_fill_a_node_is_what_they_take() -> None:
     """Three runs of ten seconds on a node that holds one at a time, the last submitted at five."""
     workload = _three_in_a_row()
     schedule = simulate(workload, StrictFifo(workload.nodes))
-    assert workload.bound() == 30 * SECOND
-    assert measure(workload, schedule).makespan == 30.0
+    assert lower_bound(workload) == 30 * SECOND
+    assert measure(workload, schedule, 30 * SECOND).makespan == 30.0
     assert sorted(waits(workload, schedule).values()) == [0, 10 * SECOND, 15 * SECOND]
+
+
+def test_the_bound_knows_what_only_some_nodes_can_hold() -> None:
+    """Two runs of ten seconds that ask for a GPU, on three nodes of which one has one."""
+    nodes = [node("a", 8, 8), node("b", 8, 8), node("c", 8, 8, 1, 24)]
+    runs = tuple(QueuedRun(RunId(n), Request(cpu_milli=6000, gpu_memory_bytes=2**30), "m") for n in "ab")
+    workload = Workload(nodes, [Submission(0, runs)], {run.run_id: 10 * SECOND for run in runs})
+    assert lower_bound(workload) == 15 * SECOND
 
 
 def test_the_same_seed_gives_the_same_workload_and_schedule() -> None:
