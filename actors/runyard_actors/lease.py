@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from runyard_actors import log_file
 from runyard_actors.attempt_file import COOKIE
 from runyard_actors.module_environment import module_environment
+from runyard_actors.out_of_memory import TAIL_BYTES, Memory, shortage
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.launch import launch
@@ -79,7 +81,7 @@ def hold(assignment: Assignment, on_started: Callable[[Started], None]) -> Outco
 
 def _hold(assignment: Assignment, folder: RunFolder, on_started: Callable[[Started], None]) -> Outcome:
     if assignment.boot_id != process.boot_id():
-        return _finished(folder) or _outcome(
+        return _finished(assignment, folder) or _outcome(
             Reason.NODE_LOST, "the machine restarted while the run was active", ended_by="node"
         )
     if not (folder.is_alive() or folder.started()):
@@ -92,7 +94,7 @@ def _hold(assignment: Assignment, folder: RunFolder, on_started: Callable[[Start
             return _outcome(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
     _tell_started(assignment, folder, on_started)
     folder.wait_end()
-    return _finished(folder) or _unfinished(assignment, folder)
+    return _finished(assignment, folder) or _unfinished(assignment, folder)
 
 
 def _tell_started(assignment: Assignment, folder: RunFolder, on_started: Callable[[Started], None]) -> None:
@@ -110,7 +112,7 @@ def _tell_started(assignment: Assignment, folder: RunFolder, on_started: Callabl
         )
 
 
-def _finished(folder: RunFolder) -> Outcome | None:
+def _finished(assignment: Assignment, folder: RunFolder) -> Outcome | None:
     """Read the outcome that the shim, or whoever cancelled before the start, left in the folder."""
     record = folder.exit()
     if record is None:
@@ -119,7 +121,7 @@ def _finished(folder: RunFolder) -> Outcome | None:
     if record is None:
         return None
     report = folder.report()
-    return Outcome(
+    outcome = Outcome(
         ended_at=int(record["ended_at"]),
         exit_code=record.get("exit_code"),
         signal=record.get("signal"),
@@ -134,6 +136,29 @@ def _finished(folder: RunFolder) -> Outcome | None:
         message=report.get("message"),
         result=report.get("result"),
     )
+    return _with_shortage(outcome, assignment, folder) if outcome.reason is Reason.EXIT_CODE else outcome
+
+
+def _with_shortage(outcome: Outcome, assignment: Assignment, folder: RunFolder) -> Outcome:
+    """A program that was refused memory exits with any code; what it said last tells."""
+    found = shortage(_log_tail(folder), has_gpu=bool(assignment.gpu_ids))
+    if found is None:
+        return outcome
+    return replace(
+        outcome,
+        reason=Reason.OUT_OF_MEMORY,
+        reason_detail=found.detail,
+        is_of_gpu=found.memory is Memory.GPU,
+    )
+
+
+def _log_tail(folder: RunFolder) -> bytes:
+    size = folder.log_size()
+    try:
+        blocks = log_file.kept(folder.log_file, max(0, size - TAIL_BYTES), size, folder.log_gap())
+        return b"".join(data for _, data in blocks)
+    except OSError:
+        return b""  # Whatever happened to its log, how the attempt ended is known.
 
 
 def _unfinished(assignment: Assignment, folder: RunFolder) -> Outcome:

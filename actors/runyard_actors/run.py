@@ -59,6 +59,7 @@ class Outcome:
     """How an attempt ended: exit code, signal, and who ended it are three separate facts.
 
     `ended_by` is one of: self, user, timeout, memory, output, kernel, external, node, supervisor.
+    `is_of_gpu`: the memory that ran out, if any did, was a GPU's.
     Times are microseconds since the epoch, UTC.
     """
 
@@ -67,6 +68,7 @@ class Outcome:
     signal: int | None = None
     reason: Reason | None = None
     reason_detail: str | None = None
+    is_of_gpu: bool = False
     ended_by: str = "self"
     started_at: int | None = None
     cpu_seconds: float | None = None
@@ -88,7 +90,8 @@ class Outcome:
 class RunSpec:
     """One run as submitted, everything resolved. Times in seconds; `timeout_seconds` 0 means none.
 
-    `command[args_from:]` are the arguments that a restart may replace.
+    `command[args_from:]` are the arguments that a restart may replace. With `retry_on_out_of_memory`, a run that had
+    too little memory is queued again with that many times as much in its `request`, `memory_retries` times so far.
     """
 
     run_id: RunId
@@ -103,6 +106,8 @@ class RunSpec:
     priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     max_retries: int = 0
+    retry_on_out_of_memory: float | None = None
+    memory_retries: int = 0
     max_concurrent: int | None = None
     after: tuple[RunId, ...] = ()
     batch_id: BatchId | None = None

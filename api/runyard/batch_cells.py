@@ -59,7 +59,11 @@ def _names(cell: str) -> list[Any]:
 #: How a cell becomes a value; what is not here stays a text.
 CELLS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(
-        ("priority", "max_retries", "max_concurrent", "num_cpus", "num_gpus", "timeout"), _number
+        (
+            *("priority", "max_retries", "retry_on_out_of_memory", "max_concurrent"),
+            *("num_cpus", "num_gpus", "timeout"),
+        ),
+        _number,
     ),
     **dict.fromkeys(("args", "command"), shlex.split),
     "after": _names,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard_cluster.durations import parse_duration
+from runyard_cluster.factor import check_factor
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import parse_size
 
@@ -182,6 +183,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "labels": _labels,
     "priority": lambda value: count(value, -PRIORITY_LIMIT, PRIORITY_LIMIT),
     "max_retries": lambda value: count(value, 0, MAX_RETRIES),
+    "retry_on_out_of_memory": check_factor,
     "max_concurrent": lambda value: count(value, 1),
     "num_cpus": _cpus,
     "num_gpus": _gpus,

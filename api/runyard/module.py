@@ -31,6 +31,7 @@ class _Fields:
     priority: int | None = None
     labels: Mapping[str, str] | None = None
     max_retries: int | None = None
+    retry_on_out_of_memory: float | None = None
     max_concurrent: int | None = None
     after: Sequence[Any] = ()
     warm: bool = False
@@ -43,6 +44,7 @@ class Module(_Fields):
 
     Sizes are bytes or texts as "4GiB", times seconds or texts as "30m"; what is None comes from the module's
     settings, then the defaults. `after` names runs, or indexes within the batch, that must complete first.
+    `retry_on_out_of_memory`: a run that had too little memory is queued again with that many times as much.
     """
 
     module_id: str

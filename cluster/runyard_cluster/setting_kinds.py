@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator
 
 from runyard_cluster.durations import parse_duration
+from runyard_cluster.factor import check_factor
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import parse_size
 
@@ -110,6 +111,7 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 AutoSize = Annotated[int | Literal["auto"], BeforeValidator(_or_auto(parse_size))]
 Cpus = Annotated[float | Literal["auto"], BeforeValidator(_or_auto(_cpus))]
 Gpus = Annotated[float, BeforeValidator(_gpus)]
+Factor = Annotated[float, BeforeValidator(check_factor)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Switch = Annotated[bool, BeforeValidator(_yes_or_no)]
 Text = Annotated[str, BeforeValidator(_text(1, MAX_TEXT))]

@@ -22,6 +22,7 @@ from runyard_cluster.setting_kinds import (
     Cpus,
     Duration,
     Environment,
+    Factor,
     FilePath,
     Gpus,
     Label,
@@ -71,6 +72,7 @@ class ModuleSettings(_Part):
     labels: dict[Text, Label] = Field(default_factory=dict)
     max_concurrent: Annotated[int, whole(1, 1_000_000_000)] | None = None
     max_retries: Annotated[int, whole(0, 1_000)] | None = None
+    retry_on_out_of_memory: Factor | None = None
     env: Environment = Field(default_factory=dict, repr=False)
     warm: Switch = False
     preload: tuple[Text, ...] = ()

@@ -89,15 +89,17 @@ def test_csv_cells_become_the_values_of_their_columns(tmp_path: Path) -> None:
     batch = read(
         tmp_path,
         "a.csv",
-        "name,command,env.A,label.team,labels,num_cpus,num_gpus,memory,timeout,after,max_retries,env\n"
-        """one,"python -c 'print(1)'",1 2,red,"kind=a, size=b",0.5,1,1024,90,,2,\n"""
-        "two,true,,,,auto,,512MiB,1h30m,one 0,,\"B=x C='y z'\"\n",
+        "name,command,env.A,label.team,labels,num_cpus,num_gpus,memory,timeout,after,max_retries,"
+        "retry_on_out_of_memory,env\n"
+        """one,"python -c 'print(1)'",1 2,red,"kind=a, size=b",0.5,1,1024,90,,2,1.5,\n"""
+        "two,true,,,,auto,,512MiB,1h30m,one 0,,,\"B=x C='y z'\"\n",
     )
     one, two = batch.runs
     assert one["command"] == ["python", "-c", "print(1)"]
     assert one["env"] == {"A": "1 2"}
     assert one["labels"] == {"team": "red", "kind": "a", "size": "b"}
     assert (one["num_cpus"], one["num_gpus"], one["memory"], one["timeout"]) == (0.5, 1, 1024, 90.0)
+    assert (one["max_retries"], one["retry_on_out_of_memory"]) == (2, 1.5)
     assert (two["num_cpus"], two["memory"], two["timeout"]) == ("auto", 512 << 20, 5400.0)
     assert two["after"] == [0] and two["env"] == {"B": "x", "C": "y z"}
     assert "max_retries" not in two and "labels" not in two
@@ -142,6 +144,10 @@ def test_a_module_may_name_what_a_script_counts_as(tmp_path: Path) -> None:
         ({"module": "m", "num_gpus": 1.5}, "num_gpus: must be a fraction up to 1, or a whole number"),
         ({"module": "m", "priority": 1.5}, "priority: must be a whole number"),
         ({"module": "m", "max_retries": -1}, "max_retries: must be from 0"),
+        (
+            {"module": "m", "retry_on_out_of_memory": 0.5},
+            "retry_on_out_of_memory: must be a number from 1 to 16",
+        ),
         ({"module": "m", "args": "a b"}, "args: must be a list of texts"),
         ({"module": "m", "args": [None]}, "args: holds null"),
         ({"module": "m", "args": ["a\0b"]}, "args: holds a character"),
@@ -290,6 +296,7 @@ FIELDS = st.sampled_from(
         "after",
         "name",
         "max_retries",
+        "retry_on_out_of_memory",
         "python",
         "max_concurrent",
     ]

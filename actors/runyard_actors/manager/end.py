@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.yard import Yard
-from runyard_actors.run import Outcome, Reason, Status
+from runyard_actors.manager.retry import retry
+from runyard_actors.manager.yard import FRESH_SPECS, Yard
+from runyard_actors.run import Outcome, Status
 from runyard_actors.scheduling.decision import Drop
 from runyard_actors.store.changes import AttemptEnded, RunDropped
 from runyard_cluster.failpoint import hit
@@ -15,25 +17,44 @@ from runyard_cluster.failpoint import hit
 
 async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
     """Free the attempt's slot and resources, send a retry through the queue, record the end."""
-    will_retry = _will_retry(attempt, outcome)
+    again = retry(yard.core, attempt, outcome)
     del yard.active[attempt.run_id]
-    if will_retry:
+    if again:
+        outcome = _told(outcome, again.words)
         yard.attempts_used[attempt.run_id] = attempt.attempt
+        # It may start before its larger request is committed, and must not be read back as it was.
+        yard.fresh_specs[attempt.run_id] = again.spec
     else:
         yard.attempts_used.pop(attempt.run_id, None)
+    request = again.request if again else None
     yard.core.on_ended(
         attempt.run_id,
         succeeded=outcome.status is Status.COMPLETED,
-        retry=will_retry,
+        retry=again is not None,
         is_failure=outcome.status is Status.FAILED,
+        request=request,
     )
     yard.pump()
     hit("end.before_commit")
     change = AttemptEnded(
-        run_id=attempt.run_id, attempt=attempt.attempt, outcome=outcome, will_retry=will_retry
+        run_id=attempt.run_id,
+        attempt=attempt.attempt,
+        outcome=outcome,
+        will_retry=again is not None,
+        request=request,
     )
     await yard.write_surely([change])
+    if len(yard.fresh_specs) > FRESH_SPECS:
+        yard.fresh_specs.pop(attempt.run_id, None)
     hit("end.after_commit")
+
+
+def _told(outcome: Outcome, words: str) -> Outcome:
+    """Add to an outcome's words what follows from it."""
+    if not words:
+        return outcome
+    before = outcome.reason_detail
+    return replace(outcome, reason_detail=f"{before}; {words}" if before else words)
 
 
 async def drop(yard: Yard, drops: Sequence[Drop]) -> None:
@@ -44,16 +65,4 @@ async def drop(yard: Yard, drops: Sequence[Drop]) -> None:
         yard.attempts_used.pop(decision.run_id, None)
     await yard.write_surely(
         [RunDropped(run_id=d.run_id, reason=d.reason, detail=d.detail, at=now) for d in drops]
-    )
-
-
-def _will_retry(attempt: ActiveRun, outcome: Outcome) -> bool:
-    """A run that could not even be started would fail the same way again, so only real failures are retried."""
-    spec = attempt.spec
-    return (
-        spec is not None
-        and attempt.cancel is None
-        and outcome.status is Status.FAILED
-        and outcome.reason is not Reason.START_ERROR
-        and attempt.attempt <= spec.max_retries
     )

@@ -26,7 +26,7 @@ async def retry_failed(yard: Yard, batch_id: BatchId) -> Accepted:
         raise ConflictError(f"batch {batch_id} has no failed run that was not retried already")
     ids = new_ids(len(failed))
     runs = tuple(
-        replace(spec, run_id=RunId(new), restarted_from=spec.run_id, after=())
+        replace(spec, run_id=RunId(new), restarted_from=spec.run_id, memory_retries=0, after=())
         for spec, new in zip(failed, ids, strict=True)
     )
     return await submit(yard, Submission(runs=runs, batch=batch, when_full="queue"))

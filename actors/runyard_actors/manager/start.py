@@ -88,6 +88,8 @@ def _withdraw(yard: Yard, attempts: Sequence[ActiveRun], why: str) -> None:
     yard.on_storage_fault(why)
     for attempt in attempts:
         del yard.active[attempt.run_id]
+        if attempt.spec and not attempt.cancel:
+            yard.fresh_specs[attempt.run_id] = attempt.spec
         yard.core.on_start_failed(attempt.run_id)
     for attempt in attempts:
         if attempt.cancel:

@@ -143,9 +143,9 @@ class Yard:
 
     async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
         """Return the full specs of runs that are about to start."""
-        fresh = {r: spec for r in run_ids if (spec := self.fresh_specs.pop(r, None)) is not None}
-        missing = [r for r in run_ids if r not in fresh]
-        return fresh | (await asyncio.to_thread(self.reader.specs, missing) if missing else {})
+        missing = [r for r in run_ids if r not in self.fresh_specs]
+        stored = await asyncio.to_thread(self.reader.specs, missing) if missing else {}
+        return stored | {r: self.fresh_specs.pop(r) for r in run_ids if r in self.fresh_specs}
 
     async def close(self) -> None:
         """Stop background work and release the store."""

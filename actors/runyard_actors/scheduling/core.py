@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
@@ -10,6 +11,7 @@ from runyard_actors.scheduling.admission import Admission
 from runyard_actors.scheduling.decision import Counts, Drop, HeadOfQueue, QueuedRun, Start
 from runyard_actors.scheduling.dependencies import Dependencies
 from runyard_actors.scheduling.line import Batch, Entry, Stage
+from runyard_actors.scheduling.more_memory import with_more_memory
 from runyard_actors.scheduling.node import NodeFree, NodeSpec
 from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
 
@@ -88,9 +90,18 @@ class Core:
         if run_id not in self._entries:
             self._settle([(run_id, succeeded)])
 
-    def on_ended(self, run_id: RunId, *, succeeded: bool, retry: bool, is_failure: bool = True) -> None:
+    def on_ended(
+        self,
+        run_id: RunId,
+        *,
+        succeeded: bool,
+        retry: bool,
+        is_failure: bool = True,
+        request: Request | None = None,
+    ) -> None:
         """An active run ended: free what it held; queue it again, or settle what depends on it.
 
+        `request`: what a run that is queued again asks for from now on, if not for the same.
         `is_failure` False: a run that did not succeed does not count for `max_failures`, as one that was cancelled.
         """
         entry = self._active(run_id)
@@ -101,6 +112,8 @@ class Core:
         if retry:
             self._seq += 1
             entry.seq = self._seq
+            if request is not None:
+                entry.run = replace(entry.run, request=request)
             self._requeue(entry, batch)
             return
         self._forget(entry)
@@ -166,6 +179,10 @@ class Core:
     def can_ever_fit(self, request: Request) -> str | None:
         """Return None if some node could hold the request with nothing else on it, else a sentence."""
         return never_fits_words(request, self._admission.nodes)
+
+    def with_more_memory(self, request: Request, factor: float, *, of_gpu: bool = False) -> Request | None:
+        """Return a request with that many times the memory, at most what a node has; None if that is no more."""
+        return with_more_memory(request, factor, self._admission.nodes, of_gpu=of_gpu)
 
     def counts(self) -> Counts:
         """Return how many runs there are of each kind."""

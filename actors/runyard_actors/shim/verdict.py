@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from runyard_actors.shim.system import Tree
 
 
+#: What a shell exits with when SIGKILL ended its last command. Other programs exit with it for reasons of their own.
+KILLED_CHILD = 137
+
+
 class Stop:
     """Why the shim itself ends the run, and how long the run may take to end by itself."""
 
@@ -38,6 +42,8 @@ def _why(tree: Tree, stop: Stop | None, is_out_of_memory: bool) -> tuple[str | N
         return stop.reason, stop.detail, stop.ended_by
     if tree.signal is not None and is_out_of_memory:
         return "out_of_memory", "the system ran out of memory and killed it", "kernel"
+    if tree.exit_code == KILLED_CHILD and is_out_of_memory:
+        return "out_of_memory", "the system ran out of memory and killed a process of it", "kernel"
     if tree.signal is not None:
         return "signal", f"killed by {signal_name(tree.signal)}", "external"
     if tree.exit_code:

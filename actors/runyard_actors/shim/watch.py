@@ -6,6 +6,7 @@ import time
 
 from runyard_actors.shim import limit
 from runyard_actors.shim.log import LogKeeper
+from runyard_actors.shim.verdict import KILLED_CHILD
 from runyard_cluster import process
 
 TYPE_CHECKING = False
@@ -25,6 +26,9 @@ NEAR_TICK = 0.05
 
 SIGKILL = 9
 
+#: What is killed for want of memory has ended this long after it was counted, in seconds.
+JUST_NOW = 2.0
+
 
 class Watch:
     """Looks at the tree now and then, until its main process has ended."""
@@ -39,7 +43,9 @@ class Watch:
         self._tree = tree
         self._start = monotonic_start
         self._tick = FIRST_TICK
-        self._out_of_memory_kills = process.out_of_memory_kills()
+        #: How many processes the system, out of memory, had killed when that was last noted, and the time before.
+        self._kills = self._earlier_kills = process.out_of_memory_kills()
+        self._kills_noted_at = monotonic_start
 
     def until_main_ended(self) -> None:
         """Return once the main process has ended, by itself or because it was made to."""
@@ -49,12 +55,23 @@ class Watch:
             memory = self._tree.memory()
             self.peak_memory = max(self.peak_memory, memory)
             self._end_if_needed(began, memory)
-            self._out_of_memory_kills = process.out_of_memory_kills()
+            self._note_kills(began)
             self._tick = self._next_tick(memory, time.monotonic() - began)
 
     def is_out_of_memory(self) -> bool:
-        """Whether it was the system, out of memory, that killed the main process: it killed something just now."""
-        return self._tree.signal == SIGKILL and process.out_of_memory_kills() > self._out_of_memory_kills
+        """Whether it was the system, out of memory, that killed the main process, or the last child of a shell.
+
+        It killed something just now. It counts a process when it sends the signal, some time before that one, and a
+        shell that waits for it, has ended.
+        """
+        is_killed = self._tree.signal == SIGKILL or self._tree.exit_code == KILLED_CHILD
+        return is_killed and process.out_of_memory_kills() > self._earlier_kills
+
+    def _note_kills(self, now: float) -> None:
+        """Remember what was counted between one and two times `JUST_NOW` ago."""
+        if now - self._kills_noted_at >= JUST_NOW:
+            self._kills_noted_at = now
+            self._earlier_kills, self._kills = self._kills, process.out_of_memory_kills()
 
     def _end_if_needed(self, now: float, memory: int) -> None:
         """Ask the tree to end, then make it; a kill is repeated, since a tree may grow while it is killed."""

@@ -19,7 +19,7 @@ from runyard_actors.store.changes import (
 )
 
 #: Outcome fields that the tables hold under the same name.
-_PLAIN = tuple(f.name for f in fields(Outcome) if f.name not in ("reason", "result"))
+_PLAIN = tuple(f.name for f in fields(Outcome) if f.name not in ("reason", "result", "is_of_gpu"))
 
 
 def starting(call: Call, change: AttemptStarting) -> None:
@@ -98,6 +98,10 @@ def withdrawn(call: Call, change: StartWithdrawn) -> None:
 def _requeue(call: Call, run: RunRow, change: AttemptEnded) -> None:
     at = change.outcome.ended_at
     call.execute("requeue_run", {"seq": run.seq, "attempt": change.attempt, "at": at})
+    if change.request is not None:
+        memory, gpu_memory = change.request.memory_bytes, change.request.gpu_memory_bytes
+        values = {"seq": run.seq, "memory_bytes": memory, "gpu_memory_bytes": gpu_memory}
+        call.execute("enlarge_run", values)
     call.move(run, Status.QUEUED.value)
     data = {"attempt": change.attempt, **_verdict(change.outcome)}
     call.event("run_requeued", at, run_id=change.run_id, batch_id=run.batch_id, data=data)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Outcome, Reason, RunId, RunSpec
 
 
@@ -60,12 +61,16 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
-    """An attempt ended. With `will_retry` its run queues again, else the run ended with this outcome."""
+    """An attempt ended. With `will_retry` its run queues again, else the run ended with this outcome.
+
+    `request`: what a run that queues again asks for from now on, with more memory than before; None for the same.
+    """
 
     run_id: RunId
     attempt: int
     outcome: Outcome
     will_retry: bool = False
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

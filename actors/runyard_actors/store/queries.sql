@@ -26,8 +26,9 @@ SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)
 -- insert_run --
 INSERT INTO runs (
     seq, run_id, module_id, module_name, batch_id, batch_index, status, cpu_milli, gpu_milli, memory_bytes,
-    gpu_memory_bytes, priority, max_retries, max_concurrent, after_runs, restarted_from, created_at, queued_at
-) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    gpu_memory_bytes, priority, max_retries, retry_on_out_of_memory, memory_retries, max_concurrent, after_runs,
+    restarted_from, created_at, queued_at
+) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_spec --
 INSERT INTO run_specs (seq, command, cwd, env, labels, timeout_seconds, args_from) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -113,6 +114,11 @@ UPDATE batches SET last_ended_at = max(coalesce(last_ended_at, 0), :at) WHERE ba
 UPDATE runs SET
     status = 'queued', attempt = :attempt, queued_at = :at, started_at = NULL, node = NULL, pid = NULL,
     gpu_ids = NULL, enforcement = NULL, progress = NULL, message = NULL
+WHERE seq = :seq
+
+-- enlarge_run --
+UPDATE runs SET memory_bytes = :memory_bytes, gpu_memory_bytes = :gpu_memory_bytes,
+    memory_retries = memory_retries + 1
 WHERE seq = :seq
 
 -- withdraw_attempt --

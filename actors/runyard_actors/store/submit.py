@@ -65,6 +65,8 @@ def _run_row(seq: int, spec: RunSpec, created_at: int) -> tuple[Any, ...]:
         request.gpu_memory_bytes,
         spec.priority,
         spec.max_retries,
+        spec.retry_on_out_of_memory,
+        spec.memory_retries,
         spec.max_concurrent,
         to_json(spec.after) if spec.after else None,
         spec.restarted_from,

@@ -59,6 +59,16 @@ def _share(value: str) -> float:
     return share
 
 
+def _factor(value: str) -> float:
+    from runyard_cluster.factor import check_factor
+
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a number") from error
+    return check_factor(number)
+
+
 def _moment(value: str) -> str:
     from runyard.moment import microseconds
 
@@ -67,6 +77,7 @@ def _moment(value: str) -> str:
 
 
 CPUS = Parsed("number", _cpus)
+FACTOR = Parsed("number", _factor)
 SHARE = Parsed("number", _share)
 SIZE = Parsed("size", _size)
 MEMORY = Parsed("size", _memory)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from runyard_cluster.durations import LONGEST, parse_duration
+from runyard_cluster.factor import LARGEST_FACTOR, check_factor
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import LARGEST, parse_size
 
@@ -171,6 +172,11 @@ Duration = Annotated[
             "examples": ["30m", 90],
         }
     ),
+]
+Factor = Annotated[
+    float,
+    BeforeValidator(check_factor),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": LARGEST_FACTOR, "examples": [1.5]}),
 ]
 Priority = Annotated[int, Field(strict=True, ge=-PRIORITY_LIMIT, le=PRIORITY_LIMIT)]
 Retries = Annotated[int, Field(strict=True, ge=0, le=MAX_RETRIES)]

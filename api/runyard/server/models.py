@@ -34,6 +34,10 @@ class Run(BaseModel):
     labels: dict[str, str]
     attempt: int
     max_retries: int
+    retry_on_out_of_memory: float | None = Field(
+        None, description="times as much memory it is queued again with when it had too little"
+    )
+    memory_retries: int = Field(0, description="how often that happened so far; at most 3 times")
     node: str | None
     pid: int | None
     gpu_ids: list[int | str]
@@ -147,6 +151,7 @@ class Module(BaseModel):
     labels: dict[str, str]
     max_concurrent: int | None
     max_retries: int | None
+    retry_on_out_of_memory: float | None = None
     warm: bool
     preload: list[str]
     env_keys: list[str] = Field(description="names only; values are never given out")

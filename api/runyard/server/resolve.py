@@ -87,6 +87,7 @@ class Resolver:
             priority=_first(run.priority, module.priority, 0),
             labels={**module.labels, **run.labels},
             max_retries=_first(run.max_retries, module.max_retries, 0),
+            retry_on_out_of_memory=_first(run.retry_on_out_of_memory, module.retry_on_out_of_memory),
             max_concurrent=_first(run.max_concurrent, module.max_concurrent),
             after=_dependencies(run.after, ids, place.index),
             batch_id=place.batch_id,

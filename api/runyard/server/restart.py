@@ -34,6 +34,12 @@ def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
         timeout_seconds=spec.timeout_seconds if edits.timeout is None else edits.timeout,
         priority=spec.priority if edits.priority is None else edits.priority,
         max_retries=spec.max_retries if edits.max_retries is None else edits.max_retries,
+        retry_on_out_of_memory=(
+            spec.retry_on_out_of_memory
+            if edits.retry_on_out_of_memory is None
+            else edits.retry_on_out_of_memory
+        ),
+        memory_retries=0,
         max_concurrent=spec.max_concurrent if edits.max_concurrent is None else edits.max_concurrent,
     )
     return Submission(runs=(new,))

@@ -16,6 +16,7 @@ from runyard.server.fields import (
     Cpus,
     Duration,
     Environment,
+    Factor,
     Gpus,
     Index,
     Labels,
@@ -55,6 +56,9 @@ class RequestIn(Strict):
     timeout: Duration | None = Field(None, description='seconds or a text as "30m"')
     priority: Priority | None = Field(None, description="higher starts first; 0 is usual")
     max_retries: Retries | None = Field(None, description="further attempts after a failed one")
+    retry_on_out_of_memory: Factor | None = Field(
+        None, description="had it too little memory, it is queued again with that many times as much"
+    )
     max_concurrent: Limit | None = Field(None, description="at most this many runs of the module at once")
 
 

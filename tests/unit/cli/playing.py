@@ -88,6 +88,8 @@ def run_json(run_id: str = "01A", **changes: Any) -> dict[str, Any]:
         "labels": {},
         "attempt": 1,
         "max_retries": 0,
+        "retry_on_out_of_memory": None,
+        "memory_retries": 0,
         "gpu_ids": [],
         "created_at": "2026-01-31T08:00:00.000000Z",
         **changes,

@@ -35,8 +35,9 @@ def test_options_end_where_the_command_begins(data_dir: DataDir, tmp_path: Path)
 def test_everything_a_run_may_ask_for_is_sent(data_dir: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", "from here")
     request = "--num-cpus auto --num-gpus 0.25 --memory 4GiB --gpu-memory 8g --timeout 1h30m --priority -3"
-    about = "--max-retries 2 --label team=red --label note= --env A=1=2 --env MINE --cwd sub --name it -- x"
-    body = parsed(*request.split(), *about.split())
+    again = "--max-retries 2 --retry-on-out-of-memory 1.5"
+    about = "--label team=red --label note= --env A=1=2 --env MINE --cwd sub --name it -- x"
+    body = parsed(*request.split(), *again.split(), *about.split())
     assert body == {
         "num_cpus": "auto",
         "num_gpus": 0.25,
@@ -45,6 +46,7 @@ def test_everything_a_run_may_ask_for_is_sent(data_dir: DataDir, monkeypatch: py
         "timeout": 5400.0,
         "priority": -3,
         "max_retries": 2,
+        "retry_on_out_of_memory": 1.5,
         "labels": {"team": "red", "note": ""},
         "env": {"A": "1=2", "MINE": "from here"},
         "cwd": str(Path("sub").absolute()),

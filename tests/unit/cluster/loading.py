@@ -42,6 +42,7 @@ priority = -5
 labels = { team = "vision", empty = "" }
 max_concurrent = 2
 max_retries = 1
+retry_on_out_of_memory = 2
 env = { OMP_NUM_THREADS = "2" }
 warm = true
 preload = ["numpy"]

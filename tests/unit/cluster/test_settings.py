@@ -41,6 +41,7 @@ def test_every_key_of_a_file_is_read_in_its_unit(tmp_path: Path) -> None:
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     settings = load(tmp_path, FULL)
     thumbnails = settings.modules["thumbnails"]
+    assert (thumbnails.max_retries, thumbnails.retry_on_out_of_memory) == (1, 2)
     assert thumbnails.script == tmp_path / "modules" / "thumbnails.py"
     assert thumbnails.python == tmp_path / ".venv" / "bin" / "python"
     assert thumbnails.cwd == tmp_path / "work"

@@ -114,6 +114,10 @@ def test_a_bad_value_names_file_key_and_what_is_allowed(
         *(("timeout", v, "allowed: seconds, or a text as") for v in TIMES),
         *(("priority", v, "from -1000000 to 1000000") for v in ("1099511627776", "true", "0.5", '"1"')),
         *(("max_concurrent", v, "must be a whole number from 1 to") for v in ("0", "-1", "true", "1.0")),
+        *(
+            ("retry_on_out_of_memory", v, "must be a number from 1 to 16, as 1.5")
+            for v in ("0.5", "true", "17", '"1.5"', "nan", "inf")
+        ),
         *(("max_retries", v, "must be a whole number from 0 to 1000") for v in ("-1", "true", "1001", '"1"')),
         *(("cwd", v, "must be a text of 1 to 4096 characters") for v in ("1", '""', '"' + "x" * 5000 + '"')),
         *(("python", v, "must be a text of 1 to 4096 characters") for v in ("1", '""')),

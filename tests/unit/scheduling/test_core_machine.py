@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -161,6 +161,18 @@ class CoreMachine(RuleBasedStateMachine):
     def end(self, data: st.DataObject, succeeded: bool, retry: bool) -> None:
         if active := self.of_state("active"):
             self.finish(data.draw(st.sampled_from(active)), succeeded, retry and not succeeded)
+            self.decide()
+
+    @rule(data=st.data(), factor=st.sampled_from([1.5, 2, 16]), of_gpu=st.booleans())
+    def retry_with_more_memory(self, data: st.DataObject, factor: float, of_gpu: bool) -> None:
+        if not (active := self.of_state("active")):
+            return
+        known = self.runs[run_id := data.draw(st.sampled_from(active))]
+        larger = self.core.with_more_memory(known.run.request, factor, of_gpu=of_gpu)
+        if larger is not None:
+            assert self.core.can_ever_fit(larger) is None
+            known.run = replace(known.run, request=larger)
+            self.finish(run_id, succeeded=False, retry=True, request=larger)
             self.decide()
 
     @rule(data=st.data(), count=st.integers(1, 4))
@@ -355,11 +367,11 @@ class CoreMachine(RuleBasedStateMachine):
         """Whether the head was another one when the decision began, so that the start may have come before it."""
         return before != after
 
-    def finish(self, run_id: RunId, succeeded: bool, retry: bool) -> None:
+    def finish(self, run_id: RunId, succeeded: bool, retry: bool, request: Request | None = None) -> None:
         known = self.runs[run_id]
         known.placement = None
         self.not_backfill.discard(run_id)
-        self.core.on_ended(run_id, succeeded=succeeded, retry=retry)
+        self.core.on_ended(run_id, succeeded=succeeded, retry=retry, request=request)
         if retry:
             self.arrivals += 1
             known.state, known.arrival = "queued", self.arrivals

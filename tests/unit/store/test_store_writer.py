@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from runyard_actors.request import Request
 from runyard_actors.run import BatchId, Outcome, Reason, Status
-from runyard_actors.store import StoreError, StoreReader, StoreUnavailable, StoreWriter
+from runyard_actors.store import StoreError, StoreReader, StoreUnavailable, StoreWriter, load_state
 from runyard_actors.store.changes import (
     AttemptEnded,
     BatchCancelled,
@@ -270,3 +272,25 @@ def test_the_database_is_for_its_owner_only(path: Path, writer: StoreWriter) -> 
     files = list(path.parent.glob("runyard.sqlite3*"))
     assert len(files) == 3
     assert {f.stat().st_mode & 0o077 for f in files} == {0}
+
+
+def test_a_retry_with_more_memory_asks_for_it_from_then_on(
+    writer: StoreWriter, reader: StoreReader, path: Path
+) -> None:
+    # Given a run that grows by half when its memory was too little
+    before = Request(cpu_milli=1000, memory_bytes=1 << 30, gpu_memory_bytes=2 << 30)
+    (run,) = specs(1, request=before, retry_on_out_of_memory=1.5)
+    writer.write([submitted([run]), starting(run), started(run)]).result()
+    # When its attempt ended for that, and the end is written twice, as after an answer that was lost
+    after = replace(before, memory_bytes=3 << 29)
+    end = replace(ended(run, code=1, will_retry=True), request=after)
+    writer.write([end]).result()
+    writer.write([end]).result()
+    # Then all who read it see what it asks for now
+    shown = reader.run(run.run_id)
+    assert shown is not None
+    assert (shown["status"], shown["memory"], shown["gpu_memory"]) == ("queued", 3 << 29, 2 << 30)
+    assert (shown["retry_on_out_of_memory"], shown["memory_retries"]) == (1.5, 1)
+    assert reader.specs([run.run_id])[run.run_id] == replace(run, request=after, memory_retries=1)
+    (queued,) = load_state(path).queued
+    assert (queued.request, queued.attempts_used) == (after, 1)

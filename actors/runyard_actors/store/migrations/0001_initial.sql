@@ -19,6 +19,8 @@ CREATE TABLE runs (
     gpu_memory_bytes INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     max_retries INTEGER NOT NULL,
+    retry_on_out_of_memory REAL,
+    memory_retries INTEGER NOT NULL DEFAULT 0,
     max_concurrent INTEGER,
     after_runs TEXT,
     restarted_from TEXT,

@@ -11,7 +11,7 @@ import click
 from runyard.cli.exit_code import GOOD, INTERRUPTED, OWN_FAILURE, code_of_run
 from runyard.cli.follow import Follower, write_out
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
-from runyard.cli.params import CPUS, DURATION, MEMORY, SHARE, SIZE, pairs
+from runyard.cli.params import CPUS, DURATION, FACTOR, MEMORY, SHARE, SIZE, pairs
 from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.verb import Options, Verb, verb
 from runyard.cli.view.words import cause
@@ -54,6 +54,12 @@ runyard run --module thumbnails --detach photos/""",
 @click.option(
     "--max-retries", type=click.IntRange(0, 1000), metavar="N", help="Started again that often when it fails."
 )
+@click.option(
+    "--retry-on-out-of-memory",
+    type=FACTOR,
+    metavar="FACTOR",
+    help="Had it too little memory, it is started again with that many times as much, as 1.5.",
+)
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="A label to find it by; may repeat.")
 @click.option(
     "--env", multiple=True, metavar="K=V", help="A variable for it; K alone passes yours on; may repeat."
@@ -94,7 +100,7 @@ def request(given: dict[str, Any]) -> dict[str, Any]:
     folder = given["cwd"] if given["cwd"] is not None or module else "."
     body = {
         **{k: given[k] for k in ("num_cpus", "num_gpus", "memory", "gpu_memory", "timeout", "priority")},
-        **{k: given[k] for k in ("max_retries", "name", "module")},
+        **{k: given[k] for k in ("max_retries", "retry_on_out_of_memory", "name", "module")},
         "cwd": None if folder is None else str(Path(folder).absolute()),
         "env": pairs(given["env"], "--env", from_environment=True),
         "labels": pairs(given["labels"], "--label"),

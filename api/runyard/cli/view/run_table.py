@@ -127,7 +127,7 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("labels", ", ".join(f"{k}={v}" for k, v in run["labels"].items())),
         ("batch", batch),
         ("restarted from", run["restarted_from"]),
-        ("attempt", f"{run['attempt']} of at most {run['max_retries'] + 1}"),
+        ("attempt", f"{run['attempt']} of at most {run['max_retries'] + 1 + run['memory_retries']}"),
         ("created", local_time(run["created_at"])),
         ("started", local_time(run["started_at"])),
         ("ended", local_time(run["ended_at"])),
