@@ -53,7 +53,8 @@ class OwnRay:
     def bring_up(self) -> None:
         """Start a fresh head; what is left of an earlier one of this data folder is ended first."""
         temp = self._data_dir.ray_temp
-        ray_head.stop_head(temp)
+        # It has nothing to finish: its server is gone, and what the store has is whole after a kill, too.
+        ray_head.stop_head(temp, patience_seconds=0)
         head = ray_head.start_head(
             temp=temp, capacity=self.capacity, environ=os.environ, has_dashboard=self._has_dashboard
         )

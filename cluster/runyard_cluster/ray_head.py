@@ -146,12 +146,15 @@ def is_head_alive(temp: Path) -> bool:
     return {"gcs_server", "raylet"} <= names
 
 
-def stop_head(temp: Path) -> None:
-    """End every Ray process of the head whose temporary folder is `temp`, and nothing else."""
+def stop_head(temp: Path, *, patience_seconds: float = STOP_SECONDS) -> None:
+    """End every Ray process of the head whose temporary folder is `temp`, and nothing else.
+
+    Those that have not ended by themselves within `patience_seconds` are killed.
+    """
     processes = list(_processes_of(temp))
     for process in sorted(processes, key=lambda p: _ray_server(p) == "gcs_server"):
         _signal(process, kill=False)
-    _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+    _, alive = psutil.wait_procs(processes, timeout=patience_seconds)
     for process in alive:
         _signal(process, kill=True)
     psutil.wait_procs(alive, timeout=STOP_SECONDS)

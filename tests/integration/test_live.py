@@ -133,7 +133,7 @@ def ended_runs(server: InProcess) -> int:
 def submit(server: InProcess, count: int) -> None:
     """Submit quick runs as one batch."""
     with server.client() as client:
-        client.submit_batch({"runs": [{"command": python("pass"), "memory": "1MiB"}] * count})
+        client.submit_batch({"runs": [{"command": python("pass"), "memory": "64MiB"}] * count})
 
 
 def has_all(server: InProcess, heard: Heard, runs: int) -> Callable[[], bool]:

@@ -66,6 +66,8 @@ def serve(
     if lock is None:
         raise taken(data_dir)
     try:
+        # One that was killed leaves its record, and with the lock held again that would be taken for ours.
+        data_dir.server_file.unlink(missing_ok=True)
         asyncio.run(_Host(settings, data_dir, is_embedded, on_ready).run(listen))
     finally:
         data_dir.server_file.unlink(missing_ok=True)

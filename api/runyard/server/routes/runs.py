@@ -19,6 +19,7 @@ from runyard_actors.ids import is_id
 from runyard_actors.run import Status
 from runyard_actors.store.records import RunFilter
 from runyard_cluster.errors import ConflictError, NotFoundError
+from runyard_cluster.failpoint import hit
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], route_class=StrictRoute)
 
@@ -36,6 +37,7 @@ async def submit(here: Here, request: Request, run: SubmitIn, idempotency_key: I
     mark = digest(request.url.path, await request.body())
     submission = await asyncio.to_thread(resolver.single, run, key=idempotency_key, digest=mark)
     accepted = await here.manager.submit(submission)
+    hit("submit.before_answer")
     return await _one(here, accepted.run_ids[0])
 
 
