@@ -12,6 +12,8 @@ from runyard.server.listen import Tls
 
 #: How long answers under way are waited for when the server leaves; streams end at once.
 SHUTDOWN_SECONDS = 2
+#: Idle connections are closed by callers first: one that closes here just as a call comes in breaks that call.
+KEEP_ALIVE_SECONDS = 75
 
 
 class WebServer(uvicorn.Server):
@@ -34,6 +36,7 @@ def web_server(app: Any, tls: Tls | None = None) -> WebServer:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
