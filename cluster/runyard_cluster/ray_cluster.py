@@ -72,7 +72,8 @@ class OwnRay:
         import ray
 
         ray.shutdown()
-        ray_head.stop_head(self._data_dir.ray_temp)
+        # The manager has closed the store by now, and of Ray's own nothing outlives its head.
+        ray_head.stop_head(self._data_dir.ray_temp, patience_seconds=1)
 
 
 class JoinedRay:
