@@ -39,9 +39,16 @@ Answers = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[TestSession]:
+def served() -> Iterator[TestSession]:
     with embedded(SETTINGS) as found:
         yield found
+
+
+@pytest.fixture
+def session(served: TestSession) -> Iterator[TestSession]:
+    """The server of these tests; the thousands of runs they leave in its queue stay there."""
+    yield served
+    served.client.pause()
 
 
 def stored(session: TestSession) -> StoreReader:
