@@ -38,6 +38,9 @@ T = TypeVar("T")
 Answers = dict[str, str]
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def served() -> Iterator[TestSession]:
     with embedded(SETTINGS) as found:
