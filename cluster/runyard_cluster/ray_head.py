@@ -29,6 +29,9 @@ OBJECT_STORE_BYTES = 100_000_000
 #: Ray's processes get this long to end by themselves before they are killed.
 STOP_SECONDS = 8.0
 
+_GCS_PORT = re.compile(r"--gcs_server_port=(\d+)")
+_RAY_CLIENT = "-m ray.util.client.server "
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadAddress:
@@ -161,15 +164,22 @@ def stop_head(temp: Path, *, patience_seconds: float = STOP_SECONDS) -> None:
 
 
 def _processes_of(temp: Path) -> Iterator[psutil.Process]:
-    """Ray's servers carry the folder in their arguments; workers rename themselves but hang below the raylet."""
+    """Ray's servers carry the folder in their arguments; workers rename themselves but hang below the raylet.
+
+    The server for Ray Client carries nothing but the address of the GCS, which it outlives by a minute.
+    """
     needle = re.compile(re.escape(str(temp)) + r"(?=[/\\ ]|$)")
+    lines = {p: " ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["pid", "cmdline"])}
     found: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        line = " ".join(process.info["cmdline"] or ())
+    for process, line in lines.items():
         if process.pid != os.getpid() and "ray" in line and needle.search(line):
             found[process.pid] = process
             if _ray_server(process) == "raylet":
                 found.update({p.pid: p for p in _descendants(process)})
+            elif _ray_server(process) == "gcs_server" and (port := _GCS_PORT.search(line)):
+                address = f"--address=127.0.0.1:{port[1]} "
+                clients = (p for p, other in lines.items() if _RAY_CLIENT in other and address in other)
+                found.update({p.pid: p for p in clients})
     yield from found.values()
 
 
