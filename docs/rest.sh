@@ -129,6 +129,8 @@ expect 200 'search' curl "$log/search?q=T&ignore_case=true"
 has '"count":2'
 expect 200 'search for a pattern' curl "$log/search?regex=true" -G --data-urlencode 'q=^t.o$'
 has '"count":1'
+expect 200 'what comes after the first hit' curl "$log/search?q=o&limit=1&skip=1"
+has '"before":1'
 expect 200 'as a stream, from byte 4 on' curl -N -H 'Last-Event-ID: 4' "$log/stream"
 has 'two\nthree\n'
 has 'event: end'
@@ -177,6 +179,9 @@ again=$(field run_id)
 await "$again"
 expect 200 'its log' curl "$RUNYARD_URL/api/runs/$again/log"
 is 'again\n'
+expect 200 'two logs as one stream' curl -N "$RUNYARD_URL/api/logs/stream?run_id=$run&run_id=$again"
+has 'three\n'
+has 'id: 1:14,1:6'
 
 echo '# The module registry'
 expect 201 'set a module' curl -X PUT "$RUNYARD_URL/api/modules/rest-example" -d '{"name": "Example", "command": ["printf"], "num_cpus": 0.1}'

@@ -30,17 +30,25 @@ WORTH_SAVING = 4 << 20
 #: Bytes shown of one line at most, and of all lines of one answer.
 LINE_BYTES = 16 * 1024
 ANSWER_BYTES = 4 << 20
+#: Bytes at the end of a longer line in which its last update is looked for, if it is that of a progress bar.
+UPDATE_BYTES = 4 * 1024
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line, without its end. `offset` is where it begins; `is_cut` whether there is more of it."""
+    """One line, without its end. `offset` is where it begins, `length` how many bytes it has.
+
+    `is_cut` tells whether there is more of it; `update`, what such a line shows after its last carriage return, as
+    progress bars use them.
+    """
 
     number: int
     offset: int
+    length: int
     text: str
     is_cut: bool = False
+    update: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +138,10 @@ class _Index:
         if parts == [(begin, end)] and end - begin <= ANSWER_BYTES:
             data = b"".join(log_file.read(self._path, begin, end - begin))
             for number, raw in enumerate(data.split(b"\n")[: last - first + 1], first):
-                yield _line(number, begin, raw[: LINE_BYTES + 1], len(raw) > LINE_BYTES)
+                is_cut = len(raw) > LINE_BYTES
+                yield _line(
+                    number, begin, len(raw), raw[: LINE_BYTES + 1], raw[-UPDATE_BYTES:] if is_cut else None
+                )
                 begin += len(raw) + 1
         else:
             yield from self._long_lines(first, last)
@@ -154,11 +165,19 @@ class _Index:
             raw = b"".join(log_file.read(self._path, low, high - low))
             is_cut = len(raw) > LINE_BYTES or high < end
             is_cut = is_cut and not raw.endswith(b"\n")
-            yield _line(number, begin, raw.removesuffix(b"\n"), is_cut)
+            length = end - begin - (number <= self._ended)
+            rest = self._last_bytes(begin, begin + length) if is_cut else None
+            yield _line(number, begin, length, raw.removesuffix(b"\n"), rest)
             left -= len(raw)
             begin = end
             if left <= 0:
                 return
+
+    def _last_bytes(self, begin: int, end: int) -> bytes:
+        """Return what a long line ends with, as far as it is kept."""
+        low, high = log_file.spans(begin, end, self._gap)[-1]
+        low = max(low, high - UPDATE_BYTES)
+        return b"".join(log_file.read(self._path, low, high - low))
 
     def _start_of(self, number: int) -> int:
         """Return where a line begins; the log's end for those after the last one."""
@@ -231,13 +250,22 @@ class _Index:
         return {"format": _FORMAT, "size": found.st_size, "mtime_ns": found.st_mtime_ns, "gap": gap}
 
 
-def _line(number: int, offset: int, raw: bytes, is_cut: bool) -> Line:
-    if is_cut:
+def _line(number: int, offset: int, length: int, raw: bytes, rest: bytes | None) -> Line:
+    """Return a line; one that has a `rest`, its last bytes, is cut."""
+    if rest is not None:
         # A character that the cut goes through is left out; a wrong one within is shown as such.
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(raw[:LINE_BYTES])
     else:
         text = raw.decode("utf-8", "replace").removesuffix("\r")
-    return Line(number=number, offset=offset, text=text, is_cut=is_cut)
+    update = _last_update(rest) if rest else None
+    is_cut = rest is not None
+    return Line(number=number, offset=offset, length=length, text=text, is_cut=is_cut, update=update)
+
+
+def _last_update(rest: bytes) -> str | None:
+    """Return what stands after the last carriage return that something stands after."""
+    *earlier, last = rest.rstrip(b"\r").split(b"\r")
+    return last.decode("utf-8", "replace") if earlier else None
 
 
 def _packed(numbers: array[int]) -> bytes:

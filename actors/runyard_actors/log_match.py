@@ -28,23 +28,38 @@ Blocks = Iterable[tuple[int, bytes]]
 
 
 class Spots:
-    """The occurrences so far: all counted, those from `start` on listed, as offset and length in bytes."""
+    """The occurrences so far: all counted, and some listed, as offset and length in bytes.
 
-    def __init__(self, limit: int, start: int = 0) -> None:
+    Those that begin at `start` or after are listed, up to `limit`, and without the first `skip` of all.
+    """
+
+    def __init__(self, limit: int, start: int = 0, skip: int = 0) -> None:
         self.count = 0
         self.listed: list[tuple[int, int]] = []
         self._limit = limit
         self._start = start
+        self._skip = skip
+        self._before: int | None = None
+
+    @property
+    def before(self) -> int:
+        """How many come before the first one listed; all, when none is."""
+        return self.count if self._before is None else self._before
 
     def lists_before(self, end: int) -> bool:
         """Whether an occurrence that begins before `end` may still be listed."""
         return len(self.listed) < self._limit and end > self._start
 
+    def skips(self, data: bytes, wanted: bytes) -> bool:
+        """Whether those in `data` are all among the first ones that are not listed."""
+        return self.count < self._skip and self.count + data.count(wanted) <= self._skip
+
     def add(self, offset: int, length: int) -> None:
         """Count an occurrence, and list it if it is to be."""
-        self.count += 1
-        if offset >= self._start and len(self.listed) < self._limit:
+        if offset >= self._start and self.count >= self._skip and len(self.listed) < self._limit:
+            self._before = self.count if self._before is None else self._before
             self.listed.append((offset, length))
+        self.count += 1
 
 
 def literal(blocks: Blocks, text: bytes, spots: Spots, *, ignore_case: bool = False) -> None:
@@ -112,12 +127,12 @@ def main() -> None:
 
 def _answer(request: dict[str, Any], goes_on: Callable[[], bool]) -> dict[str, Any]:
     wanted = re.compile(request["pattern"], re.IGNORECASE if request["ignore_case"] else 0)
-    spots = Spots(request["limit"], request["start"])
+    spots = Spots(request["limit"], request["start"], request["skip"])
     gap = tuple(request["gap"]) if request["gap"] else None
     blocks = log_file.kept(Path(request["path"]), 0, request["size"], gap)
     timed = Timed(blocks, request["seconds"], goes_on)
     pattern(timed, wanted, spots)
-    return {"count": spots.count, "spots": spots.listed, "reached": timed.reached}
+    return {"count": spots.count, "before": spots.before, "spots": spots.listed, "reached": timed.reached}
 
 
 def _watch(nowhere: Any, seconds: float) -> bool:
@@ -136,7 +151,8 @@ def _limit_memory() -> None:
 def _take(data: bytes, base: int, wanted: bytes, spots: Spots) -> int:
     """Add the occurrences in `data`; return where the last one ends."""
     end = 0
-    while spots.lists_before(base + len(data)):
+    is_listed = not spots.skips(data, wanted)
+    while is_listed and spots.lists_before(base + len(data)):
         at = data.find(wanted, end)
         if at < 0:
             return end

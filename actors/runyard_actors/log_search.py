@@ -39,7 +39,8 @@ _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from runyard_actors.log_ma
 class Query:
     """What to look for: a text, or a pattern of Python's `re`, within lines.
 
-    All occurrences are counted; up to `limit` of those that begin at the offset `start` or after are listed.
+    All occurrences are counted; up to `limit` of those that begin at the offset `start` or after are listed, without
+    the first `skip` of all.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Query:
     ignore_case: bool = False
     limit: int = 100
     start: int = 0
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +76,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search found in the first `searched_bytes` of a log of `size` bytes; `is_complete` when that is all."""
+    """What a search found in the first `searched_bytes` of a log of `size` bytes; `is_complete` when that is all.
+
+    `before` is how many occurrences come before the first of `hits`.
+    """
 
     count: int
+    before: int
     hits: tuple[Hit, ...]
     searched_bytes: int
     size: int
@@ -96,19 +102,28 @@ def search(log: Log, query: Query, lines: LogLines | None = None, limits: Limits
         raise _invalid("a search is for at least one character, within a line")
     size = log_file.size(log.path)
     is_pattern = query.is_regex or (query.ignore_case and not query.text.isascii())
-    spots, reached = (_pattern if is_pattern else _literal)(log, query, size, limits or Limits())
-    return Found(count=spots.count, hits=_hits(log, spots, size, lines), searched_bytes=reached, size=size)
+    found = (_pattern if is_pattern else _literal)(log, query, size, limits or Limits())
+    hits = _hits(log, found.listed, size, lines)
+    return Found(count=found.count, before=found.before, hits=hits, searched_bytes=found.reached, size=size)
 
 
-def _literal(log: Log, query: Query, size: int, limits: Limits) -> tuple[Spots, int]:
-    spots = Spots(query.limit, query.start)
+@dataclass(frozen=True, slots=True)
+class _Spots:
+    count: int
+    before: int
+    listed: list[tuple[int, int]]
+    reached: int
+
+
+def _literal(log: Log, query: Query, size: int, limits: Limits) -> _Spots:
+    spots = Spots(query.limit, query.start, query.skip)
     blocks = Timed(log_file.kept(log.path, 0, size, log.gap), limits.seconds, limits.is_wanted)
     text = query.text.encode("utf-8", "replace")
     log_match.literal(blocks, text, spots, ignore_case=query.ignore_case)
-    return spots, blocks.reached
+    return _Spots(spots.count, spots.before, spots.listed, blocks.reached)
 
 
-def _pattern(log: Log, query: Query, size: int, limits: Limits) -> tuple[Spots, int]:
+def _pattern(log: Log, query: Query, size: int, limits: Limits) -> _Spots:
     r"""Look for a pattern in a process of its own.
 
     `(a+)+b` takes longer than anyone lives, and Python's `re` can be interrupted by nothing but the end of its
@@ -121,6 +136,7 @@ def _pattern(log: Log, query: Query, size: int, limits: Limits) -> tuple[Spots, 
         "ignore_case": query.ignore_case,
         "limit": query.limit,
         "start": query.start,
+        "skip": query.skip,
         "size": size,
         "gap": log.gap,
         "seconds": limits.seconds,
@@ -133,10 +149,8 @@ def _pattern(log: Log, query: Query, size: int, limits: Limits) -> tuple[Spots, 
         )
     if "error" in answer:
         raise _invalid(f"the pattern is wrong: {answer['error']}")
-    spots = Spots(query.limit)
-    spots.count = answer["count"]
-    spots.listed = [(offset, length) for offset, length in answer["spots"]]
-    return spots, answer["reached"]
+    listed = [(offset, length) for offset, length in answer["spots"]]
+    return _Spots(answer["count"], answer["before"], listed, answer["reached"])
 
 
 def _ask(request: dict[str, Any], limits: Limits) -> dict[str, Any] | None:
@@ -168,14 +182,14 @@ def _output(child: subprocess.Popen[bytes], data: bytes | None, limits: Limits) 
     return None
 
 
-def _hits(log: Log, spots: Spots, size: int, lines: LogLines | None) -> tuple[Hit, ...]:
-    if not spots.listed:
+def _hits(log: Log, listed: list[tuple[int, int]], size: int, lines: LogLines | None) -> tuple[Hit, ...]:
+    if not listed:
         return ()
-    numbers = (lines or LogLines()).numbers(log, [offset for offset, _ in spots.listed])
+    numbers = (lines or LogLines()).numbers(log, [offset for offset, _ in listed])
     spans = log_file.spans(0, size, log.gap)
     return tuple(
         _hit(log.path, offset, length, number, spans)
-        for (offset, length), number in zip(spots.listed, numbers, strict=True)
+        for (offset, length), number in zip(listed, numbers, strict=True)
     )
 
 

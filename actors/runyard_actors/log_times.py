@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +41,12 @@ def stamped(
             here = line_end
         expected = position + len(block)
         yield b"".join(pieces)
+
+
+def times(log: Path, index: Path, offsets: Iterable[int]) -> list[str]:
+    """Return when the lines that begin at `offsets` were first seen in the log, in RFC 3339 UTC."""
+    stamps = _Stamps(log, index)
+    return [stamps.before(offset).decode().rstrip() for offset in offsets]
 
 
 class _Stamps:

@@ -242,14 +242,16 @@ def test_dropped_bytes_are_words_in_the_whole_and_zeros_in_a_part(run: Logged) -
 
 def test_lines_come_by_their_numbers(run: Logged) -> None:
     run.append(TEXT)
+    whole = {"is_cut": False, "update": None, "at": None}
     assert run.get("/lines", first=2, last=3).json() == {
         "first": 2,
         "lines": [
-            {"number": 2, "offset": 4, "text": "two é", "is_cut": False},
-            {"number": 3, "offset": 11, "text": "three", "is_cut": False},
+            {**whole, "number": 2, "offset": 4, "length": 6, "text": "two é"},
+            {**whole, "number": 3, "offset": 11, "length": 6, "text": "three"},
         ],
         "total": 5,
         "size": len(TEXT),
+        "gap": None,
     }
     assert [line["text"] for line in run.get("/lines").json()["lines"]] == [
         "one",
@@ -258,6 +260,31 @@ def test_lines_come_by_their_numbers(run: Logged) -> None:
         "\ufffd",
         "last",
     ]
+
+
+def test_lines_come_with_their_times(run: Logged) -> None:
+    run.append(TEXT)
+    run.folder().time_index_file.write_text("7 1000000\n100 2000000\n")
+    answer = run.get("/lines", first=2, last=3, timestamps=True).json()
+    assert [line["at"] for line in answer["lines"]] == [
+        "1970-01-01T00:00:01.000000Z",
+        "1970-01-01T00:00:02.000000Z",
+    ]
+
+
+def test_a_long_progress_bar_tells_its_last_update(run: Logged) -> None:
+    run.append(b"".join(b"%6d of 9000\r" % n for n in range(9_001)) + b"\nnext\n")
+    bar, after = run.get("/lines").json()["lines"]
+    assert (bar["is_cut"], bar["update"], bar["length"]) == (True, "  9000 of 9000", 9_001 * 15)
+    assert (after["is_cut"], after["update"], after["length"]) == (False, None, 4)
+
+
+def test_lines_tell_what_was_dropped(run: Logged) -> None:
+    run.append(b"begin " + b"x" * 100 + b" end\n")
+    run.drop(6, 106)
+    answer = run.get("/lines").json()
+    assert answer["gap"] == {"offset": 6, "end": 106}
+    assert [(line["text"], line["length"]) for line in answer["lines"]] == [("begin ", 110)]
 
 
 def test_a_growing_log_has_more_lines_each_time(run: Logged) -> None:
@@ -295,6 +322,7 @@ def test_a_search_counts_all_and_lists_some(run: Logged) -> None:
     answer = run.get("/search", q="step 9", limit=2, offset=100).json()
     assert answer == {
         "count": 111,
+        "before": 1,
         "hits": [
             {"offset": 710, "length": 6, "line": 91, "before": "", "match": "step 9", "after": "0"},
             {"offset": 718, "length": 6, "line": 92, "before": "", "match": "step 9", "after": "1"},
@@ -303,6 +331,15 @@ def test_a_search_counts_all_and_lists_some(run: Logged) -> None:
         "searched_bytes": len(run.get().content),
         "size": len(run.get().content),
     }
+
+
+@pytest.mark.parametrize("how", [{}, {"regex": True}])
+def test_a_search_lists_what_comes_after_the_first_hits(run: Logged, how: dict[str, Any]) -> None:
+    run.append(b"".join(b"step %d\n" % n for n in range(1_000)))
+    answer = run.get("/search", q="step 9", limit=2, skip=109, **how).json()
+    assert (answer["count"], answer["before"]) == (111, 109)
+    assert [hit["line"] for hit in answer["hits"]] == [999, 1_000]
+    assert run.get("/search", q="step 9", skip=111, **how).json()["hits"] == []
 
 
 def test_a_search_takes_patterns_and_other_cases(run: Logged) -> None:

@@ -34,7 +34,7 @@ CHECKS = [
     negative_data_rejection,
 ]
 #: Streams never end by themselves, and what resumes or stops the server is no call for random programs.
-LEFT_OUT = {"/api/events", "/api/runs/{run_id}/log/stream", "/api/resume", "/api/leave"}
+LEFT_OUT = {"/api/events", "/api/runs/{run_id}/log/stream", "/api/logs/stream", "/api/resume", "/api/leave"}
 EXAMPLES = 25
 
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from runyard.server import metrics, openapi, problems
 from runyard.server.context import Context
-from runyard.server.routes import batches, docs, events, logs, machine, modules, runs
+from runyard.server.routes import batches, docs, events, logs, machine, many_logs, modules, runs
 from runyard.server.security import Gate
 
 
@@ -28,7 +28,7 @@ def create_app(context: Context, hosts: Collection[str]) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
-    routers = [nouns.router for nouns in (runs, logs, batches, modules, machine, events, docs)]
+    routers = [nouns.router for nouns in (runs, logs, many_logs, batches, modules, machine, events, docs)]
     for router in routers:
         app.include_router(router)
     app.state.routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute)]

@@ -55,6 +55,8 @@ class LinesIn(OfAttempt):
         description=f"{USUAL_LINES} lines if left out; at most {MOST_LINES} in one answer",
     )
 
+    timestamps: bool = Field(False, description="tell when each line came")
+
     @property
     def end(self) -> int:
         """The last line that is wanted."""
@@ -75,6 +77,7 @@ class SearchIn(OfAttempt):
     ignore_case: bool = False
     limit: int = Field(100, ge=0, le=1_000, description="how many hits are listed; all are counted")
     offset: Offset = Field(0, description="hits that begin before this byte are not listed")
+    skip: Offset = Field(0, description="the first hits of the log, this many, are not listed")
 
 
 class LogLine(BaseModel):
@@ -82,8 +85,20 @@ class LogLine(BaseModel):
 
     number: int
     offset: int = Field(description="where it begins, in bytes")
+    length: int = Field(description="in bytes, without its end")
     text: str
     is_cut: bool = Field(description="whether there is more of this line than is shown")
+    update: str | None = Field(
+        None, description="of a cut line, what stands after its last carriage return: progress bars use those"
+    )
+    at: str | None = Field(None, description="when it was first seen in the log, if `timestamps` asks for it")
+
+
+class DroppedPart(BaseModel):
+    """The middle of a log that passed its limit: these bytes are gone, and read as zeros."""
+
+    offset: int
+    end: int
 
 
 class LogLines(BaseModel):
@@ -93,6 +108,7 @@ class LogLines(BaseModel):
     lines: list[LogLine]
     total: int = Field(description="lines of the whole log, now")
     size: int = Field(description="bytes of the whole log, now")
+    gap: DroppedPart | None = Field(description="what was dropped; one line goes across it")
 
 
 class LogHit(BaseModel):
@@ -110,6 +126,9 @@ class LogSearch(BaseModel):
     """What a search found."""
 
     count: int = Field(description="all occurrences, listed or not")
+    before: int = Field(
+        description="how many of them come before the first one listed; all, when none is listed"
+    )
     hits: list[LogHit]
     complete: bool = Field(description="whether the whole log was searched in the time there is for it")
     searched_bytes: int

@@ -39,7 +39,7 @@ _SUBMITTING = {
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
 #: Answers that are no JSON, by the end of their path.
-_OTHER_CONTENT = {"/log": _TEXT, "/log/stream": _EVENTS, "/events": _EVENTS}
+_OTHER_CONTENT = {"/log": _TEXT, "/log/stream": _EVENTS, "/logs/stream": _EVENTS, "/events": _EVENTS}
 _SCHEMES = {
     "token": {
         "type": "http",

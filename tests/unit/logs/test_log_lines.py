@@ -57,6 +57,8 @@ def test_lines_are_those_that_splitting_gives_while_the_log_grows(
             log.path.write_bytes(data)
             assert lines.count(log) == len(naive.split(data))
             assert found(lines, log, first, first + more) == shown(data)[first - 1 : first + more]
+            lengths = [line.length for line in lines.lines(log, 1, 1_000).lines]
+            assert lengths == [len(line.removesuffix(b"\n")) for line in naive.split(data)]
             numbers = [n for n, line in enumerate(naive.split(data), 1) for _ in line]
             assert lines.numbers(log, range(len(data))) == numbers
 
@@ -76,6 +78,7 @@ def test_a_gap_is_within_one_line_which_ends_there(data: bytes, at: int, zeros: 
             within = line.offset <= gap[0] < line.offset + len(raw)
             assert line.is_cut or "\0" not in line.text
             assert line.is_cut <= within
+            assert line.length == len(raw.removesuffix(b"\n"))
 
 
 def test_a_growing_gap_makes_the_index_anew(path: Path, small_steps: None) -> None:

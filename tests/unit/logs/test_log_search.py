@@ -70,20 +70,27 @@ def test_a_text_is_found_wherever_blocks_are_cut(
 
 
 @given(
-    naive.logs, st.sampled_from(["a", "aa", "ab"]), st.integers(1, 9), st.integers(0, 5), st.integers(0, 80)
+    naive.logs,
+    st.sampled_from(["a", "aa", "ab"]),
+    st.integers(1, 9),
+    st.integers(0, 5),
+    st.integers(0, 80),
+    st.integers(0, 9),
 )
 def test_all_are_counted_and_those_from_the_start_on_are_listed_up_to_the_limit(
-    data: bytes, text: str, size: int, limit: int, start: int
+    data: bytes, text: str, size: int, limit: int, start: int, skip: int
 ) -> None:
     offsets = [m.start() for m in re.finditer(text.encode(), data)]
     for find in ("literal", "pattern"):
-        spots = Spots(limit, start)
+        spots = Spots(limit, start, skip)
         if find == "literal":
             log_match.literal(blocks(data, size), text.encode(), spots)
         else:
             log_match.pattern(blocks(data, size), re.compile(text), spots)
         assert spots.count == len(offsets)
-        assert [offset for offset, _ in spots.listed] == [at for at in offsets if at >= start][:limit]
+        expected = [(rank, at) for rank, at in enumerate(offsets) if at >= start and rank >= skip][:limit]
+        assert [offset for offset, _ in spots.listed] == [at for _, at in expected]
+        assert spots.before == (expected[0][0] if expected else len(offsets))
 
 
 @given(naive.logs, st.sampled_from(PATTERNS), st.integers(1, 9))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard_actors.log_times import stamped
+from runyard_actors.log_times import stamped, times
 from tests.unit.logs import naive
 
 SECOND = 1_000_000
@@ -36,6 +36,12 @@ def test_a_line_has_the_time_when_the_log_grew_past_its_start(log: Path) -> None
         "1970-01-01T00:00:02.000000Z two",
         "1970-01-01T00:00:09.000000Z three",
     ]
+
+
+def test_lines_are_asked_for_their_times_by_where_they_begin(log: Path) -> None:
+    found = times(log, log.parent / "output.idx", [8, 0, 4])
+    assert [at[17:20] for at in found] == ["09.", "01.", "02."]
+    assert found[1] == "1970-01-01T00:00:01.000000Z"
 
 
 def test_only_lines_that_begin_in_the_piece_have_a_time(log: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -18,7 +20,8 @@ from runyard.server.problems import problem
 from runyard.server.routes.events import STREAM_HEADERS
 from runyard.server.routes.runs import RunId
 from runyard_actors import log_file, log_search
-from runyard_actors.log_times import stamped
+from runyard_actors.log_lines import Line
+from runyard_actors.log_times import stamped, times
 
 router = APIRouter(prefix="/api/runs", tags=["logs"])
 
@@ -62,7 +65,14 @@ async def lines(logs: LogsHere, run_id: RunId, asked: Annotated[LinesIn, Query()
     """Return lines by their numbers, of a log of any size."""
     place = await asyncio.to_thread(logs.find, run_id, asked.attempt)
     found = await asyncio.to_thread(logs.lines.lines, place.log, asked.first, asked.end)
-    return {"first": asked.first, "lines": found.lines, "total": found.total, "size": found.size}
+    seen = await asyncio.to_thread(_times, place, found.lines) if asked.timestamps else []
+    return {
+        "first": asked.first,
+        "lines": [{**asdict(line), "at": at} for line, at in zip_longest(found.lines, seen)],
+        "total": found.total,
+        "size": found.size,
+        "gap": place.log.gap and dict(zip(("offset", "end"), place.log.gap, strict=True)),
+    }
 
 
 @router.get("/{run_id}/log/search", response_model=log_models.LogSearch)
@@ -75,10 +85,12 @@ async def search(logs: LogsHere, request: Request, run_id: RunId, asked: Annotat
         ignore_case=asked.ignore_case,
         limit=asked.limit,
         start=asked.offset,
+        skip=asked.skip,
     )
     found = await logs.search(place.log, query, request.is_disconnected)
     return {
         "count": found.count,
+        "before": found.before,
         "hits": found.hits,
         "complete": found.is_complete,
         "searched_bytes": found.searched_bytes,
@@ -136,6 +148,11 @@ def _blocks(place: Place, part: PartIn, start: int, end: int) -> Iterator[bytes]
     if part.limit is not None:
         return log_file.read(log.path, start, length)
     return log_file.shown(log.path, start, end, log.gap)
+
+
+def _times(place: Place, lines: Sequence[Line]) -> list[str]:
+    index = place.attempt.folder.time_index_file
+    return times(place.log.path, index, [line.offset for line in lines])
 
 
 def _has_gap(place: Place, start: int, end: int) -> bool:
