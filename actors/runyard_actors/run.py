@@ -92,6 +92,7 @@ class RunSpec:
 
     `command[args_from:]` are the arguments that a restart may replace. With `retry_on_out_of_memory`, a run that had
     too little memory is queued again with that many times as much in its `request`, `memory_retries` times so far.
+    `request_note` says in words where a request came from that was not asked for in numbers.
     """
 
     run_id: RunId
@@ -113,6 +114,7 @@ class RunSpec:
     batch_id: BatchId | None = None
     batch_index: int | None = None
     restarted_from: RunId | None = None
+    request_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

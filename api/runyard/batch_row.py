@@ -147,12 +147,12 @@ def _gpus(value: Any) -> float:
     return share
 
 
-def _size(value: Any) -> int:
-    return parse_size(value)
+def _gpu_memory(value: Any) -> int | str:
+    return "learn" if value == "learn" else parse_size(value)
 
 
 def _memory(value: Any) -> int | str:
-    return "auto" if value == "auto" else parse_size(value)
+    return str(value) if value in ("auto", "learn") else parse_size(value)
 
 
 def _timeout(value: Any) -> float:
@@ -188,7 +188,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "num_cpus": _cpus,
     "num_gpus": _gpus,
     "memory": _memory,
-    "gpu_memory": _size,
+    "gpu_memory": _gpu_memory,
     "timeout": _timeout,
     "after": _after,
 }

@@ -43,8 +43,9 @@ class Module(_Fields):
     """One run to submit. Exactly one of `script` and `command`, or neither for a module of `runyard.toml`.
 
     Sizes are bytes or texts as "4GiB", times seconds or texts as "30m"; what is None comes from the module's
-    settings, then the defaults. `after` names runs, or indexes within the batch, that must complete first.
-    `retry_on_out_of_memory`: a run that had too little memory is queued again with that many times as much.
+    settings, then the defaults. `memory` and `gpu_memory` may be "learn": what past runs of the module needed.
+    `after` names runs, or indexes within the batch, that must complete first. `retry_on_out_of_memory`: a run that
+    had too little memory is queued again with that many times as much.
     """
 
     module_id: str

@@ -65,14 +65,15 @@ def _gpus(value: Any) -> float:
     return share
 
 
-def _or_auto(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _or_word(check: Callable[[Any], Any], *words: str) -> Callable[[Any], Any]:
     def either(value: Any) -> Any:
-        if isinstance(value, str) and value == "auto":
+        if isinstance(value, str) and value in words:
             return value
         try:
             return check(value)
         except ValueError as error:
-            raise ValueError(f'{error}, or "auto"') from error
+            allowed = " or ".join(f'"{word}"' for word in words)
+            raise ValueError(f"{error}, or {allowed}") from error
 
     return either
 
@@ -108,8 +109,9 @@ def _yes_or_no(value: Any) -> bool:
 
 
 Size = Annotated[int, BeforeValidator(parse_size)]
-AutoSize = Annotated[int | Literal["auto"], BeforeValidator(_or_auto(parse_size))]
-Cpus = Annotated[float | Literal["auto"], BeforeValidator(_or_auto(_cpus))]
+Memory = Annotated[int | Literal["auto", "learn"], BeforeValidator(_or_word(parse_size, "auto", "learn"))]
+GpuMemory = Annotated[int | Literal["learn"], BeforeValidator(_or_word(parse_size, "learn"))]
+Cpus = Annotated[float | Literal["auto"], BeforeValidator(_or_word(_cpus, "auto"))]
 Gpus = Annotated[float, BeforeValidator(_gpus)]
 Factor = Annotated[float, BeforeValidator(check_factor)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]

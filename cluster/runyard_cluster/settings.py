@@ -18,14 +18,15 @@ from runyard_cluster.locate import absolute_path, find_config, read_toml
 from runyard_cluster.setting_kinds import (
     MAX_PATH,
     Argument,
-    AutoSize,
     Cpus,
     Duration,
     Environment,
     Factor,
     FilePath,
+    GpuMemory,
     Gpus,
     Label,
+    Memory,
     Size,
     Switch,
     Text,
@@ -51,7 +52,7 @@ class DefaultsSettings(_Part):
     """A run's request where neither it nor its module names one. `timeout` in seconds, 0 = none."""
 
     num_cpus: Cpus = "auto"
-    memory: AutoSize = "auto"
+    memory: Memory = "auto"
     timeout: Duration = 0.0
 
 
@@ -65,8 +66,8 @@ class ModuleSettings(_Part):
     cwd: FilePath | None = None
     num_cpus: Cpus | None = None
     num_gpus: Gpus | None = None
-    memory: AutoSize | None = None
-    gpu_memory: Size | None = None
+    memory: Memory | None = None
+    gpu_memory: GpuMemory | None = None
     timeout: Duration | None = None
     priority: Annotated[int, whole(-1_000_000, 1_000_000)] | None = None
     labels: dict[Text, Label] = Field(default_factory=dict)

@@ -105,6 +105,13 @@ def test_csv_cells_become_the_values_of_their_columns(tmp_path: Path) -> None:
     assert "max_retries" not in two and "labels" not in two
 
 
+def test_memory_may_be_learned(tmp_path: Path) -> None:
+    run = read(tmp_path, "a.csv", "module,memory,gpu_memory\nm,learn,learn\n").runs[0]
+    assert (run["memory"], run["gpu_memory"]) == ("learn", "learn")
+    with pytest.raises(InvalidRequestError, match="gpu_memory"):
+        read(tmp_path, "b.csv", "module,gpu_memory\nm,auto\n")
+
+
 def test_csv_arguments_are_split_as_a_shell_does(tmp_path: Path) -> None:
     run = read(tmp_path, "a.csv", """script,args\nx.py,"--name 'a b' --n 3"\n""").runs[0]
     assert run["args"] == ["--name", "a b", "--n", "3"]

@@ -43,6 +43,7 @@ _PLAIN = (
     "progress",
     "message",
     "restarted_from",
+    "request_note",
 )
 _PLAIN_OF_ATTEMPT = (
     "run_id",
@@ -168,6 +169,7 @@ def run_spec(row: sqlite3.Row) -> RunSpec:
         batch_id=BatchId(row["batch_id"]) if row["batch_id"] is not None else None,
         batch_index=row["batch_index"],
         restarted_from=RunId(row["restarted_from"]) if row["restarted_from"] is not None else None,
+        request_note=row["request_note"],
     )
 
 

@@ -31,7 +31,8 @@ INSERT INTO runs (
 ) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_spec --
-INSERT INTO run_specs (seq, command, cwd, env, labels, timeout_seconds, args_from) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO run_specs (seq, command, cwd, env, labels, timeout_seconds, args_from, request_note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_label --
 INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
@@ -203,7 +204,8 @@ SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
 -- ## Reading one thing
 
 -- run_columns --
-runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds, run_specs.args_from
+runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds, run_specs.args_from,
+run_specs.request_note
 
 -- runs_by_id --
 SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq
@@ -260,6 +262,14 @@ SELECT run_id FROM runs WHERE ended_at < ? ORDER BY ended_at LIMIT ?
 
 -- module_counts --
 SELECT module_id, status, sum(count) FROM run_counts WHERE batch_id = '' GROUP BY module_id, status
+
+-- past_runs --
+SELECT seq, cpu_milli, gpu_milli, memory_bytes, gpu_memory_bytes, reason, peak_memory, peak_gpu_memory, cpu_seconds,
+    duration, memory_retries
+FROM runs INDEXED BY runs_by_module WHERE module_id = ? AND status = ? ORDER BY seq DESC LIMIT ?
+
+-- modules_of_batch --
+SELECT DISTINCT module_id FROM run_counts WHERE batch_id = ? AND module_id <> '' LIMIT ?
 
 -- ended_since --
 SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at >= ? LIMIT 100000)

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runyard_actors.learning.past import PastRun
 from runyard_actors.run import BatchSpec, RunId, RunSpec, Status
-from runyard_actors.store import present, tally
+from runyard_actors.store import past, present, tally
 from runyard_actors.store.connection import open_reader, unavailable
 from runyard_actors.store.counts import ANY
 from runyard_actors.store.history import Search
@@ -112,6 +113,13 @@ class StoreReader:
         """Return runs that ended before `at`, oldest first, for pruning."""
         return [RunId(row["run_id"]) for row in self._rows("ended_before", (at, limit))]
 
+    def past_runs(self, module_id: str, limit: int, *, with_failed: bool = False) -> list[PastRun]:
+        """Return the newest completed runs of a module, newest first; with failed ones among them if asked."""
+        with self._snapshot() as connection:
+            return (
+                [] if connection is None else past.runs(connection, module_id, limit, with_failed=with_failed)
+            )
+
     # Batches
 
     def batch(self, batch_id: str) -> dict[str, Any] | None:
@@ -134,6 +142,10 @@ class StoreReader:
     def batch_run_ids(self, batch_id: str) -> list[RunId]:
         """Return the ids of a batch's runs in submit order."""
         return [RunId(row["run_id"]) for row in self._rows("batch_run_ids", (batch_id,))]
+
+    def modules_of_batch(self, batch_id: str, limit: int) -> list[str]:
+        """Return the ids of modules that the batch has runs of, at most so many."""
+        return [row["module_id"] for row in self._rows("modules_of_batch", (batch_id, limit))]
 
     def batch_spec(self, batch_id: str) -> BatchSpec | None:
         """Return a batch as it was submitted, or None."""

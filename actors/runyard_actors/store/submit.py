@@ -84,6 +84,7 @@ def _spec_row(seq: int, spec: RunSpec, texts: _Texts) -> tuple[Any, ...]:
         texts.of(spec.labels),
         spec.timeout_seconds,
         spec.args_from,
+        spec.request_note,
     )
 
 

@@ -33,7 +33,11 @@ def _size(value: str) -> int:
 
 
 def _memory(value: str) -> int | str:
-    return "auto" if value == "auto" else _size(value)
+    return value if value in ("auto", "learn") else _size(value)
+
+
+def _gpu_memory(value: str) -> int | str:
+    return value if value == "learn" else _size(value)
 
 
 def _duration(value: str) -> float:
@@ -79,7 +83,7 @@ def _moment(value: str) -> str:
 CPUS = Parsed("number", _cpus)
 FACTOR = Parsed("number", _factor)
 SHARE = Parsed("number", _share)
-SIZE = Parsed("size", _size)
+GPU_MEMORY = Parsed("size", _gpu_memory)
 MEMORY = Parsed("size", _memory)
 DURATION = Parsed("time", _duration)
 MOMENT = Parsed("date", _moment)

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 
 from runyard.server.hub import Hub
+from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
@@ -65,8 +66,16 @@ class Context:
     def resolver(self) -> Resolver:
         """Return what fills in submissions."""
         return Resolver(
-            settings=self.settings, capacity=self.capacity, modules=self.modules(), home=str(self.home)
+            settings=self.settings,
+            capacity=self.capacity,
+            modules=self.modules(),
+            home=str(self.home),
+            learner=self.learner(),
         )
+
+    def learner(self) -> Learner:
+        """Return what learns requests from past runs."""
+        return Learner(past_runs=self.reader.past_runs, capacity=self.capacity)
 
     def _put_modules(self) -> Iterator[tuple[str, ModuleSettings]]:
         for module_id, module in self.reader.modules().items():

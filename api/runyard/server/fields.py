@@ -74,7 +74,11 @@ def _gpus(value: Any) -> Any:
 
 
 def _memory(value: Any) -> Any:
-    return value if isinstance(value, str) and value == "auto" else parse_size(value)
+    return value if isinstance(value, str) and value in ("auto", "learn") else parse_size(value)
+
+
+def _gpu_memory(value: Any) -> Any:
+    return value if isinstance(value, str) and value == "learn" else parse_size(value)
 
 
 def _timeout(value: Any) -> float:
@@ -148,16 +152,21 @@ Gpus = Annotated[
     BeforeValidator(_gpus),
     WithJsonSchema({"anyOf": [*_share_schema(1), {"type": "integer", "minimum": 0, "maximum": MAX_GPUS}]}),
 ]
-Size = Annotated[
-    int,
-    BeforeValidator(parse_size),
-    WithJsonSchema({"anyOf": _SIZE_SCHEMA, "examples": ["8GiB", 536870912]}),
+GpuMemory = Annotated[
+    int | Literal["learn"],
+    BeforeValidator(_gpu_memory),
+    WithJsonSchema(
+        {"anyOf": [*_SIZE_SCHEMA, {"const": "learn", "type": "string"}], "examples": ["8GiB", 536870912]}
+    ),
 ]
 Memory = Annotated[
-    int | Literal["auto"],
+    int | Literal["auto", "learn"],
     BeforeValidator(_memory),
     WithJsonSchema(
-        {"anyOf": [*_SIZE_SCHEMA, {"const": "auto", "type": "string"}], "examples": ["4GiB", 536870912]}
+        {
+            "anyOf": [*_SIZE_SCHEMA, {"enum": ["auto", "learn"], "type": "string"}],
+            "examples": ["4GiB", 536870912],
+        }
     ),
 ]
 Duration = Annotated[

@@ -57,6 +57,7 @@ class Run(BaseModel):
     message: str | None
     result: Any = Field(None, description="small JSON that the module wrote")
     restarted_from: str | None
+    request_note: str | None = Field(None, description="where a learned request came from, in words")
     enforcement: dict[str, str] | None
     ray_log_url: str | None = Field(None, description="the log in the Ray dashboard, where there is one")
 
@@ -144,8 +145,8 @@ class Module(BaseModel):
     cwd: str | None
     num_cpus: float | Literal["auto"] | None
     num_gpus: float | None
-    memory: int | Literal["auto"] | None
-    gpu_memory: int | None
+    memory: int | Literal["auto", "learn"] | None
+    gpu_memory: int | Literal["learn"] | None
     timeout: float | None = Field(description="seconds")
     priority: int | None
     labels: dict[str, str]

@@ -11,6 +11,7 @@ from typing import Any
 
 from runyard.server import file_check, places
 from runyard.server.batch_body import CheckedBatch
+from runyard.server.learner import Learner
 from runyard.server.schemas import RunIn, SubmitIn
 from runyard_actors.ids import is_id, new_id, new_ids
 from runyard_actors.manager.messages import Submission
@@ -26,12 +27,16 @@ MAX_NAMES = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """Fills in what a submission leaves out. `modules` is the registry; `home` is where runs run by default."""
+    """Fills in what a submission leaves out. `modules` is the registry; `home` is where runs run by default.
+
+    `learner` is asked for requests that are to be learned, and for no other.
+    """
 
     settings: Settings
     capacity: Capacity
     modules: Mapping[str, ModuleSettings]
     home: str
+    learner: Learner
 
     def single(self, run: SubmitIn, *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of one run. Raises InvalidRequestError or NotFoundError."""
@@ -74,15 +79,18 @@ class Resolver:
         cwd = run.cwd or _text(module.cwd) or self.home
         if self.settings.check_files:
             file_check.check(script=_script(run, module), cwd=cwd)
+        module_id = run.module_id or _id_from(run, command)
+        request, note = self._request(run, module, module_id)
         return RunSpec(
             run_id=run_id,
-            module_id=run.module_id or _id_from(run, command),
-            module_name=run.name or module.name or run.module_id or _id_from(run, command),
+            module_id=module_id,
+            module_name=run.name or module.name or module_id,
             command=command,
             args_from=len(head),
             cwd=cwd,
             env={**module.env, **run.env},
-            request=self._request(run, module),
+            request=request,
+            request_note=note,
             timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
             priority=_first(run.priority, module.priority, 0),
             labels={**module.labels, **run.labels},
@@ -103,16 +111,23 @@ class Resolver:
             raise NotFoundError(f"no module {run.module_id!r} is known; known: {names[:MAX_NAMES]}")
         return ModuleSettings(command=("",))
 
-    def _request(self, run: RunIn, module: ModuleSettings) -> Request:
+    def _request(self, run: RunIn, module: ModuleSettings, module_id: str) -> tuple[Request, str | None]:
         auto_cpu, auto_memory = auto_request(self.capacity, self.settings.max_concurrent_runs)
         defaults = self.settings.defaults
         cpus = _first(run.num_cpus, module.num_cpus, defaults.num_cpus)
-        memory = _first(run.memory, module.memory, defaults.memory)
-        return _shared(
+        asked = _first(run.memory, module.memory, defaults.memory)
+        gpu_memory = _first(run.gpu_memory, module.gpu_memory, 0)
+        memory = defaults.memory if asked == "learn" else asked
+        request = _shared(
             auto_cpu if cpus == "auto" else round(cpus * WHOLE),
             round(_first(run.num_gpus, module.num_gpus, 0) * WHOLE),
-            auto_memory if memory == "auto" else memory,
-            _first(run.gpu_memory, module.gpu_memory, 0),
+            auto_memory if isinstance(memory, str) else memory,
+            0 if gpu_memory == "learn" else gpu_memory,
+        )
+        if asked != "learn" and gpu_memory != "learn":
+            return request, None
+        return self.learner.learned(
+            module_id, request, memory=asked == "learn", gpu_memory=gpu_memory == "learn"
         )
 
 

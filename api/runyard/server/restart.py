@@ -18,6 +18,7 @@ def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
 
     New args stand in place of all that followed the program and, for a script, the script.
     """
+    request, note = _request(spec, edits, here)
     command = spec.command if edits.args is None else (*spec.command[: spec.args_from], *edits.args)
     new = replace(
         spec,
@@ -30,7 +31,8 @@ def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
         env={**spec.env, **(edits.env or {})},
         module_name=edits.name or spec.module_name,
         labels=spec.labels if edits.labels is None else edits.labels,
-        request=_request(spec.request, edits, here),
+        request=request,
+        request_note=note,
         timeout_seconds=spec.timeout_seconds if edits.timeout is None else edits.timeout,
         priority=spec.priority if edits.priority is None else edits.priority,
         max_retries=spec.max_retries if edits.max_retries is None else edits.max_retries,
@@ -45,12 +47,33 @@ def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
     return Submission(runs=(new,))
 
 
-def _request(old: Request, edits: RestartIn, here: Context) -> Request:
+def _request(spec: RunSpec, edits: RestartIn, here: Context) -> tuple[Request, str | None]:
+    old, defaults = spec.request, here.settings.defaults
     auto_cpu, auto_memory = auto_request(here.capacity, here.settings.max_concurrent_runs)
-    cpus, memory = edits.num_cpus, edits.memory
-    return Request(
+    cpus, memory, gpu_memory = edits.num_cpus, edits.memory, edits.gpu_memory
+    if memory == "learn":
+        memory = defaults.memory
+    request = Request(
         cpu_milli=old.cpu_milli if cpus is None else auto_cpu if cpus == "auto" else round(cpus * WHOLE),
-        memory_bytes=old.memory_bytes if memory is None else auto_memory if memory == "auto" else memory,
+        memory_bytes=old.memory_bytes
+        if memory is None
+        else auto_memory
+        if isinstance(memory, str)
+        else memory,
         gpu_milli=old.gpu_milli if edits.num_gpus is None else round(edits.num_gpus * WHOLE),
-        gpu_memory_bytes=old.gpu_memory_bytes if edits.gpu_memory is None else edits.gpu_memory,
+        gpu_memory_bytes=old.gpu_memory_bytes if gpu_memory is None else _bytes(gpu_memory),
     )
+    if edits.memory != "learn" and gpu_memory != "learn":
+        is_as_noted = (request.memory_bytes, request.gpu_memory_bytes) == (
+            old.memory_bytes,
+            old.gpu_memory_bytes,
+        )
+        return request, spec.request_note if is_as_noted and not spec.memory_retries else None
+    return here.learner().learned(
+        spec.module_id, request, memory=edits.memory == "learn", gpu_memory=gpu_memory == "learn"
+    )
+
+
+def _bytes(gpu_memory: int | str) -> int:
+    """What is to be learned is nothing by default."""
+    return 0 if isinstance(gpu_memory, str) else gpu_memory

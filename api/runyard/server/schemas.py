@@ -17,6 +17,7 @@ from runyard.server.fields import (
     Duration,
     Environment,
     Factor,
+    GpuMemory,
     Gpus,
     Index,
     Labels,
@@ -26,7 +27,6 @@ from runyard.server.fields import (
     Preload,
     Priority,
     Retries,
-    Size,
     Text,
     WhenFull,
     at_most,
@@ -51,8 +51,13 @@ class RequestIn(Strict):
 
     num_cpus: Cpus | None = Field(None, description='CPUs, fractions allowed, or "auto"')
     num_gpus: Gpus | None = Field(None, description="GPUs: a fraction of one, or whole ones")
-    memory: Memory | None = Field(None, description='bytes or a text as "4GiB"; for the whole process tree')
-    gpu_memory: Size | None = Field(None, description="GPU memory, from one GPU")
+    memory: Memory | None = Field(
+        None,
+        description='for the whole process tree: bytes, a text as "4GiB", "auto", or "learn" from past peaks',
+    )
+    gpu_memory: GpuMemory | None = Field(
+        None, description='GPU memory, from one GPU; "learn" takes it from past peaks'
+    )
     timeout: Duration | None = Field(None, description='seconds or a text as "30m"')
     priority: Priority | None = Field(None, description="higher starts first; 0 is usual")
     max_retries: Retries | None = Field(None, description="further attempts after a failed one")

@@ -55,6 +55,11 @@ def test_everything_a_run_may_ask_for_is_sent(data_dir: DataDir, monkeypatch: py
     }
 
 
+def test_memory_may_be_learned(data_dir: DataDir) -> None:
+    body = parsed("--memory", "learn", "--gpu-memory", "learn", "--module", "m")
+    assert body == {"memory": "learn", "gpu_memory": "learn", "module": "m"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

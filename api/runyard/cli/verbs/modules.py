@@ -46,7 +46,7 @@ def _row(module: Mapping[str, Any]) -> list[str]:
         _or_auto(module.get("num_cpus"), number),
         number(module.get("num_gpus")),
         _or_auto(module.get("memory"), size),
-        size(module.get("gpu_memory")),
+        _or_auto(module.get("gpu_memory"), size),
         duration(module.get("timeout") or None),
         module.get("script") or shlex.join(module.get("command") or ()),
     ]

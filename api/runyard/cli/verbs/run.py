@@ -11,7 +11,7 @@ import click
 from runyard.cli.exit_code import GOOD, INTERRUPTED, OWN_FAILURE, code_of_run
 from runyard.cli.follow import Follower, write_out
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
-from runyard.cli.params import CPUS, DURATION, FACTOR, MEMORY, SHARE, SIZE, pairs
+from runyard.cli.params import CPUS, DURATION, FACTOR, GPU_MEMORY, MEMORY, SHARE, pairs
 from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.verb import Options, Verb, verb
 from runyard.cli.view.words import cause
@@ -47,8 +47,13 @@ runyard run --module thumbnails --detach photos/""",
 )
 @click.option("--num-cpus", type=CPUS, metavar="N", help='CPUs, fractions allowed, or "auto".')
 @click.option("--num-gpus", type=SHARE, metavar="N", help="GPUs: a fraction of one, or whole ones.")
-@click.option("--memory", type=MEMORY, metavar="SIZE", help='Memory of the whole process tree, as "4GiB".')
-@click.option("--gpu-memory", type=SIZE, metavar="SIZE", help='GPU memory, as "8GiB".')
+@click.option(
+    "--memory",
+    type=MEMORY,
+    metavar="SIZE",
+    help='Memory of the whole process tree, as "4GiB", or "learn" from past runs of its module.',
+)
+@click.option("--gpu-memory", type=GPU_MEMORY, metavar="SIZE", help='GPU memory, as "8GiB", or "learn".')
 @click.option("--timeout", type=DURATION, metavar="TIME", help='Stopped after that time, as "30m".')
 @click.option("--priority", type=int, metavar="N", help="Higher starts first; 0 is usual.")
 @click.option(

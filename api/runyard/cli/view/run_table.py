@@ -133,6 +133,7 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("ended", local_time(run["ended_at"])),
         ("queued", duration(run["queued_seconds"])),
         ("ran", duration(elapsed(run, now))),
+        ("request", run.get("request_note")),
         ("CPUs", number(run["num_cpus"])),
         ("GPUs", number(run["num_gpus"])),
         ("memory", _of_limit(run["peak_memory"], run["memory"])),
