@@ -1,4 +1,4 @@
-"""Every check: format, lint, types on three systems, import directions, tests. Works on all of them.
+"""Every check: format, lint, types on three systems, import directions, the page, tests. Works on all of them.
 
 `--without-tests` leaves the tests out; what else is given goes to pytest.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 CHECKS = (
     ("ruff", "format", "--check", "."),
@@ -30,6 +31,9 @@ def main() -> int:
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
     ).returncode:
         failed.append("lint-imports")
+    print("$ check_web", flush=True)
+    if subprocess.run([sys.executable, str(Path(__file__).with_name("check_web.py"))]).returncode:
+        failed.append("check_web")
     arguments = sys.argv[1:]
     if "--without-tests" not in arguments:
         print("$ pytest", flush=True)

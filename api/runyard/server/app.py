@@ -10,12 +10,21 @@ from fastapi.routing import APIRoute
 
 from runyard.server import metrics, openapi, problems
 from runyard.server.context import Context
-from runyard.server.routes import batches, docs, events, logs, machine, many_logs, modules, runs
+from runyard.server.routes import batches, docs, events, logs, machine, many_logs, modules, page, runs
 from runyard.server.security import Gate
 
 
 def create_app(context: Context, hosts: Collection[str]) -> FastAPI:
     """Return the application that serves `context` under the given host names."""
+    app = bare_app()
+    app.state.context = context
+    app.add_middleware(Gate, sessions=context.sessions, hosts=hosts)
+    metrics.install(app, context)
+    return app
+
+
+def bare_app() -> FastAPI:
+    """Return the application with nothing behind it: what it offers, and the document that says so."""
     app = FastAPI(
         title="runyard",
         version=version("runyard"),
@@ -26,13 +35,11 @@ def create_app(context: Context, hosts: Collection[str]) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,
     )
-    app.state.context = context
     problems.install(app)
-    routers = [nouns.router for nouns in (runs, logs, many_logs, batches, modules, machine, events, docs)]
+    nouns = (runs, logs, many_logs, batches, modules, machine, events, docs, page)
+    routers = [noun.router for noun in nouns]
     for router in routers:
         app.include_router(router)
     app.state.routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute)]
-    app.add_middleware(Gate, sessions=context.sessions, hosts=hosts)
-    metrics.install(app, context)
     openapi.install(app)
     return app
