@@ -86,6 +86,10 @@ class AsyncClient:
         """List batches, newest first."""
         return await self._json("GET", "/api/batches", params={"limit": limit, "offset": offset})
 
+    async def batch_advice(self, batch_id: str) -> Json:
+        """Say what modules of a batch could ask for instead."""
+        return await self._json("GET", f"/api/batches/{batch_id}/advice")
+
     async def cancel_batch(self, batch_id: str, reason: str | None = None) -> Json:
         """Cancel what is left of a batch."""
         body = {"reason": reason} if reason else {}

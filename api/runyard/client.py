@@ -76,6 +76,10 @@ class Client:
         """List batches, newest first."""
         return self._background.call(self._async.batches(limit, offset))
 
+    def batch_advice(self, batch_id: str) -> Json:
+        """Say what modules of a batch could ask for instead."""
+        return self._background.call(self._async.batch_advice(batch_id))
+
     def cancel_batch(self, batch_id: str, reason: str | None = None) -> Json:
         """Cancel what is left of a batch."""
         return self._background.call(self._async.cancel_batch(batch_id, reason))

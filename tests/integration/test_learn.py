@@ -10,7 +10,7 @@ import pytest
 
 from tests.in_process import InProcess, in_process
 from tests.rest import assert_problem, submit, wait_ended
-from tests.support import python
+from tests.support import python, wait_until
 
 MIB, GIB = 2**20, 2**30
 #: Holds that many MiB for long enough to be measured.
@@ -68,6 +68,30 @@ def test_a_learned_run_that_needs_more_gets_it_when_asked(http: httpx.Client) ->
     run = wait_ended(http, submit(http, module="grown", args=["900"])["run_id"])
     assert (run["status"], run["attempt"], run["memory_retries"]) == ("completed", 2, 1)
     assert run["memory"] > 900 * MIB
+
+
+def test_a_module_and_a_batch_are_given_advice(http: httpx.Client) -> None:
+    definition = {"command": python(HOLDS), "memory": "8GiB", "num_cpus": 0.5}
+    assert http.put("/api/modules/wide", json=definition).json()["advice"] == []
+    body = {"runs": [{"module": "wide", "args": ["30"]} for _ in range(5)]}
+    batch = http.post("/api/batches", json=body).json()
+    for run in batch["runs"]:
+        wait_ended(http, run["run_id"])
+    path = f"/api/batches/{batch['batch_id']}/advice"
+    found = wait_until(
+        lambda: http.get(path).json()["advice"], 15, "the advice is no older than a few seconds"
+    )
+    (advice,) = found
+    assert (advice["module_id"], advice["kind"]) == ("wide", "less_memory")
+    assert advice["sentence"].startswith("asks 8 GiB, peaked at ")
+    assert advice["sentence"].endswith(" would let eight more run")
+    (of_module,) = http.get("/api/modules/wide").json()["advice"]
+    assert {"module_id": "wide", **of_module} == advice
+    (listed,) = [m for m in http.get("/api/modules").json()["modules"] if m["module_id"] == "wide"]
+    assert listed["advice"] == [of_module]
+    changed = http.put("/api/modules/wide", json={**definition, **of_module["suggested"]})
+    assert changed.json()["advice"] == []
+    assert_problem(http.get("/api/batches/nothing/advice"), 404)
 
 
 def test_learn_is_taken_where_a_size_is_and_nothing_like_it(http: httpx.Client) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from runyard.server.hub import Hub
 from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
+from runyard.server.recent import Recent
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
 from runyard_actors.manager.client import ManagerClient
@@ -40,6 +41,10 @@ class Context:
     log_links: LogLinks | None = None
     current_manager: ManagerClient | None = None
     leave: Callable[[], None] = field(default=lambda: None)
+    recent: Recent = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent = Recent(self.reader)
 
     @property
     def manager(self) -> ManagerClient:

@@ -133,6 +133,26 @@ class BatchPage(BaseModel):
     offset: int
 
 
+class Advice(BaseModel):
+    """What a module could ask for instead, and the figures that say why."""
+
+    kind: Literal["more_memory", "less_memory", "less_gpu_memory", "more_cpus", "fewer_cpus"]
+    sentence: str
+    suggested: dict[str, int | float] = Field(description="by the names of a request; sizes in bytes")
+
+
+class ModuleAdvice(Advice):
+    """The most urgent advice for one module."""
+
+    module_id: str
+
+
+class BatchAdvice(BaseModel):
+    """Advice for the modules of a batch, one for a module at most."""
+
+    advice: list[ModuleAdvice]
+
+
 class Module(BaseModel):
     """A module of the registry. What is null comes from the defaults of the settings."""
 
@@ -156,6 +176,7 @@ class Module(BaseModel):
     warm: bool
     preload: list[str]
     env_keys: list[str] = Field(description="names only; values are never given out")
+    advice: list[Advice] = Field(description="from its newest runs; none before there are five")
 
 
 class Modules(BaseModel):

@@ -116,6 +116,7 @@ class ScriptedClient:
     states: list[dict[str, Any]] = field(default_factory=list)
     logs: Sequence[Sequence[bytes | type[BaseException]]] = ()
     news: list[dict[str, Any] | type[BaseException]] = field(default_factory=list)
+    advice: list[dict[str, Any]] | type[BaseException] = field(default_factory=list)
     is_embedded: bool = True
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -146,6 +147,11 @@ class ScriptedClient:
     def cancel_batch(self, batch_id: str, reason: str | None = None) -> dict[str, Any]:
         self.calls.append(("cancel_batch", batch_id, reason))
         return {}
+
+    def batch_advice(self, batch_id: str) -> dict[str, Any]:
+        if isinstance(self.advice, type):
+            raise self.advice
+        return {"advice": self.advice}
 
     def follow_log(self, run_id: str, attempt: int = 1, offset: int = 0) -> Iterator[bytes]:
         self.calls.append(("follow_log", attempt, offset))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runyard.cli.verb import Options
+from runyard_cluster.errors import ConnectionFailedError
 from tests.unit.cli.playing import Answer, Runyard, ScriptedClient, ended_json, run_json
 
 Play = Callable[..., Answer]
@@ -55,6 +56,14 @@ def test_without_a_terminal_each_end_is_a_line_and_the_summary_the_last(play: Pl
         "[3/3] completed  c  (0.8 s)",
     ]
     assert lines[3].startswith("batch sweep: 3 runs in ") and lines[3].endswith(": 3 completed")
+
+
+def test_the_last_lines_say_what_modules_could_ask_for(play: Play) -> None:
+    advice = [{"module_id": f"m{i}", "sentence": f"asks {i}\x1b[2J", "kind": "less_memory"} for i in range(9)]
+    lines = play(ScriptedClient(news=good_news(), advice=advice)).text.splitlines()
+    assert lines[-5:] == [f"m{i} asks {i}" for i in range(5)]
+    gone = play(ScriptedClient(news=good_news(), advice=ConnectionFailedError))
+    assert (gone.code, gone.err) == (0, "")
 
 
 def test_a_failed_run_makes_it_1(play: Play) -> None:

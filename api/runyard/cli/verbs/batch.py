@@ -16,10 +16,11 @@ from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.source import ServerSource, every_run
 from runyard.cli.tally import Tally
 from runyard.cli.verb import Options, verb
-from runyard.cli.view.batch_lines import summary
+from runyard.cli.view.batch_lines import advice_lines, summary
 from runyard.cli.view.batch_view import batch_view
 from runyard.cli.view.words import plural, window_width
 from runyard.cli.watch import Watch
+from runyard_cluster.errors import RunyardError
 
 if TYPE_CHECKING:
     from runyard.batch_file import BatchFile
@@ -121,5 +122,11 @@ class _Attendance:
             put_json({**self._client.batch(self._id), "runs": runs})
             return
         put(summary(self._tally, elapsed, self._name, self._id, window_width()))
+        try:
+            advice = self._client.batch_advice(self._id)["advice"]
+        except RunyardError:
+            advice = []  # The batch has been told of; a server that leaves now has nothing to add.
+        for line in advice_lines(advice):
+            put(line)
         if self._was_interrupted:
             complain(f"batch {self._id} was cancelled by Ctrl-C")

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runyard.cli.say import put, put_json
+from runyard.cli.say import clean, put, put_json
 from runyard.cli.verb import Options, verb
 from runyard.cli.view.table import Column, render
 from runyard.cli.view.words import duration, number, size, window_width
 
+if TYPE_CHECKING:
+    from runyard_actors.store.reader import StoreReader
+    from runyard_cluster.capacity import Capacity
+    from runyard_cluster.settings import Settings
+
 
 @verb(
-    help="List the modules that can be run by id, with what each declares.", examples="runyard modules --json"
+    help="List the modules that can be run by id, with what each declares, and what it could declare instead.",
+    examples="runyard modules --json",
 )
 def command(options: Options) -> None:
     """Print the registry: the server's, or without one that of the settings and the store."""
@@ -22,6 +28,9 @@ def command(options: Options) -> None:
         put_json({"modules": modules})
     else:
         put(modules_table(modules, window_width()))
+        for module in modules:
+            for each in module["advice"]:
+                put(f"{clean(module['module_id'])} {clean(each['sentence'])}")
 
 
 def modules_table(modules: Sequence[Mapping[str, Any]], width: int | None) -> str:
@@ -63,12 +72,30 @@ def _of_server(options: Options) -> list[dict[str, Any]]:
 
 def _of_machine(options: Options) -> list[dict[str, Any]]:
     from runyard_actors.store.reader import StoreReader
+    from runyard_cluster.capacity import read_capacity
     from runyard_cluster.settings import load_settings
 
     settings = load_settings(options.config)
-    put_there = StoreReader(settings.data.database).modules()
+    reader, capacity = StoreReader(settings.data.database), read_capacity(settings.reserve_memory)
     own = {module_id: module.model_dump(mode="json") for module_id, module in settings.modules.items()}
-    return [_public(module_id, module) for module_id, module in sorted({**put_there, **own}.items())]
+    return [
+        {**_public(module_id, module), "advice": _advice(module_id, module, reader, settings, capacity)}
+        for module_id, module in sorted({**reader.modules(), **own}.items())
+    ]
+
+
+def _advice(
+    module_id: str, module: Mapping[str, Any], reader: StoreReader, settings: Settings, capacity: Capacity
+) -> list[dict[str, Any]]:
+    from runyard.advice import advice_of
+    from runyard_actors.learning.learn import NEWEST
+    from runyard_cluster.settings import ModuleSettings
+
+    try:
+        known = ModuleSettings.model_validate(module)
+    except ValueError:
+        return []  # Put there by another version, whose words are not ours to judge.
+    return advice_of(known, reader.past_runs(module_id, NEWEST, with_failed=True), settings, capacity)
 
 
 def _public(module_id: str, module: Mapping[str, Any]) -> dict[str, Any]:

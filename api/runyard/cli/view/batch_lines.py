@@ -19,6 +19,8 @@ LINES_AROUND = 5
 BAR_WIDTH = 40
 #: Failed runs listed at the end.
 SHOWN_FAILURES = 20
+#: Modules that are given advice at the end.
+SHOWN_ADVICE = 5
 
 
 def ended_line(run: Run, tally: Tally) -> str:
@@ -75,6 +77,11 @@ def summary(tally: Tally, elapsed_seconds: float, name: str | None, batch_id: st
             f"and {left} more: runyard history --batch {batch_id} --status failed --status cancelled"
         )
     return "\n".join(lines)
+
+
+def advice_lines(advice: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each module that could ask for something better."""
+    return [f"{clean(each['module_id'])} {clean(each['sentence'])}" for each in advice[:SHOWN_ADVICE]]
 
 
 def _active_table(runs: Sequence[Run], width: int, now: datetime) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
+from runyard.advice import advice_of
 from runyard.server.batch_body import BatchBody, check
 from runyard.server.context import Context, Here
-from runyard.server.models import Batch, BatchAccepted, BatchPage
+from runyard.server.models import Batch, BatchAccepted, BatchAdvice, BatchPage
 from runyard.server.paging import Page
 from runyard.server.resolve import digest
 from runyard.server.routes.runs import IdempotencyKey
@@ -22,6 +23,9 @@ from runyard_cluster.errors import NotFoundError
 router = APIRouter(prefix="/api/batches", tags=["batches"], route_class=StrictRoute)
 
 BatchId = Annotated[str, Path(description="the batch's id")]
+
+#: Modules of a batch that are looked at for advice: more lines than that nobody reads.
+ADVISED_MODULES = 20
 
 
 @router.post("", status_code=202, response_model=BatchAccepted)
@@ -50,6 +54,13 @@ async def show(here: Here, batch_id: BatchId) -> Any:
     return await _one(here, batch_id)
 
 
+@router.get("/{batch_id}/advice", response_model=BatchAdvice)
+async def advice(here: Here, batch_id: BatchId) -> Any:
+    """Say what modules of the batch could ask for instead, one advice for a module at most."""
+    await _one(here, batch_id)
+    return {"advice": await asyncio.to_thread(_advice, here, batch_id)}
+
+
 @router.post("/{batch_id}/cancel", response_model=Batch)
 async def cancel(here: Here, batch_id: BatchId, body: CancelIn | None = None) -> Any:
     """Cancel all runs of the batch that have not ended."""
@@ -69,6 +80,15 @@ async def retry_failed(here: Here, batch_id: BatchId) -> Any:
 
 def _submission(here: Context, body: Any, key: str | None, mark: str) -> Submission:
     return here.resolver().batch(check(body), key=key, digest=mark)
+
+
+def _advice(here: Context, batch_id: str) -> list[dict[str, Any]]:
+    registry = here.modules()
+    found = (
+        (m, advice_of(registry.get(m), here.recent.runs(m), here.settings, here.capacity))
+        for m in here.reader.modules_of_batch(batch_id, ADVISED_MODULES)
+    )
+    return [{"module_id": module_id, **advice[0]} for module_id, advice in found if advice]
 
 
 async def _one(here: Context, batch_id: str) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator
 
+from runyard.advice import advice_of
 from runyard.server.context import Context, Here
 from runyard.server.fields import MAX_TEXT, plain_text
 from runyard.server.models import Module, Modules
@@ -30,7 +32,7 @@ NewModuleId = Annotated[
 async def list_modules(here: Here) -> Any:
     """List all modules with their defaults; environments by name only."""
     modules = await asyncio.to_thread(here.modules)
-    return {"modules": [_public(here, module_id, module) for module_id, module in sorted(modules.items())]}
+    return {"modules": await asyncio.to_thread(_all_public, here, modules)}
 
 
 @router.get("/{module_id}", response_model=Module)
@@ -39,7 +41,7 @@ async def show(here: Here, module_id: ModuleId) -> Any:
     module = (await asyncio.to_thread(here.modules)).get(module_id)
     if module is None:
         raise NotFoundError(f"no module {module_id[:MAX_TEXT]!r} is known")
-    return _public(here, module_id, module)
+    return await asyncio.to_thread(_public, here, module_id, module)
 
 
 @router.put(
@@ -50,7 +52,7 @@ async def put(here: Here, response: Response, module_id: NewModuleId, body: Modu
     module = _settings(body, here.home)
     if await here.manager.put_module(module_id, module.model_dump(mode="json", exclude_none=True)):
         response.status_code = 201
-    return _public(here, module_id, module)
+    return await asyncio.to_thread(_public, here, module_id, module)
 
 
 @router.delete("/{module_id}", status_code=204)
@@ -67,6 +69,10 @@ def _settings(body: ModuleIn, home: FilePath) -> ModuleSettings:
     return ModuleSettings.model_validate(given)
 
 
+def _all_public(here: Context, modules: Mapping[str, ModuleSettings]) -> list[dict[str, Any]]:
+    return [_public(here, module_id, module) for module_id, module in sorted(modules.items())]
+
+
 def _public(here: Context, module_id: str, module: ModuleSettings) -> dict[str, Any]:
     """Return a module as it may be shown: the values of its environment stay here."""
     return {
@@ -74,4 +80,5 @@ def _public(here: Context, module_id: str, module: ModuleSettings) -> dict[str, 
         "is_of_file": module_id in here.settings.modules,
         **module.model_dump(mode="json", exclude={"env"}),
         "env_keys": sorted(module.env),
+        "advice": advice_of(module, here.recent.runs(module_id), here.settings, here.capacity),
     }
