@@ -19,10 +19,12 @@ from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
 from runyard_cluster import process
 from runyard_cluster.capacity import Capacity
-from runyard_cluster.errors import RunyardError
+from runyard_cluster.errors import RunyardError, UnavailableError
 from runyard_cluster.failpoint import hit
 from runyard_cluster.server_record import Endpoint, running_server
 from runyard_cluster.settings import Settings
+
+log = logging.getLogger("runyard.manager")
 
 Answer = TypeVar("Answer")
 
@@ -69,9 +71,9 @@ class RunManager:
         """Answer with the number of active runs."""
         return len(self._yard.active)
 
-    async def submit(self, submission: Submission) -> Accepted | Refused:
-        """Accept a submission, durably, or refuse it whole."""
-        return await _guarded(submit.submit(self._yard, submission))
+    async def submit(self, submissions: Sequence[Submission]) -> list[Accepted | Refused]:
+        """Accept each submission, durably, or refuse it whole; their commits are one."""
+        return await asyncio.gather(*(_submitted(self._yard, each) for each in submissions))
 
     async def cancel(self, run_ids: Sequence[RunId], why: str | None) -> CancelAnswer | Refused:
         """Cancel runs, queued or active."""
@@ -149,7 +151,16 @@ def _call(loop: asyncio.AbstractEventLoop, callback: Any, seq: int) -> None:
     try:
         loop.call_soon_threadsafe(callback, seq)
     except RuntimeError:
-        logging.getLogger("runyard.manager").info("commit %s after the loop closed", seq)
+        log.info("commit %s after the loop closed", seq)
+
+
+async def _submitted(yard: Yard, submission: Submission) -> Accepted | Refused:
+    try:
+        return await _guarded(submit.submit(yard, submission))
+    except Exception as error:
+        # A fault of ours at one submission must not take the answers away from those it came with.
+        log.exception("a submission was not accepted")
+        return Refused(UnavailableError(f"the manager failed at it ({type(error).__name__}); send it again"))
 
 
 async def _guarded(work: Awaitable[Answer]) -> Answer | Refused:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from runyard_actors.manager.active import ActiveRun, CancelOrder
 from runyard_actors.manager.cancel import stop_attempt
+from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.start import see_through
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.run import Reason
-from runyard_actors.scheduling.decision import QueuedRun
 from runyard_actors.scheduling.node import GpuSpec, NodeSpec
 from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
 from runyard_actors.store.restore import load_state
@@ -77,7 +77,7 @@ def _adopt(yard: Yard, stored: ActiveAttempt) -> ActiveRun:
     if stored.cancel_reason:
         attempt.cancel = CancelOrder(Reason(stored.cancel_reason), stored.cancel_detail or "cancelled")
     yard.active[run.run_id] = attempt
-    yard.core.on_adopted(_queued(run), stored.placement)
+    yard.core.on_adopted(queued_run(run), stored.placement)
     return attempt
 
 
@@ -88,7 +88,7 @@ def _enqueue(yard: Yard, state: StoredState) -> None:
     for group in _by_batch(state.queued):
         batch_id = group[0].batch_id
         batch = state.batches.get(batch_id) if batch_id else None
-        yard.core.on_submitted([_queued(run) for run in group], batch)
+        yard.core.on_submitted([queued_run(run) for run in group], batch)
 
 
 def _by_batch(runs: Sequence[StoredRun]) -> Iterable[list[StoredRun]]:
@@ -101,14 +101,3 @@ def _by_batch(runs: Sequence[StoredRun]) -> Iterable[list[StoredRun]]:
         group.append(run)
     if group:
         yield group
-
-
-def _queued(run: StoredRun) -> QueuedRun:
-    return QueuedRun(
-        run_id=run.run_id,
-        request=run.request,
-        module_id=run.module_id,
-        batch_id=run.batch_id,
-        priority=run.priority,
-        after=run.after,
-    )

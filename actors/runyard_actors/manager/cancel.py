@@ -16,6 +16,7 @@ from runyard_cluster.errors import NotFoundError
 
 async def cancel(yard: Yard, run_ids: Sequence[RunId], why: str | None) -> CancelAnswer:
     """Cancel runs; a repeated cancel is no error. Raises NotFoundError if one is unknown."""
+    await yard.admitting.wait_for(run_ids)
     order = CancelOrder(Reason.CANCELLED_BY_USER, why or "cancelled by the user")
     return await _cancel(yard, run_ids, order, [])
 
@@ -24,6 +25,8 @@ async def cancel_batch(yard: Yard, batch_id: BatchId, why: str | None) -> Cancel
     """Cancel all of a batch that has not ended. Raises NotFoundError."""
     if await asyncio.to_thread(yard.reader.batch, batch_id) is None:
         raise NotFoundError(f"no batch {batch_id} is known")
+    # After the read, which may have seen what is committed and not queued yet.
+    await yard.admitting.wait_for([batch_id])
     queued = yard.core.on_batch_cancelled(batch_id)
     active = [a.run_id for a in yard.active.values() if a.batch_id == batch_id]
     order = CancelOrder(Reason.BATCH_CANCELLED, why or "its batch was cancelled")

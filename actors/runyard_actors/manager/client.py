@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, TypeVar
 
+from runyard_actors.manager.gathering import Gathering
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
 from runyard_actors.manager.name import NAME
 from runyard_actors.manager.usage import RunUsage
@@ -18,12 +19,15 @@ ANSWER_SECONDS = 30.0
 #: Answers to at most this many waiting calls at once.
 CONCURRENT_CALLS = 10_000
 
+Answer = TypeVar("Answer")
+
 
 class ManagerClient:
     """Typed calls to the RunManager of the Ray this process is a driver of."""
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
+        self._gathering = Gathering(self._submit)
 
     @classmethod
     def create(cls, *, settings: Mapping[str, Any], capacity: Capacity) -> ManagerClient:
@@ -57,8 +61,7 @@ class ManagerClient:
 
     async def submit(self, submission: Submission) -> Accepted:
         """Accept a submission, durably, or raise why not."""
-        answer: Accepted = await self._call("submit", submission)
-        return answer
+        return _granted(await _within(ANSWER_SECONDS, self._gathering.submit(submission)))
 
     async def cancel(self, run_ids: Sequence[str], why: str | None) -> CancelAnswer:
         """Cancel runs, queued or active."""
@@ -128,13 +131,11 @@ class ManagerClient:
         ray.kill(self._handle, no_restart=True)
 
     async def _call(self, method: str, *args: Any, limit_seconds: float = ANSWER_SECONDS) -> Any:
-        try:
-            answer = await asyncio.wait_for(self._ask(method, args), limit_seconds)
-        except TimeoutError as error:
-            raise UnavailableError(f"the manager did not answer in {limit_seconds:g} s") from error
-        if isinstance(answer, Refused):
-            raise answer.error
-        return answer
+        return _granted(await _within(limit_seconds, self._ask(method, args)))
+
+    async def _submit(self, submissions: Sequence[Submission]) -> list[Accepted | Refused]:
+        answers: list[Accepted | Refused] = await self._call("submit", submissions)
+        return answers
 
     async def _ask(self, method: str, args: Sequence[Any]) -> Any:
         """Carry one call to the manager and its answer back. Raises UnavailableError."""
@@ -144,3 +145,18 @@ class ManagerClient:
             return await getattr(self._handle, method).remote(*args)
         except RayError as error:
             raise UnavailableError(f"the manager cannot be reached ({type(error).__name__})") from error
+
+
+async def _within(limit_seconds: float, answer: Awaitable[Answer]) -> Answer:
+    """Return the answer. Raises UnavailableError when it does not come in time."""
+    try:
+        return await asyncio.wait_for(answer, limit_seconds)
+    except TimeoutError as error:
+        raise UnavailableError(f"the manager did not answer in {limit_seconds:g} s") from error
+
+
+def _granted(answer: Answer | Refused) -> Answer:
+    """Return the answer, or raise the error that it is."""
+    if isinstance(answer, Refused):
+        raise answer.error
+    return answer

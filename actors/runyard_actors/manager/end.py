@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 from runyard_actors.manager.active import ActiveRun
@@ -57,12 +57,15 @@ def _told(outcome: Outcome, words: str) -> Outcome:
     return replace(outcome, reason_detail=f"{before}; {words}" if before else words)
 
 
-async def drop(yard: Yard, drops: Sequence[Drop]) -> None:
-    """Record runs that ended without ever starting."""
+def drop(yard: Yard, drops: Sequence[Drop]) -> Awaitable[None]:
+    """Record runs that ended without ever starting.
+
+    That stands in line for the disk before this returns: who cancels one next hears how it ended.
+    """
     now = time.time_ns() // 1000
     for decision in drops:
         yard.fresh_specs.pop(decision.run_id, None)
         yard.attempts_used.pop(decision.run_id, None)
-    await yard.write_surely(
+    return yard.write_surely(
         [RunDropped(run_id=d.run_id, reason=d.reason, detail=d.detail, at=now) for d in drops]
     )

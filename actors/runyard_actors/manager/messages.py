@@ -28,11 +28,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The durable answer to a submission; `is_repeat` when the key was known already."""
+    """The durable answer to a submission; `is_repeat` when it was known already, by its key or by its ids.
+
+    `created_at` is when its runs were accepted, in microseconds; `waiting_for` is what its only run waits for, in
+    words. Neither is told of a repeat, nor words of a batch.
+    """
 
     run_ids: tuple[str, ...]
     batch_id: str | None
     is_repeat: bool = False
+    created_at: int = 0
+    waiting_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

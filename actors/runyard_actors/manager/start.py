@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from runyard_actors.lease import Assignment, Started
 from runyard_actors.manager.active import ActiveRun
@@ -20,9 +20,15 @@ from runyard_cluster.failpoint import hit
 LEASE_RETRY_SECONDS = 0.5
 
 
-async def start(yard: Yard, starts: Sequence[Start]) -> None:
-    """Carry out start decisions: each attempt is committed before anything of it exists."""
-    attempts = [_register(yard, decision) for decision in starts]
+def start(yard: Yard, starts: Sequence[Start]) -> Awaitable[None]:
+    """Carry out start decisions: each attempt is committed before anything of it exists.
+
+    The attempts are registered before this returns: a cancel that comes next finds each run queued or active.
+    """
+    return _start(yard, [_register(yard, decision) for decision in starts])
+
+
+async def _start(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
     try:
         specs = await yard.specs([a.run_id for a in attempts])
         for attempt in attempts:

@@ -7,15 +7,18 @@ import time
 from collections.abc import Iterator
 
 from runyard_actors.manager.messages import Accepted, Submission
+from runyard_actors.manager.queued_run import queued_run
+from runyard_actors.manager.view import waiting_for
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
 from runyard_actors.run import RunSpec
-from runyard_actors.scheduling.decision import QueuedRun
 from runyard_actors.store.changes import Idempotency, RunsSubmitted
 from runyard_cluster.errors import (
     ConcurrencyLimitError,
     ConflictError,
     InvalidRequestError,
     ResourceLimitError,
+    RunyardError,
+    UnavailableError,
 )
 from runyard_cluster.failpoint import hit
 
@@ -23,34 +26,37 @@ from runyard_cluster.failpoint import hit
 async def submit(yard: Yard, submission: Submission) -> Accepted:
     """Accept all runs of the submission, durably, or none of them.
 
+    Nothing is read first: a repeat is seen by what refuses it. Whatever that is, the earlier answer holds.
     Raises ResourceLimitError, ConcurrencyLimitError, ConflictError, InvalidRequestError, UnavailableError.
     """
-    earlier = await _earlier_answer(yard, submission)
-    if earlier:
-        return earlier
-    _refuse_what_never_fits(yard, submission)
-    await _refuse_unknown_dependencies(yard, submission)
-    _refuse_when_full(yard, submission)
-    # Those being committed count as taken, or two submits at once could both get the last slot.
-    yard.admitting += len(submission.runs)
     try:
-        return await _commit(yard, submission)
-    finally:
-        yard.admitting -= len(submission.runs)
+        await _refuse(yard, submission)
+        # Those being committed count as taken, or two submits at once could both get the last slot.
+        with yard.admitting.on_its_way(submission):
+            return await _commit(yard, submission)
+    except UnavailableError:
+        raise
+    except RunyardError:
+        if earlier := await _earlier_answer(yard, submission):
+            return earlier
+        raise
+
+
+async def _refuse(yard: Yard, submission: Submission) -> None:
+    _refuse_what_never_fits(yard, submission)
+    if any(spec.after for spec in submission.runs):
+        await _refuse_unknown_dependencies(yard, submission)
+    _refuse_when_full(yard, submission)
 
 
 async def _commit(yard: Yard, submission: Submission) -> Accepted:
-    try:
-        await yard.write([_change(submission, time.time_ns() // 1000)])
-    except ConflictError:
-        # The same submission came in twice at once, and the other one was committed first.
-        twin = await _earlier_answer(yard, submission)
-        if twin is None:
-            raise
-        return twin
+    now = time.time_ns() // 1000
+    await yard.write([_change(submission, now)])
     hit("submit.after_commit")
     _enqueue(yard, submission)
-    return Accepted(run_ids=tuple(r.run_id for r in submission.runs), batch_id=_batch_id(submission))
+    ids = tuple(run.run_id for run in submission.runs)
+    words = waiting_for(yard, ids).get(ids[0]) if submission.batch is None else None
+    return Accepted(run_ids=ids, batch_id=_batch_id(submission), created_at=now, waiting_for=words)
 
 
 def _change(submission: Submission, now: int) -> RunsSubmitted:
@@ -65,22 +71,10 @@ def _enqueue(yard: Yard, submission: Submission) -> None:
     for spec in submission.runs:
         if spec.max_concurrent is not None:
             yard.core.set_module_limit(spec.module_id, spec.max_concurrent)
-    yard.core.on_submitted([queued(spec) for spec in submission.runs], submission.batch)
+    yard.core.on_submitted([queued_run(spec) for spec in submission.runs], submission.batch)
     if len(yard.fresh_specs) + len(submission.runs) <= FRESH_SPECS:
         yard.fresh_specs.update({spec.run_id: spec for spec in submission.runs})
     yard.pump()
-
-
-def queued(spec: RunSpec) -> QueuedRun:
-    """Return what the core needs to know of a run."""
-    return QueuedRun(
-        run_id=spec.run_id,
-        request=spec.request,
-        module_id=spec.module_id,
-        batch_id=spec.batch_id,
-        priority=spec.priority,
-        after=spec.after,
-    )
 
 
 async def _earlier_answer(yard: Yard, submission: Submission) -> Accepted | None:
@@ -115,7 +109,7 @@ def _refuse_when_full(yard: Yard, submission: Submission) -> None:
     if (submission.when_full or yard.settings.when_full) != "reject":
         return
     counts, limit = yard.core.counts(), yard.settings.max_concurrent_runs
-    taken = counts.active + counts.queued + yard.admitting
+    taken = counts.active + counts.queued + yard.admitting.runs
     if taken + len(submission.runs) > limit:
         raise ConcurrencyLimitError(f"Max concurrent runs ({limit}) reached")
 

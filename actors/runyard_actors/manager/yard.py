@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
 from runyard_actors.lease import Assignment
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.admitting import Admitting
 from runyard_actors.run import Outcome, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.scheduling.core import Core
@@ -63,7 +65,7 @@ class Yard:
         self.active: dict[RunId, ActiveRun] = {}
         self.attempts_used: dict[RunId, int] = {}
         self.fresh_specs: dict[RunId, RunSpec] = {}
-        self.admitting = 0
+        self.admitting = Admitting()
         self.storage_fault: str | None = None
         self.guard: str | None = None
         self.is_stale = False
@@ -95,14 +97,21 @@ class Yard:
         """Commit `changes` together; raises StoreUnavailable."""
         await asyncio.wrap_future(self.writer.write(changes))
 
-    async def write_surely(self, changes: Sequence[Change]) -> None:
-        """Commit what has happened already, for as long as it takes; starts pause meanwhile."""
+    def write_surely(self, changes: Sequence[Change]) -> Coroutine[Any, Any, None]:
+        """Commit what has happened already, for as long as it takes; starts pause meanwhile.
+
+        It stands in line for the disk before this returns: what is written after it is not on disk before it.
+        """
+        return self._write_surely(changes, self.writer.write(changes))
+
+    async def _write_surely(self, changes: Sequence[Change], written: Future[None]) -> None:
         while True:
             try:
-                await self.write(changes)
+                await asyncio.wrap_future(written)
             except StoreUnavailable as error:
                 self.on_storage_fault(str(error))
                 await asyncio.sleep(STORE_RETRY_SECONDS)
+                written = self.writer.write(changes)
             except StoreTakenOver as error:
                 self.on_stale(str(error))
                 raise

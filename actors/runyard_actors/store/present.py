@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +43,22 @@ _PLAIN = (
     "log_bytes",
     "progress",
     "message",
+    "restarted_from",
+    "request_note",
+)
+#: Those of them that a run has from the beginning.
+_PLAIN_OF_SPEC = (
+    "run_id",
+    "module_id",
+    "module_name",
+    "batch_id",
+    "batch_index",
+    "cwd",
+    "timeout_seconds",
+    "priority",
+    "max_retries",
+    "retry_on_out_of_memory",
+    "memory_retries",
     "restarted_from",
     "request_note",
 )
@@ -91,6 +108,34 @@ def run_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
         "duration_seconds": None if start is None else _seconds(start, _first(end, now)),
         "result": _loaded(row["result"]),
         "enforcement": _loaded(row["enforcement"]),
+    }
+
+
+def accepted_json(spec: RunSpec, created_at: int) -> dict[str, Any]:
+    """Return a run as `run_json` shows it at the moment it was accepted, without reading it."""
+    request, now = spec.request, time.time_ns() // 1000
+    return {
+        **dict.fromkeys(_PLAIN),
+        **{name: getattr(spec, name) for name in _PLAIN_OF_SPEC},
+        "status": Status.QUEUED.value,
+        "attempt": 0,
+        "waiting_for": None,
+        "expected_start": None,
+        "command": list(spec.command),
+        "env_keys": sorted(spec.env),
+        "labels": dict(spec.labels),
+        "num_cpus": request.cpu_milli / WHOLE,
+        "num_gpus": request.gpu_milli / WHOLE,
+        "memory": request.memory_bytes,
+        "gpu_memory": request.gpu_memory_bytes,
+        "gpu_ids": [],
+        "created_at": rfc3339(created_at),
+        "started_at": None,
+        "ended_at": None,
+        "queued_seconds": _seconds(created_at, now),
+        "duration_seconds": None,
+        "result": None,
+        "enforcement": None,
     }
 
 

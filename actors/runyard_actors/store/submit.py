@@ -12,13 +12,16 @@ from runyard_actors.store.queries import sql
 
 
 def submit(call: Call, change: RunsSubmitted) -> None:
-    """Record a submission: its batch, its runs in order, its key and its events."""
+    """Record a submission: its key, its batch, its runs in order and its events.
+
+    The key comes first: a repeat is refused before anything large is written for it.
+    """
+    if change.idempotency is not None:
+        _put_key(call, change)
     if change.batch is not None:
         _put_batch(call, change.batch, change.created_at)
     first = int(call.cursor.execute(sql("last_run")).fetchone()[0]) + 1
     _put_runs(call, change, first)
-    if change.idempotency is not None:
-        _put_key(call, change)
     last = first + len(change.specs) - 1
     call.execute("insert_submit_events", {"first": first, "last": last})
 

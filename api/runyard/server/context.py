@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import ValidationError
 
 from runyard.server.hub import Hub
 from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
 from runyard.server.recent import Recent
+from runyard.server.registry import Registry
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
 from runyard_actors.manager.client import ManagerClient
@@ -23,8 +23,6 @@ from runyard_cluster.capacity import Capacity
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.settings import ModuleSettings, Settings
-
-log = logging.getLogger("runyard.server")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,9 +40,11 @@ class Context:
     current_manager: ManagerClient | None = None
     leave: Callable[[], None] = field(default=lambda: None)
     recent: Recent = field(init=False)
+    registry: Registry = field(init=False)
 
     def __post_init__(self) -> None:
         self.recent = Recent(self.reader)
+        self.registry = Registry(self.settings.modules, self.reader)
 
     @property
     def manager(self) -> ManagerClient:
@@ -58,22 +58,24 @@ class Context:
         self.current_manager = manager
         self.capacity = capacity
         self.log_links = log_links
+        self.registry.forget()
 
     @property
     def home(self) -> Path:
         """The folder that relative paths are taken from: that of runyard.toml, else the server's own."""
         return self.settings.source.parent if self.settings.source else Path.cwd()
 
-    def modules(self) -> Mapping[str, ModuleSettings]:
+    async def modules(self) -> Mapping[str, ModuleSettings]:
         """Return the registry: those of runyard.toml and those put there over REST."""
-        return {**dict(self._put_modules()), **self.settings.modules}
+        known = self.registry.known
+        return await asyncio.to_thread(self.registry.read) if known is None else known
 
-    def resolver(self) -> Resolver:
+    async def resolver(self) -> Resolver:
         """Return what fills in submissions."""
         return Resolver(
             settings=self.settings,
             capacity=self.capacity,
-            modules=self.modules(),
+            modules=await self.modules(),
             home=str(self.home),
             learner=self.learner(),
         )
@@ -82,19 +84,12 @@ class Context:
         """Return what learns requests from past runs."""
         return Learner(past_runs=self.reader.past_runs, capacity=self.capacity)
 
-    def _put_modules(self) -> Iterator[tuple[str, ModuleSettings]]:
-        for module_id, module in self.reader.modules().items():
-            try:
-                yield module_id, ModuleSettings.model_validate(module)
-            except ValidationError as error:
-                # Put there by another version. The error itself would tell values of its environment.
-                log.warning(
-                    "module %r of the registry is not understood (%d errors)", module_id, error.error_count()
-                )
 
+async def of(request: Request) -> Context:
+    """Return the context of the server that handles `request`.
 
-def of(request: Request) -> Context:
-    """Return the context of the server that handles `request`."""
+    It awaits nothing, but of a plain function each request would have to wait for a thread to call it in.
+    """
     context: Context = request.app.state.context
     return context
 

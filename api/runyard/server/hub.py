@@ -31,6 +31,8 @@ HEARTBEAT_SECONDS = 15.0
 #: How long one call to the manager waits for news.
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5
+#: After news were read the next ones gather for so long: a storm of commits costs a reading now and then.
+GATHER_SECONDS = 0.01
 USAGE_SECONDS = 1.0
 
 
@@ -64,6 +66,7 @@ class Hub:
             try:
                 newest = await self._manager().wait_changes(self.last_seq, WAIT_SECONDS)
                 await self._forward_until(newest)
+                await asyncio.sleep(GATHER_SECONDS)
             except UnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
 

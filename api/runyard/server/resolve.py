@@ -38,6 +38,13 @@ class Resolver:
     home: str
     learner: Learner
 
+    def has_to_look(self, run: RunIn) -> bool:
+        """Whether filling in the run takes a look at disk or store, and with that as long as they let it."""
+        module = self._module(run)
+        memory = _first(run.memory, module.memory, self.settings.defaults.memory)
+        gpu_memory = _first(run.gpu_memory, module.gpu_memory)
+        return self.settings.check_files or "learn" in (memory, gpu_memory)
+
     def single(self, run: SubmitIn, *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of one run. Raises InvalidRequestError or NotFoundError."""
         spec = self._spec(run, RunId(new_id()), (), BatchPlace())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -12,13 +13,14 @@ from runyard.server.batch_body import BatchBody, check
 from runyard.server.context import Context, Here
 from runyard.server.models import Batch, BatchAccepted, BatchAdvice, BatchPage
 from runyard.server.paging import Page
-from runyard.server.resolve import digest
+from runyard.server.resolve import Resolver, digest
 from runyard.server.routes.runs import IdempotencyKey
 from runyard.server.schemas import CancelIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
 from runyard_actors.manager.messages import Submission
 from runyard_cluster.errors import NotFoundError
+from runyard_cluster.settings import ModuleSettings
 
 router = APIRouter(prefix="/api/batches", tags=["batches"], route_class=StrictRoute)
 
@@ -34,7 +36,8 @@ async def submit(
 ) -> Any:
     """Submit runs together: all are accepted, durably, or none is. The errors name every bad run's index."""
     mark = digest(request.url.path, await request.body())
-    submission = await asyncio.to_thread(_submission, here, batch, idempotency_key, mark)
+    resolver = await here.resolver()
+    submission = await asyncio.to_thread(_submission, resolver, batch, idempotency_key, mark)
     accepted = await here.manager.submit(submission)
     assert accepted.batch_id is not None
     runs = [{"run_id": r, "batch_index": i, "status": "queued"} for i, r in enumerate(accepted.run_ids)]
@@ -58,7 +61,7 @@ async def show(here: Here, batch_id: BatchId) -> Any:
 async def advice(here: Here, batch_id: BatchId) -> Any:
     """Say what modules of the batch could ask for instead, one advice for a module at most."""
     await _one(here, batch_id)
-    return {"advice": await asyncio.to_thread(_advice, here, batch_id)}
+    return {"advice": await asyncio.to_thread(_advice, here, await here.modules(), batch_id)}
 
 
 @router.post("/{batch_id}/cancel", response_model=Batch)
@@ -78,12 +81,11 @@ async def retry_failed(here: Here, batch_id: BatchId) -> Any:
     return {**await _one(here, batch_id), "runs": runs}
 
 
-def _submission(here: Context, body: Any, key: str | None, mark: str) -> Submission:
-    return here.resolver().batch(check(body), key=key, digest=mark)
+def _submission(resolver: Resolver, body: Any, key: str | None, mark: str) -> Submission:
+    return resolver.batch(check(body), key=key, digest=mark)
 
 
-def _advice(here: Context, batch_id: str) -> list[dict[str, Any]]:
-    registry = here.modules()
+def _advice(here: Context, registry: Mapping[str, ModuleSettings], batch_id: str) -> list[dict[str, Any]]:
     found = (
         (m, advice_of(registry.get(m), here.recent.runs(m), here.settings, here.capacity))
         for m in here.reader.modules_of_batch(batch_id, ADVISED_MODULES)

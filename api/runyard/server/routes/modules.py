@@ -31,14 +31,13 @@ NewModuleId = Annotated[
 @router.get("", response_model=Modules)
 async def list_modules(here: Here) -> Any:
     """List all modules with their defaults; environments by name only."""
-    modules = await asyncio.to_thread(here.modules)
-    return {"modules": await asyncio.to_thread(_all_public, here, modules)}
+    return {"modules": await asyncio.to_thread(_all_public, here, await here.modules())}
 
 
 @router.get("/{module_id}", response_model=Module)
 async def show(here: Here, module_id: ModuleId) -> Any:
     """Show one module."""
-    module = (await asyncio.to_thread(here.modules)).get(module_id)
+    module = (await here.modules()).get(module_id)
     if module is None:
         raise NotFoundError(f"no module {module_id[:MAX_TEXT]!r} is known")
     return await asyncio.to_thread(_public, here, module_id, module)
@@ -50,7 +49,12 @@ async def show(here: Here, module_id: ModuleId) -> Any:
 async def put(here: Here, response: Response, module_id: NewModuleId, body: ModuleIn) -> Any:
     """Set a module, in place of what was there; runs that are queued keep what they were submitted with."""
     module = _settings(body, here.home)
-    if await here.manager.put_module(module_id, module.model_dump(mode="json", exclude_none=True)):
+    try:
+        is_new = await here.manager.put_module(module_id, module.model_dump(mode="json", exclude_none=True))
+    finally:
+        # Also when no answer came: the module may have been set all the same.
+        here.registry.forget()
+    if is_new:
         response.status_code = 201
     return await asyncio.to_thread(_public, here, module_id, module)
 
@@ -58,7 +62,10 @@ async def put(here: Here, response: Response, module_id: NewModuleId, body: Modu
 @router.delete("/{module_id}", status_code=204)
 async def delete(here: Here, module_id: ModuleId) -> None:
     """Take a module out of the registry; its runs stay."""
-    await here.manager.delete_module(module_id)
+    try:
+        await here.manager.delete_module(module_id)
+    finally:
+        here.registry.forget()
 
 
 def _settings(body: ModuleIn, home: FilePath) -> ModuleSettings:

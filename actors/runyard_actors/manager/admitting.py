@@ -1,0 +1,45 @@
+"""Submissions on their way in: checked and perhaps on disk already, but not yet known to the scheduling core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from runyard_actors.manager.messages import Submission
+
+
+@dataclass(eq=False, slots=True)
+class _OnItsWay:
+    ids: frozenset[str]
+    is_in: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Admitting:
+    """Knows who is between the commit and the queue, where readers see them and the core does not."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self._on_their_way: set[_OnItsWay] = set()
+
+    @contextmanager
+    def on_its_way(self, submission: Submission) -> Iterator[None]:
+        """Count the submission as on its way for the length of the block."""
+        batch = [submission.batch.batch_id] if submission.batch else []
+        one = _OnItsWay(frozenset([*(run.run_id for run in submission.runs), *batch]))
+        self._on_their_way.add(one)
+        self.runs += len(submission.runs)
+        try:
+            yield
+        finally:
+            self.runs -= len(submission.runs)
+            self._on_their_way.discard(one)
+            one.is_in.set()
+
+    async def wait_for(self, ids: Iterable[str]) -> None:
+        """Wait until none of these runs and batches is on its way any more: it is queued, or it was refused."""
+        wanted = list(ids)
+        while concerned := [one for one in self._on_their_way if not one.ids.isdisjoint(wanted)]:
+            for one in concerned:
+                await one.is_in.wait()
