@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from runyard_cluster.durations import parse_duration
 from runyard_cluster.factor import check_factor
+from runyard_cluster.pause import parse_rule
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import parse_size
 
@@ -102,6 +103,11 @@ def _environment(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _pause_rule(value: Any) -> str:
+    parse_rule(value)
+    return str(value)
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -115,6 +121,7 @@ Cpus = Annotated[float | Literal["auto"], BeforeValidator(_or_word(_cpus, "auto"
 Gpus = Annotated[float, BeforeValidator(_gpus)]
 Factor = Annotated[float, BeforeValidator(check_factor)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
+PauseRule = Annotated[str, BeforeValidator(_pause_rule)]
 Switch = Annotated[bool, BeforeValidator(_yes_or_no)]
 Text = Annotated[str, BeforeValidator(_text(1, MAX_TEXT))]
 Label = Annotated[str, BeforeValidator(_text(0, MAX_TEXT))]

@@ -27,6 +27,7 @@ from runyard_cluster.setting_kinds import (
     Gpus,
     Label,
     Memory,
+    PauseRule,
     Size,
     Switch,
     Text,
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
 
     `allowed_hosts`: further names that the server answers to, as that of a proxy in front. `check_files`: refuse
     a run at once when its script or folder is missing on the server's machine, rather than when it starts.
+    `pause_when`: rules that hold new starts for as long as one of them is true; docs/OPERATIONS.md has them.
     """
 
     model_config = SettingsConfigDict(
@@ -117,6 +119,7 @@ class Settings(BaseSettings):
     max_log_size: Size = 2**30
     allowed_hosts: tuple[Text, ...] = ()
     check_files: Switch = False
+    pause_when: tuple[PauseRule, ...] = ()
     defaults: DefaultsSettings = DefaultsSettings()
     modules: dict[Text, ModuleSettings] = Field(default_factory=dict)
     source: Path | None = None

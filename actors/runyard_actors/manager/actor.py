@@ -12,7 +12,19 @@ from functools import partial
 from typing import Any, TypeVar
 
 from runyard_actors.lease import Started
-from runyard_actors.manager import boot, cancel, end, modules, prune, retry_failed, start, submit, view, watch
+from runyard_actors.manager import (
+    boot,
+    cancel,
+    end,
+    modules,
+    pause_when,
+    prune,
+    retry_failed,
+    start,
+    submit,
+    view,
+    watch,
+)
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
 from runyard_actors.manager.usage import RunUsage, UsageMeter
 from runyard_actors.manager.yard import Leases, Yard
@@ -21,6 +33,7 @@ from runyard_cluster import process
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import RunyardError, UnavailableError
 from runyard_cluster.failpoint import hit
+from runyard_cluster.pause import PauseWatch
 from runyard_cluster.server_record import Endpoint, running_server
 from runyard_cluster.settings import Settings
 
@@ -58,9 +71,12 @@ class RunManager:
         self._yard.on_drops = partial(end.drop, self._yard)
         if known.data.paused_file.exists():
             self._yard.core.pause()
+        rules = PauseWatch(known.pause_when)
+        pause_when.first_look(self._yard, rules)
         boot.rebuild(self._yard)
         self._last_seq = self._yard.reader.last_seq()
         self._yard.spawn(watch.watch(self._yard), "watch the node")
+        self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
 
     async def endpoint(self) -> Endpoint | None:

@@ -77,12 +77,13 @@ class GpuView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YardView:
-    """The whole yard at one moment: semaphore, queue, nodes."""
+    """The whole yard at one moment: semaphore, queue, nodes. `paused_while` says what `pause_when` holds starts for."""
 
     max_concurrent_runs: int
     active: int
     queued: int
     is_paused: bool
+    paused_while: str | None
     storage_fault: str | None
     nodes: tuple[NodeView, ...]
 

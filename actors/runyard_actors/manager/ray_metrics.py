@@ -42,7 +42,11 @@ class RayMetrics:
         self._set("queue_length", "Runs that wait for a slot, resources or other runs.", now.queued)
         self._set("slots", "Runs that may be active at once.", now.max_concurrent_runs)
         self._set("slots_used", "Runs that hold a slot.", now.active)
-        self._set("is_paused", "Whether admission is paused: nothing new starts.", now.is_paused)
+        self._set(
+            "is_paused",
+            "Whether admission is paused: nothing new starts.",
+            now.is_paused or now.paused_while is not None,
+        )
         self._set("store_fault", "Whether the store cannot be written.", bool(now.storage_fault))
         for node in now.nodes:
             self._set_node(node)

@@ -31,6 +31,7 @@ def view(yard: Yard) -> YardView:
         active=counts.active,
         queued=counts.queued + counts.waiting_for_dependencies,
         is_paused=yard.core.is_paused,
+        paused_while=yard.core.held,
         storage_fault=yard.storage_fault,
         nodes=(_node(yard),),
     )

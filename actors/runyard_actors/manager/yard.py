@@ -145,6 +145,13 @@ class Yard:
             self.guard = why
             self._hold_or_go_on()
 
+    def set_paused_while(self, why: str | None) -> None:
+        """Start nothing for a reason that `pause_when` names, or go on; `pause` holds beside it."""
+        if why != self.core.held:
+            log.info("%s", why or "pause_when holds no more")
+            self.core.held = why
+            self.pump()
+
     def _hold_or_go_on(self) -> None:
         fault = f"the store cannot be written: {self.storage_fault}" if self.storage_fault else None
         self.core.on_guard(self.capacity.node, fault or self.guard)

@@ -23,6 +23,8 @@ class Core:
 
     def __init__(self, *, max_concurrent_runs: int) -> None:
         self.is_paused = False
+        #: Why nothing starts for now, in words for people; it comes and goes by itself, beside `pause`.
+        self.held: str | None = None
         self._admission = Admission(max_concurrent_runs)
         self._dependencies = Dependencies()
         self._entries: dict[RunId, Entry] = {}
@@ -155,7 +157,7 @@ class Core:
         """Return who never will start, and who starts now, at most `limit` of the latter."""
         decisions: list[Start | Drop] = list(self._drops.values())
         self._drops.clear()
-        if self.is_paused:
+        if self.is_paused or self.held:
             return decisions
         last = None if limit is None else len(decisions) + limit
         while len(decisions) != last and (entry := self._admission.next_start()) is not None:
@@ -174,6 +176,8 @@ class Core:
             return f"starts after run {first}" + (f" and {len(others)} more" if others else "")
         if self.is_paused:
             return "starts are paused"
+        if self.held:
+            return self.held
         return waiting_words(entry, self._admission)
 
     def can_ever_fit(self, request: Request) -> str | None:

@@ -9,10 +9,14 @@ import sqlite3
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runyard_cluster.errors import RunyardError
 from runyard_cluster.locate import find_config, locate
 from runyard_cluster.sizes import format_size
+
+if TYPE_CHECKING:
+    from runyard_cluster.pause import Own, Rule
 
 #: Below this, logs and history soon have no room.
 LITTLE_DISK = 1 << 30
@@ -42,6 +46,7 @@ def facts(config: Path | None) -> list[Fact]:
         _whole_tree(),
         _cpu(),
         *_gpus(),
+        *_pause_rules(config),
     ]
 
 
@@ -105,6 +110,25 @@ def _cpu() -> Fact:
         usable = len(os.sched_getaffinity(0))
         return Fact("CPU", "limited", f"declared and scheduled, thread counts set; {usable} CPUs usable")
     return Fact("CPU", "limited", "declared and scheduled, thread counts set")
+
+
+def _pause_rules(config: Path | None) -> list[Fact]:
+    try:
+        from runyard_cluster.pause import Own, parse_rule
+        from runyard_cluster.settings import load_settings
+
+        rules = load_settings(config).pause_when
+    except RunyardError:
+        return []  # That settings cannot be read is a fact of its own.
+    return [_pause_rule(words, parse_rule(words), Own()) for words in rules]
+
+
+def _pause_rule(words: str, rule: Rule, own: Own) -> Fact:
+    missing = rule.missing()
+    if missing:
+        return Fact("pause_when", "limited", f"{words}: not available here, so it never holds: {missing}")
+    now = rule.holds(own)
+    return Fact("pause_when", "good", f"{words}: {f'paused {now}' if now else 'does not hold now'}")
 
 
 def _gpus() -> list[Fact]:

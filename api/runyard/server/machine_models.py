@@ -61,6 +61,7 @@ class Semaphore(BaseModel):
     free: int
     queued: int
     is_paused: bool
+    paused_while: str | None = Field(description="what `pause_when` holds new starts for, beside that")
 
 
 class Resources(BaseModel):

@@ -139,6 +139,19 @@ def test_doctor_tells_facts_without_a_server(runyard: Runyard) -> None:
     assert "memory limit" in runyard("doctor").text
 
 
+def test_doctor_says_which_rules_hold_and_which_never_can(
+    runyard: Runyard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    (tmp_path / "runyard.toml").write_text('pause_when = ["00:00-24:00", "fullscreen"]\n')
+    facts = [f for f in runyard("doctor", "--json").json if f["subject"] == "pause_when"]
+    assert facts[0]["state"] == "good"
+    assert facts[0]["detail"] == "00:00-24:00: paused from 00:00 to 24:00"
+    if sys.platform != "win32":
+        assert facts[1]["state"] == "limited"
+        assert facts[1]["detail"].startswith("fullscreen: not available here, so it never holds: ")
+
+
 def test_doctor_says_what_is_wrong_with_the_settings(runyard: Runyard, tmp_path: Path) -> None:
     (tmp_path / "runyard.toml").write_text("max_concurent_runs = 3")
     answer = runyard("doctor")

@@ -15,6 +15,7 @@ from runyard.cli.tally import Tally
 from runyard.cli.verbs.top import frame
 from runyard.cli.view.batch_lines import bar, ended_line, live_lines, summary
 from runyard.cli.view.batch_view import LiveView, PlainView, batch_view
+from runyard.cli.view.machine import paused_words
 from runyard.cli.view.table import Column, cell_width, cut, render
 from runyard.cli.view.words import plural
 from tests.unit.cli.playing import ended_json, run_json
@@ -165,6 +166,16 @@ def test_a_long_summary_names_the_command_for_the_rest() -> None:
     for index in range(30):
         tally.take(ended_json(f"r{index}", "failed", reason="exit_code"))
     assert "and 10 more: runyard history --batch b1 --status failed" in summary(tally, 1.0, None, "b1", None)
+
+
+def test_both_kinds_of_pause_are_told() -> None:
+    words = "paused while on battery (pause_when)"
+    assert paused_words({"is_paused": False, "paused_while": None}) == []
+    assert paused_words({"is_paused": False, "paused_while": words}) == [words]
+    assert paused_words({"is_paused": True, "paused_while": words}) == [
+        "paused, 'runyard resume' goes on",
+        words,
+    ]
 
 
 def test_top_shows_the_machine_then_what_runs() -> None:

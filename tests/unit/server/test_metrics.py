@@ -36,6 +36,7 @@ YARD = YardView(
     active=3,
     queued=7,
     is_paused=True,
+    paused_while=None,
     storage_fault="the disk is full",
     nodes=(
         NodeView(

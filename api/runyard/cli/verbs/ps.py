@@ -9,6 +9,7 @@ import click
 from runyard.cli.say import put, put_json, say
 from runyard.cli.source import PAGE, Source, StoreSource
 from runyard.cli.verb import Options, verb
+from runyard.cli.view.machine import paused_words
 from runyard.cli.view.run_table import active_table
 from runyard.cli.view.words import plural, window_width
 
@@ -24,11 +25,16 @@ def command(options: Options, limit: int) -> None:
     """Print running runs, then queued ones in the order of their submission."""
     source = options.source()
     runs, total = active(source, limit)
-    if any(run["status"] == "queued" for run in runs) and isinstance(source, StoreSource):
-        _add_waiting_for(options, runs)
+    paused: list[str] = []
+    if any(run["status"] == "queued" for run in runs):
+        if isinstance(source, StoreSource):
+            _add_waiting_for(options, runs)
+        paused = [] if options.is_json else _paused(options)
     if options.is_json:
         put_json({"runs": runs, "total": total})
         return
+    for words in paused:
+        put(words)
     put(active_table(runs, window_width()))
     if total > len(runs):
         say(f"runyard: and {plural(total - len(runs), 'run')} more")
@@ -39,6 +45,15 @@ def active(source: Source, limit: int) -> tuple[list[dict[str, Any]], int]:
     running = source.runs(limit=limit, status=["running"], sort="started_at")
     queued = source.runs(limit=limit, status=["queued"], sort="created_at")
     return [*running["runs"], *queued["runs"]][:limit], running["total"] + queued["total"]
+
+
+def _paused(options: Options) -> list[str]:
+    """Say above the queue why nothing of it starts."""
+    client = options.client() if options.is_elsewhere else options.client_if_up()
+    if client is None:
+        return []
+    with client:
+        return paused_words(client.resources()["semaphore"])
 
 
 def _add_waiting_for(options: Options, runs: list[dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ from runyard_cluster.sizes import format_size
 def machine_lines(resources: Mapping[str, Any]) -> list[str]:
     """Return the answer of `GET /api/resources` as lines."""
     slots = resources["semaphore"]
-    paused = "; paused, 'runyard resume' goes on" if slots["is_paused"] else ""
+    paused = "".join(f"; {words}" for words in paused_words(slots))
     lines = [
         f"slots   {slots['active']} of {slots['max_concurrent_runs']} taken, {slots['queued']} queued{paused}"
     ]
@@ -21,6 +21,13 @@ def machine_lines(resources: Mapping[str, Any]) -> list[str]:
     for node in resources["nodes"]:
         lines += _node_lines(node)
     return lines
+
+
+def paused_words(slots: Mapping[str, Any]) -> list[str]:
+    """Say why nothing new starts, if so: somebody paused it, or `pause_when` did."""
+    by_hand = ["paused, 'runyard resume' goes on"] if slots["is_paused"] else []
+    by_rule = slots.get("paused_while")
+    return by_hand + ([clean(by_rule)] if by_rule else [])
 
 
 def _node_lines(node: Mapping[str, Any]) -> list[str]:

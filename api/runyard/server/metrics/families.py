@@ -73,7 +73,8 @@ def _of_yard(view: YardView) -> Iterator[Metric]:
     yield _gauge("runyard_queue_length", "Runs that wait for a slot, resources or other runs.", view.queued)
     yield _gauge("runyard_slots", "Runs that may be active at once.", view.max_concurrent_runs)
     yield _gauge("runyard_slots_used", "Runs that hold a slot.", view.active)
-    yield _gauge("runyard_is_paused", "Whether admission is paused: nothing new starts.", view.is_paused)
+    is_paused = view.is_paused or view.paused_while is not None
+    yield _gauge("runyard_is_paused", "Whether admission is paused: nothing new starts.", is_paused)
     yield _gauge(
         "runyard_store_fault",
         "Whether the store cannot be written: nothing new starts.",

@@ -40,6 +40,7 @@ async def resources(here: Here) -> dict[str, Any]:
             "free": max(0, view.max_concurrent_runs - view.active),
             "queued": view.queued,
             "is_paused": view.is_paused,
+            "paused_while": view.paused_while,
         },
         "storage_fault": view.storage_fault,
     }
