@@ -8,12 +8,16 @@ SPEC = "spec.json"
 LOCK = "alive"
 #: The claim: whoever creates it decides whether this attempt ever starts.
 STARTED = "started.json"
-#: The module's own process: `pid`, `start`.
+#: The module's own process: `pid`, `start`; how its limits are held, and its control group.
 CHILD = "child.json"
 #: How the attempt ended; the last thing that a shim writes.
 EXIT = "exit.json"
 #: Asks the shim to end the run.
 STOP = "stop.json"
+#: Asks the shim to hold the run still, for as long as it is there.
+SUSPEND = "suspend.json"
+#: Since when the run is held still; there for just as long as it is.
+SUSPENDED = "suspended.json"
 #: What the module printed, both streams, byte by byte.
 LOG = "output.log"
 #: When the log had grown how far: lines of `offset microseconds`.

@@ -22,6 +22,7 @@ from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.launch import launch
 from runyard_actors.shim.spec import ShimSpec
 from runyard_cluster import process
+from runyard_cluster.delegation import delegated_group
 from runyard_cluster.failpoint import hit
 
 #: Processes of a run without a supervisor get this long to die of being killed.
@@ -51,6 +52,7 @@ class Assignment:
     timeout_seconds: float
     grace_seconds: float
     max_log_bytes: int
+    max_processes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ def _tell_started(assignment: Assignment, folder: RunFolder, on_started: Callabl
                 pid=int(child["pid"]),
                 shim_pid=int(started["shim_pid"]),
                 started_at=int(started["started_at"]),
-                enforcement=started.get("enforcement", {}),
+                enforcement=child.get("enforcement") or started.get("enforcement", {}),
             )
         )
 
@@ -163,7 +165,8 @@ def _log_tail(folder: RunFolder) -> bytes:
 
 def _unfinished(assignment: Assignment, folder: RunFolder) -> Outcome:
     """The shim is gone without an exit record: sweep what it left, the run's outcome is unknown."""
-    left = process.sweep(COOKIE, assignment.nonce, limit_seconds=SWEEP_SECONDS)
+    group = str((folder.child() or {}).get("cgroup", ""))
+    left = process.sweep(COOKIE, assignment.nonce, limit_seconds=SWEEP_SECONDS, group=group)
     rest = f"processes {left} of it do not die" if left else "what it left was ended"
     detail = f"its supervisor ended without a record, so the run's own outcome is unknown; {rest}"
     return _outcome(Reason.SUPERVISOR_LOST, detail, ended_by="supervisor", log_bytes=folder.log_size())
@@ -185,4 +188,7 @@ def _shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
         grace_seconds=assignment.grace_seconds,
         memory_bytes=assignment.memory_bytes,
         max_log_bytes=assignment.max_log_bytes,
+        max_processes=assignment.max_processes,
+        cpu_milli=assignment.cpu_milli,
+        cgroup=str(delegated_group() or ""),
     )

@@ -11,13 +11,20 @@ from runyard_actors.attempt_file import COOKIE
 RAYS_OWN = frozenset({"OMP_NUM_THREADS", "SPT_NOENV", "_"})
 RAYS_DEBUGGER = "ray.util.rpdb.set_trace"
 
-#: Libraries that would start one thread a core read one of these; each is set to the CPUs the run declared.
+#: What would start one thread, or process, a core reads one of these; each is set to the CPUs the run declared.
 THREAD_COUNTS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "GOMAXPROCS",
+    "PYTHON_CPU_COUNT",
 )
 
 

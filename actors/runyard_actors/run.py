@@ -58,7 +58,7 @@ CANCELLING = frozenset(
 class Outcome:
     """How an attempt ended: exit code, signal, and who ended it are three separate facts.
 
-    `ended_by` is one of: self, user, timeout, memory, output, kernel, external, node, supervisor.
+    `ended_by` is one of: self, user, timeout, memory, output, processes, kernel, external, node, supervisor.
     `is_of_gpu`: the memory that ran out, if any did, was a GPU's.
     Times are microseconds since the epoch, UTC.
     """

@@ -66,6 +66,11 @@ class RunFolder:
         """Asks the shim to end the run."""
         return self.path / attempt_file.STOP
 
+    @property
+    def suspend_file(self) -> Path:
+        """Asks the shim to hold the run still, for as long as it is there."""
+        return self.path / attempt_file.SUSPEND
+
     def create(self) -> None:
         """Make the folder, private to its owner."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -116,6 +121,25 @@ class RunFolder:
         if grace_seconds is not None:
             request |= {"grace_seconds": grace_seconds}
         durable_replace(self.stop_file, json.dumps(request).encode())
+        self._nudge()
+
+    def request_suspend(self) -> None:
+        """Ask the shim to hold the whole tree still. The file is the request; repeating it changes nothing."""
+        durable_replace(self.suspend_file, b"{}")
+        self._nudge()
+
+    def request_resume(self) -> None:
+        """Ask the shim to let the tree go on."""
+        self.suspend_file.unlink(missing_ok=True)
+        self._nudge()
+
+    def suspended_at(self) -> int | None:
+        """Return since when the tree is held still, in microseconds since the epoch; None while it is not."""
+        found = _read(self.path / attempt_file.SUSPENDED)
+        return None if found is None else int(found["suspended_at"])
+
+    def _nudge(self) -> None:
+        """Have the shim look at once; it would look anyway."""
         started = self.started()
         if started and "shim_pid" in started:
             process.stop_process(int(started["shim_pid"]), float(started["shim_start"]))

@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     `allowed_hosts`: further names that the server answers to, as that of a proxy in front. `check_files`: refuse
     a run at once when its script or folder is missing on the server's machine, rather than when it starts.
     `pause_when`: rules that hold new starts for as long as one of them is true; docs/OPERATIONS.md has them.
+    `max_processes`: how many processes one run may have at once; 0 = any number.
     """
 
     model_config = SettingsConfigDict(
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     host: Text = "127.0.0.1"
     port: Annotated[int, whole(0, 65_535)] = 8300
     max_log_size: Size = 2**30
+    max_processes: Annotated[int, whole(0, 4_000_000)] = 4096
     allowed_hosts: tuple[Text, ...] = ()
     check_files: Switch = False
     pause_when: tuple[PauseRule, ...] = ()

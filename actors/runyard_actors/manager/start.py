@@ -145,4 +145,5 @@ def _assignment(yard: Yard, attempt: ActiveRun) -> Assignment:
         timeout_seconds=spec.timeout_seconds,
         grace_seconds=yard.settings.grace,
         max_log_bytes=yard.settings.max_log_size,
+        max_processes=yard.settings.max_processes,
     )

@@ -22,12 +22,21 @@ def die_with(parent: int) -> bool:
 
 def be_as_killable_as_anyone() -> None:
     """Ray makes its workers the first to go when memory runs out; runs start even. Not allowed everywhere."""
+    _tell("/proc/self/oom_score_adj", b"0")
+
+
+def be_nice_as_a_session(niceness: int) -> None:
+    """Where the kernel weighs sessions first, as on desktops, the niceness of a process counts within its own only."""
+    _tell("/proc/self/autogroup", b"%d" % niceness)
+
+
+def _tell(file: str, value: bytes) -> None:
     try:
-        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        descriptor = os.open(file, os.O_WRONLY)
     except OSError:
         return
     try:
-        os.write(descriptor, b"0")
+        os.write(descriptor, value)
     except OSError:
         pass
     finally:

@@ -14,9 +14,9 @@ from runyard_cluster import process
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterable
 
     from runyard_actors.shim.spec import ShimSpec
+    from runyard_cluster.process._cgroup import ControlGroup
 elif sys.platform != "win32":
     # The numbers alone: `signal` wraps them in enums, at a quarter of what a shim costs to start.
     import _signal as signal
@@ -24,7 +24,7 @@ elif sys.platform != "win32":
 if sys.platform != "win32":
     import resource
 
-    from runyard_actors.shim import _exec, _linux
+    from runyard_actors.shim import _exec, _hold, _linux, _signals
 
     #: The kernel counts the largest resident set in bytes on macOS, in KiB on Linux.
     _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -60,18 +60,19 @@ if sys.platform != "win32":
             self.exit_code: int | None = None
             self.signal: int | None = None
             self.cpu_seconds = 0.0
+            #: Whether the last wait was cut short by somebody who has a request.
+            self.is_nudged = False
+            self._group: ControlGroup | None = None
             self._largest_bytes = 0
             self._has_ended = False
             self._has_children = False
-            self._wake = _wake_on(_WAKING)
+            self._wake = _signals.wake_on(_WAKING)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.umask(0o022)
             self._is_subreaper = sys.platform == "linux" and _linux.become_subreaper()
             if sys.platform == "linux":
                 _linux.be_as_killable_as_anyone()
             self.enforcement = {
-                "memory": "poll",
-                "cpu": "environment",
                 "gpu_memory": "none",
                 "tree": "subreaper" if self._is_subreaper else "cookie",
             }
@@ -81,12 +82,20 @@ if sys.platform != "win32":
             missing = _start_error.missing_script(spec)
             if missing:
                 return missing
-            self.pid, failure = _exec.start(spec)
+            failure = self._start(spec, _hold.own_group(spec))
+            if failure and failure[0] == "group":
+                self._give_up()
+                failure = self._start(spec, None)
             if not failure:
                 return ""
-            self.end(time.monotonic())
+            self._give_up()
             stage, number = failure
             return _start_error.words(stage, number, spec)
+
+        @property
+        def group(self) -> str:
+            """The folder of the tree's control group, if it has one."""
+            return self._group.path if self._group else ""
 
         def wait(self, seconds: float) -> bool:
             """Wait for the main process's end, or a nudge; return whether the main process has ended.
@@ -94,15 +103,16 @@ if sys.platform != "win32":
             The ends of other processes are taken note of and cut nothing short: there may be thousands.
             """
             until = time.monotonic() + seconds
+            self.is_nudged = False
             self._reap()
             while not self._has_ended and not self._is_woken(until - time.monotonic()):
                 self._reap()
             self._reap()
             return self._has_ended
 
-        def memory(self) -> int:
-            """Return the resident bytes of the whole tree."""
-            return process.tree_resident_bytes([os.getpid()])
+        def size(self) -> tuple[int, int]:
+            """Return the resident bytes of the whole tree, and its number of processes."""
+            return process.tree_size([os.getpid()])
 
         def confirmed_memory(self) -> int:
             """Return the bytes that the tree alone holds; dearer to find out."""
@@ -115,17 +125,45 @@ if sys.platform != "win32":
             nothing.
             """
             own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
-            if sampled and self._largest_bytes <= own * 1.1:
-                return sampled
-            return max(sampled, self._largest_bytes)
+            if not sampled or self._largest_bytes > own * 1.1:
+                sampled = max(sampled, self._largest_bytes)
+            counted = self._group.peak_bytes() if self._group else None
+            # What processes share is sampled once for each of them, but counted once.
+            return sampled if counted is None else min(sampled, counted) or counted
+
+        def has_passed_its_memory(self) -> bool:
+            """Whether the kernel, which holds the limit, killed for it."""
+            return self._group is not None and self._group.has_passed_its_limit()
+
+        def out_of_memory_kills(self) -> int:
+            """Return how many processes the kernel killed for want of memory, of this tree if it tells that."""
+            kills = self._group.kills() if self._group else None
+            return process.out_of_memory_kills() if kills is None else kills
+
+        def suspend(self) -> None:
+            """Hold the whole tree still; to be repeated, as a process may be born while the others are stopped."""
+            if self._group and self._group.freeze(True):
+                return
+            held: set[int] = set()
+            while living := set(self._living()) - held:
+                _signals.hold(living)
+                held |= living
+
+        def resume(self) -> None:
+            """Let the whole tree go on."""
+            if self._group:
+                self._group.freeze(False)
+            _signals.let_go(self._living())
 
         def terminate(self) -> None:
             """Ask the whole tree to end; what is stopped is woken, or it could not hear."""
-            _terminate(self._living())
+            _signals.terminate(self._living())
 
         def kill(self) -> None:
             """End the whole tree at once."""
-            _kill(self._living())
+            if self._group:
+                self._group.kill()
+            _signals.kill(self._living())
 
         def end(self, kill_at: float | None) -> int:
             """End all that the module left behind, until nothing of it lives; return how many there were.
@@ -138,23 +176,40 @@ if sys.platform != "win32":
             living = self._living()
             stragglers = len(living)
             if kill_at is None:
-                _terminate(living)
+                _signals.terminate(living)
                 kill_at = time.monotonic() + STRAGGLER_SECONDS
             look = FIRST_LOOK_SECONDS
             while self._is_anything_left():
                 now = time.monotonic()
                 if now >= kill_at:
-                    _kill(self._living())
+                    self.kill()
                 self._is_woken(look if now >= kill_at else min(look, kill_at - now))
                 look = min(look * 1.5, LAST_LOOK_SECONDS)
                 self._reap()
             return stragglers
+
+        def close(self) -> None:
+            """Remove the control group of a tree that has ended; what it counted goes with it."""
+            if self._group and self._group.remove():
+                self._group = None
+
+        def _give_up(self) -> None:
+            self.end(time.monotonic())
+            self.close()
+
+        def _start(self, spec: ShimSpec, group: ControlGroup | None) -> tuple[str, int] | None:
+            self._group = group
+            self.enforcement |= _hold.limit(group, spec)
+            self.pid, failure = _exec.start(spec, group=group, is_nice=self.enforcement["cpu"] == "nice")
+            return failure
 
         def _is_anything_left(self) -> bool:
             """Every orphan of the tree becomes a child of a subreaper, so without children there is nothing left.
 
             That is exact, as no list is: a process can be born while its parent's children are being listed.
             """
+            if self._group and self._group.is_populated():
+                return True
             if self._has_children or self._is_subreaper or not self.cookie:
                 return self._has_children
             return bool(process.find_by_cookie(attempt_file.COOKIE, self.cookie))
@@ -170,7 +225,8 @@ if sys.platform != "win32":
             """Wait for a signal; return True when there was none in time, or one that is not about children."""
             if not select.select([self._wake], [], [], max(0.0, seconds))[0]:
                 return True
-            return any(number != signal.SIGCHLD for number in os.read(self._wake, 4096))
+            self.is_nudged = any(number != signal.SIGCHLD for number in os.read(self._wake, 4096))
+            return self.is_nudged
 
         def _reap(self) -> None:
             self._has_children = True
@@ -187,37 +243,3 @@ if sys.platform != "win32":
                     code = os.waitstatus_to_exitcode(status)
                     self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
                     self._has_ended = True
-
-    def _wake_on(signals: tuple[int, ...]) -> int:
-        """Return a descriptor from which the numbers of these signals can be read when they come."""
-        read_end, write_end = os.pipe()
-        os.set_blocking(write_end, False)
-        os.set_blocking(read_end, False)
-        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
-        return read_end
-
-    def _terminate(pids: Iterable[int]) -> None:
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGTERM)
-                os.kill(pid, signal.SIGCONT)
-            except OSError:
-                continue
-
-    def _kill(pids: Iterable[int]) -> None:
-        """Kill by groups first: what forks faster than it can be listed does not get out of its group."""
-        pids = list(pids)
-        for group in {_group(pid) for pid in pids} - {0, 1, os.getpgrp()}:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except OSError:
-                continue
-        process.kill_pids(pids)
-
-    def _group(pid: int) -> int:
-        try:
-            return os.getpgid(pid)
-        except OSError:
-            return 0

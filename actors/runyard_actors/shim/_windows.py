@@ -22,6 +22,13 @@ if sys.platform == "win32":
     _CREATE_NO_WINDOW = 0x08000000
     _JOB_EXTENDED_LIMITS = 9
     _JOB_ACCOUNTING = 1
+    _JOB_PROCESSES = 3
+    _PROCESS_SUSPEND_RESUME = 0x0800
+    _LIMIT_ACTIVE_PROCESSES = 0x00000008
+    _LIMIT_PRIORITY_CLASS = 0x00000020
+    _BELOW_NORMAL_PRIORITY = 0x00004000
+    #: How many processes of a job can be held still; those beyond run on.
+    _LISTED_PROCESSES = 8192
     _LIMIT_JOB_MEMORY = 0x00000200
     _LIMIT_KILL_ON_CLOSE = 0x00002000
     _LIMIT_DIE_ON_EXCEPTION = 0x00000400
@@ -70,6 +77,13 @@ if sys.platform == "win32":
             ("TotalTerminatedProcesses", wintypes.DWORD),
         )
 
+    class _ProcessList(ctypes.Structure):
+        _fields_ = (
+            ("Assigned", wintypes.DWORD),
+            ("Listed", wintypes.DWORD),
+            ("Pids", ctypes.c_size_t * _LISTED_PROCESSES),
+        )
+
     _kernel.CreateJobObjectW.restype = wintypes.HANDLE
     _kernel.CreateJobObjectW.argtypes = (ctypes.c_void_p, wintypes.LPCWSTR)
     _kernel.SetInformationJobObject.argtypes = (
@@ -86,6 +100,9 @@ if sys.platform == "win32":
         ctypes.c_void_p,
     )
     _kernel.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+    _kernel.OpenProcess.restype = wintypes.HANDLE
+    _kernel.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+    _kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
     _kernel.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
 
     def leave_parent() -> None:
@@ -108,12 +125,18 @@ if sys.platform == "win32":
             self.cookie = ""
             self.exit_code: int | None = None
             self.signal: int | None = None
+            #: A request is seen between two slices of waiting; nothing cuts one short.
+            self.is_nudged = False
+            #: The tree's control group: Windows has none, it has the job.
+            self.group = ""
             self.enforcement = {
                 "memory": "job_object",
-                "cpu": "environment",
+                "cpu": "priority",
                 "gpu_memory": "none",
                 "tree": "job_object",
+                "processes": "job_object",
             }
+            self._held: set[int] = set()
             self._job = _new_job()
             self._process: subprocess.Popen[bytes] | None = None
 
@@ -125,7 +148,7 @@ if sys.platform == "win32":
             missing = _start_error.missing_script(spec)
             if missing:
                 return missing
-            _limit_memory(self._job, spec.memory_bytes)
+            _limit(self._job, spec.memory_bytes, spec.max_processes)
             try:
                 started = _start_suspended(spec)
             except (OSError, ValueError) as error:
@@ -155,17 +178,41 @@ if sys.platform == "win32":
             self.exit_code = code & 0xFFFFFFFF
             return True
 
-        def memory(self) -> int:
-            """Return the most that the tree has committed so far: the job holds the limit by itself."""
-            return int(self._limits().PeakJobMemoryUsed)
+        def size(self) -> tuple[int, int]:
+            """Return the most bytes that the tree has committed so far, and its number of processes."""
+            return int(self._limits().PeakJobMemoryUsed), int(self._accounting().ActiveProcesses)
 
         def confirmed_memory(self) -> int:
             """Return the same: it is exact."""
-            return self.memory()
+            return self.size()[0]
 
         def peak(self, sampled: int) -> int:
             """Return the peak of the whole tree."""
-            return max(sampled, self.memory())
+            return max(sampled, self.size()[0])
+
+        def has_passed_its_memory(self) -> bool:
+            """Return False: beyond its limit a job is refused memory, and nobody is killed."""
+            return False
+
+        def out_of_memory_kills(self) -> int:
+            """Return 0: Windows refuses memory and kills nobody for want of it."""
+            return 0
+
+        def suspend(self) -> None:
+            """Hold the whole tree still; to be repeated, for what was born meanwhile."""
+            while fresh := self._pids() - self._held:
+                for pid in fresh:
+                    _tell(pid, "NtSuspendProcess")
+                self._held |= fresh
+
+        def resume(self) -> None:
+            """Let the whole tree go on: each process once, as Windows counts how often it was held."""
+            for pid in self._held & self._pids():
+                _tell(pid, "NtResumeProcess")
+            self._held.clear()
+
+        def close(self) -> None:
+            """The job goes with this process; there is nothing to remove."""
 
         def terminate(self) -> None:
             """Ask the module's console group to end; a program that does not listen for Ctrl-Break ends at once."""
@@ -187,6 +234,11 @@ if sys.platform == "win32":
                 time.sleep(LOOK_SECONDS)
             return count
 
+        def _pids(self) -> set[int]:
+            found = _ProcessList()
+            _query(self._job, _JOB_PROCESSES, found)
+            return set(found.Pids[: found.Listed])
+
         def _limits(self) -> _ExtendedLimits:
             found = _ExtendedLimits()
             _query(self._job, _JOB_EXTENDED_LIMITS, found)
@@ -200,15 +252,26 @@ if sys.platform == "win32":
     def _new_job() -> int:
         return int(_kernel.CreateJobObjectW(None, None))
 
-    def _limit_memory(job: int, memory_bytes: int) -> None:
+    def _limit(job: int, memory_bytes: int, max_processes: int) -> None:
+        """Have the job hold what it can; its processes yield to what people use."""
         limits = _ExtendedLimits()
-        limits.Basic.LimitFlags = _LIMIT_KILL_ON_CLOSE | _LIMIT_DIE_ON_EXCEPTION
+        limits.Basic.LimitFlags = _LIMIT_KILL_ON_CLOSE | _LIMIT_DIE_ON_EXCEPTION | _LIMIT_PRIORITY_CLASS
+        limits.Basic.PriorityClass = _BELOW_NORMAL_PRIORITY
+        if max_processes:
+            limits.Basic.LimitFlags |= _LIMIT_ACTIVE_PROCESSES
+            limits.Basic.ActiveProcessLimit = max_processes
         if memory_bytes:
             limits.Basic.LimitFlags |= _LIMIT_JOB_MEMORY
             limits.JobMemoryLimit = memory_bytes
         _kernel.SetInformationJobObject(
             job, _JOB_EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
         )
+
+    def _tell(pid: int, call: str) -> None:
+        handle = _kernel.OpenProcess(_PROCESS_SUSPEND_RESUME, False, pid)
+        if handle:
+            getattr(ctypes.WinDLL("ntdll"), call)(wintypes.HANDLE(handle))
+            _kernel.CloseHandle(handle)
 
     def _start_suspended(spec: ShimSpec) -> subprocess.Popen[bytes]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_BINARY

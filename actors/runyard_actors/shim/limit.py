@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from runyard_actors.shim import record
-from runyard_actors.shim.verdict import Stop
+from runyard_actors.shim.verdict import KILLED_CHILD, SIGKILL, Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runyard_actors.shim.gauge import Gauge
     from runyard_actors.shim.spec import ShimSpec
     from runyard_actors.shim.system import Tree
 
@@ -36,19 +37,44 @@ def timed_out(spec: ShimSpec, ran: float) -> Stop | None:
     return Stop("timeout", words, "timeout", spec.grace_seconds)
 
 
-def out_of_memory_limit(spec: ShimSpec, tree: Tree, resident: int) -> Stop | None:
+def out_of_memory_limit(spec: ShimSpec, tree: Tree, gauge: Gauge) -> Stop | None:
     """Return the end of a run whose tree holds too much; killed at once, as it would take more meanwhile.
 
     Resident pages may be shared, so only the dearer and exact figure decides.
     """
-    limit = spec.memory_bytes
-    if not limit or resident <= limit or (used := tree.confirmed_memory()) <= limit:
+    if not gauge.is_suspect():
+        return None
+    used, limit = tree.confirmed_memory(), spec.memory_bytes
+    gauge.correct(used)
+    if used <= limit:
         return None
     from runyard_cluster.sizes import format_size
 
     return Stop(
         "memory_limit", f"used {format_size(used)}, limit {format_size(limit)}; killed", "memory", 0.0
     )
+
+
+def passed_its_memory(spec: ShimSpec, tree: Tree) -> Stop | None:
+    """Return the end of a run that the kernel killed at the run's own limit."""
+    was_killed = tree.signal == SIGKILL or tree.exit_code == KILLED_CHILD
+    if not was_killed or not tree.has_passed_its_memory():
+        return None
+    from runyard_cluster.sizes import format_size
+
+    words = f"reached its limit of {format_size(spec.memory_bytes)}; killed"
+    return Stop("memory_limit", words, "memory", 0.0)
+
+
+def too_many_processes(spec: ShimSpec, count: int) -> Stop | None:
+    """Return the end of a run that has more processes than it may; at once, as they would be twice as many.
+
+    No reason of its own: a kill it is, and the words say what for.
+    """
+    if not spec.max_processes or count <= spec.max_processes:
+        return None
+    words = f"had {count} processes, limit {spec.max_processes}; killed"
+    return Stop("signal", words, "processes", 0.0)
 
 
 def printed_too_much(spec: ShimSpec, size: int) -> Stop:

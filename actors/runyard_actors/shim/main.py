@@ -7,7 +7,7 @@ import os
 import time
 
 from runyard_actors import attempt_file
-from runyard_actors.shim import record
+from runyard_actors.shim import limit, record
 from runyard_actors.shim.quick_json import dumps
 from runyard_actors.shim.system import Tree, close_answer, leave_parent
 from runyard_actors.shim.verdict import verdict
@@ -57,7 +57,6 @@ def own() -> None:
         "shim_start": process.process_start_time(os.getpid()),
         "boot_id": process.boot_id(),
         "started_at": started_at,
-        "enforcement": tree.enforcement,
     }
     if not record.claim(claim):
         record.forget_spec()
@@ -90,14 +89,18 @@ def _run(tree: Tree, started_at: int, monotonic_start: float) -> Json:
     hit("shim.main_ended")
     stragglers = tree.end(watch.kill_at)
     watch.log.look()
-    return {
-        **verdict(tree, watch.stop, is_out_of_memory=watch.is_out_of_memory()),
+    stop = watch.stop or limit.passed_its_memory(spec, tree)
+    end = {
+        **verdict(tree, stop, is_out_of_memory=watch.is_out_of_memory()),
         "cpu_seconds": round(tree.cpu_seconds, 6),
-        "peak_memory": tree.peak(watch.peak_memory),
+        "peak_memory": tree.peak(watch.gauge.peak),
         "log_bytes": watch.log.size,
         "log_dropped": watch.log.dropped,
         "stragglers": stragglers,
+        "suspended_seconds": round(watch.suspension.seconds(time.monotonic()), 6),
     }
+    tree.close()
+    return end
 
 
 def _own_failure(tree: Tree, error: Exception) -> Json:
@@ -105,6 +108,7 @@ def _own_failure(tree: Tree, error: Exception) -> Json:
     _note_trouble()
     tree.kill()
     tree.end(time.monotonic())
+    tree.close()
     words = f"its supervisor failed ({type(error).__name__}: {error}), so the run was ended"
     _answer(event="start_error", why=words)
     return {"reason": "supervisor_lost", "reason_detail": words, "ended_by": "supervisor"}
@@ -122,7 +126,14 @@ def _lock() -> FileLock | None:
 def _write_child(tree: Tree) -> None:
     """Others only show this record, so a full disk is no reason to end the run."""
     try:
-        record.write_child({"pid": tree.pid, "start": process.process_start_time(tree.pid)})
+        record.write_child(
+            {
+                "pid": tree.pid,
+                "start": process.process_start_time(tree.pid),
+                "enforcement": tree.enforcement,
+                "cgroup": tree.group,
+            }
+        )
     except OSError:
         return
 

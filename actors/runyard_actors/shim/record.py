@@ -57,6 +57,24 @@ def write_gap(start: int, end: int) -> None:
     durable_replace(attempt_file.LOG_GAP, dumps({"start": start, "end": end}).encode())
 
 
+def is_suspend_asked() -> bool:
+    """Whether somebody wants the run to be held still now."""
+    return os.path.exists(attempt_file.SUSPEND)
+
+
+def write_suspended(at: int) -> None:
+    """Record that the run is held still, for others to show; a full disk does not keep it from being held."""
+    try:
+        durable_replace(attempt_file.SUSPENDED, dumps({"suspended_at": at}).encode())
+    except OSError:
+        return
+
+
+def forget_suspended() -> None:
+    """Record that the run goes on."""
+    _remove(attempt_file.SUSPENDED)
+
+
 def read_stop() -> Json | None:
     """Return the request to end the run, if there is one."""
     try:

@@ -10,16 +10,21 @@ if TYPE_CHECKING:
 class ShimSpec:
     """One attempt. `env` is complete and final. 0 stands for no limit; times in seconds, sizes in bytes.
 
+    `cgroup` is the control group in which the run's own is made; empty where there is none to be had.
+
     A plain class: `dataclasses` alone would cost a shim as much as its interpreter does.
     """
 
     __slots__ = (
         "attempt",
+        "cgroup",
         "command",
+        "cpu_milli",
         "cwd",
         "env",
         "grace_seconds",
         "max_log_bytes",
+        "max_processes",
         "memory_bytes",
         "nonce",
         "run_id",
@@ -39,6 +44,9 @@ class ShimSpec:
         grace_seconds: float = 10.0,
         memory_bytes: int = 0,
         max_log_bytes: int = 0,
+        max_processes: int = 0,
+        cpu_milli: int = 0,
+        cgroup: str = "",
     ) -> None:
         self.run_id = run_id
         self.attempt = attempt
@@ -50,6 +58,9 @@ class ShimSpec:
         self.grace_seconds = grace_seconds
         self.memory_bytes = memory_bytes
         self.max_log_bytes = max_log_bytes
+        self.max_processes = max_processes
+        self.cpu_milli = cpu_milli
+        self.cgroup = cgroup
 
     def to_json(self) -> bytes:
         """Return the spec as the shim reads it."""

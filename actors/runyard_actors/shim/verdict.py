@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 #: What a shell exits with when SIGKILL ended its last command. Other programs exit with it for reasons of their own.
 KILLED_CHILD = 137
+SIGKILL = 9
 
 
 class Stop:

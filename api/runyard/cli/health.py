@@ -6,11 +6,13 @@ import os
 import platform
 import shutil
 import sqlite3
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runyard_cluster.delegation import delegated_group, limits_below
 from runyard_cluster.errors import RunyardError
 from runyard_cluster.locate import find_config, locate
 from runyard_cluster.sizes import format_size
@@ -45,6 +47,7 @@ def facts(config: Path | None) -> list[Fact]:
         _memory(),
         _whole_tree(),
         _cpu(),
+        _processes(),
         *_gpus(),
         *_pause_rules(config),
     ]
@@ -94,22 +97,40 @@ def _data_folder(config: Path | None) -> Fact:
 
 
 def _memory() -> Fact:
+    if "memory" in _kernel_limits():
+        return Fact("memory limit", "good", "control group: the kernel holds it, to the page")
     if Path("/proc/self/smaps_rollup").exists():
-        return Fact("memory limit", "good", "the supervisor adds up the tree and stops it; up to 0.1 s late")
+        return Fact("memory limit", "good", "the supervisor adds up the tree and stops it; some MiB late")
     return Fact("memory limit", "limited", "the supervisor adds up what it can see of the tree")
 
 
 def _whole_tree() -> Fact:
+    if delegated_group() is not None:
+        return Fact("whole tree", "good", "control group and subreaper: no descendant outlives its run")
     if Path("/proc/self/task").exists():
         return Fact("whole tree", "good", "subreaper: no descendant outlives its run")
     return Fact("whole tree", "limited", "descendants are found by their environment")
 
 
 def _cpu() -> Fact:
+    share = "weight by num_cpus" if "cpu" in _kernel_limits() else "lower priority than other programs"
+    words = f"declared and scheduled, thread counts set, {share}"
     if hasattr(os, "sched_getaffinity"):
-        usable = len(os.sched_getaffinity(0))
-        return Fact("CPU", "limited", f"declared and scheduled, thread counts set; {usable} CPUs usable")
-    return Fact("CPU", "limited", "declared and scheduled, thread counts set")
+        words += f"; {len(os.sched_getaffinity(0))} CPUs usable"
+    return Fact("CPU", "limited", words)
+
+
+def _processes() -> Fact:
+    if "pids" in _kernel_limits():
+        return Fact("number of processes", "good", "control group: the kernel holds it, threads included")
+    if sys.platform == "linux":
+        return Fact("number of processes", "good", "the supervisor counts the tree and stops it")
+    return Fact("number of processes", "limited", "the supervisor counts what it can see of the tree")
+
+
+def _kernel_limits() -> set[str]:
+    group = delegated_group()
+    return limits_below(group) if group else set()
 
 
 def _pause_rules(config: Path | None) -> list[Fact]:

@@ -153,9 +153,9 @@ if sys.platform != "win32":
         """Return CPU seconds and resident bytes of these processes together."""
         return table.usage(pids)
 
-    def tree_resident_bytes(roots: Iterable[int]) -> int:
-        """Return the resident bytes of all descendants of `roots`; the cheapest look at a tree there is."""
-        return table.resident_bytes_below(roots)
+    def tree_size(roots: Iterable[int]) -> tuple[int, int]:
+        """Return the resident bytes and the number of all descendants of `roots`; the cheapest look there is."""
+        return table.size_below(roots)
 
     def tree_anonymous_bytes(pids: Iterable[int]) -> int:
         """Return the bytes that these processes hold for themselves, pages they share counted once."""
@@ -165,14 +165,17 @@ if sys.platform != "win32":
         """Return the processes that were started with this variable in their environment."""
         return [pid for pid in table.with_variable(name, value) if pid != os.getpid()]
 
-    def sweep(name: str, value: str, *, limit_seconds: float) -> list[int]:
+    def sweep(name: str, value: str, *, limit_seconds: float, group: str = "") -> list[int]:
         """Kill every process with this variable, until none is left; return those that would not die in time.
 
         A process that is just becoming another program shows no environment, so one look without a find is not
-        enough.
+        enough. `group` is a control group that holds nothing else: it ends first, with those that dropped the
+        variable.
         """
         import time
 
+        if group:
+            _end_group(group, time.monotonic() + limit_seconds)
         end = time.monotonic() + limit_seconds
         looks_without = 0
         while looks_without < SWEEP_LOOKS:
@@ -185,6 +188,17 @@ if sys.platform != "win32":
             time.sleep(SWEEP_LOOK_SECONDS)
         return []
 
+    def _end_group(path: str, until: float) -> None:
+        import time
+
+        from runyard_cluster.process._cgroup import ControlGroup
+
+        group = ControlGroup(path)
+        group.kill()
+        while group.is_populated() and time.monotonic() < until:
+            time.sleep(SWEEP_LOOK_SECONDS)
+        group.remove()
+
     def kill_pids(pids: Iterable[int]) -> None:
         """Kill these processes; those that are gone already are no error."""
         for pid in pids:
@@ -196,6 +210,10 @@ if sys.platform != "win32":
     def out_of_memory_kills() -> int:
         """Return how often this system killed a process for want of memory since boot, where it counts that."""
         return table.out_of_memory_kills()
+
+    def task_count() -> int:
+        """Return how many processes and threads this whole system has, where that is cheap to know, else 0."""
+        return table.task_count()
 
     def punch_hole(descriptor: int, start: int, end: int) -> bool:
         """Give the file's disk space between the offsets back, offsets unchanged; False where impossible."""

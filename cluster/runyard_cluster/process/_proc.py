@@ -51,9 +51,10 @@ def usage(pids: Iterable[int]) -> tuple[float, int]:
     return ticks / _TICKS, sum(map(_resident, pids))
 
 
-def resident_bytes_below(roots: Iterable[int]) -> int:
-    """Return the resident bytes of all descendants: one look a process, since the dead have none."""
-    return sum(map(_resident, _below(roots)))
+def size_below(roots: Iterable[int]) -> tuple[int, int]:
+    """Return the resident bytes and the number of all descendants: one look a process, since the dead have none."""
+    found = [size for size in map(_resident, _below(roots)) if size]
+    return sum(found), len(found)
 
 
 def anonymous_bytes(pids: Iterable[int]) -> int:
@@ -77,6 +78,12 @@ def out_of_memory_kills() -> int:
     """Return how often the kernel killed a process for want of memory since boot."""
     _, _, count = _read("/proc/vmstat").partition(b"\noom_kill ")
     return int(count.split(None, 1)[0]) if count else 0
+
+
+def task_count() -> int:
+    """Return how many processes and threads there are: one small file, whatever their number."""
+    words = _read("/proc/loadavg").split()
+    return int(words[3].partition(b"/")[2]) if len(words) > 3 else 0
 
 
 def punch_hole(descriptor: int, start: int, end: int) -> bool:

@@ -237,9 +237,10 @@ if sys.platform == "win32":
                 _kernel.CloseHandle(handle)
         return seconds, memory
 
-    def tree_resident_bytes(roots: Iterable[int]) -> int:
-        """Return the resident bytes of all descendants of `roots`."""
-        return tree_usage(tree(roots))[1]
+    def tree_size(roots: Iterable[int]) -> tuple[int, int]:
+        """Return the resident bytes and the number of all descendants of `roots`."""
+        found = tree(roots)
+        return tree_usage(found)[1], len(found)
 
     def tree_anonymous_bytes(pids: Iterable[int]) -> int:
         """Return the resident bytes: Windows has no figure that divides shared pages."""
@@ -249,12 +250,16 @@ if sys.platform == "win32":
         """Return processes by a variable of their environment: not to be had here, the Job Object does it."""
         return []
 
-    def sweep(name: str, value: str, *, limit_seconds: float) -> list[int]:
+    def sweep(name: str, value: str, *, limit_seconds: float, group: str = "") -> list[int]:
         """Kill what a shim left behind: nothing, since its Job Object ended all when it ended."""
         return []
 
     def out_of_memory_kills() -> int:
         """Return 0: Windows refuses memory and kills nobody for want of it."""
+        return 0
+
+    def task_count() -> int:
+        """Return 0: a Job Object holds the number of processes by itself."""
         return 0
 
     def punch_hole(descriptor: int, start: int, end: int) -> bool:

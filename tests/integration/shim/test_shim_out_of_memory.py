@@ -60,6 +60,7 @@ def ended(folder: Path, script: str) -> Outcome:
             timeout_seconds=30,
             grace_seconds=1,
             max_log_bytes=1 << 20,
+            max_processes=0,
         ),
         lambda _: None,
     )

@@ -115,7 +115,13 @@ def test_the_records_name_the_processes(make: Make) -> None:
     assert process.is_same_process(started["shim_pid"], started["shim_start"])
     assert process.is_same_process(child["pid"], child["start"])
     assert started["boot_id"] == process.boot_id()
-    assert started["enforcement"]["tree"] == ("subreaper" if sys.platform == "linux" else "cookie")
+    assert child["enforcement"] == {
+        "memory": "poll",
+        "cpu": "nice",
+        "gpu_memory": "none",
+        "tree": "subreaper" if sys.platform == "linux" else "cookie",
+        "processes": "none",
+    }
     assert not attempt.folder.spec_file.exists(), "the environment is still on the disk"
     attempt.folder.request_stop("cancelled_by_user", "x")
     attempt.end()

@@ -70,6 +70,10 @@ GPUS = ["-1", "0.0001", "1.5", "true", "nan", "inf", "1e6", '"1"', '"auto"', "[]
         *(("port", v, "must be a whole number from 0 to 65535") for v in ("65536", "-1", "true", '"8300"')),
         *(("when_full", v, "must be 'queue' or 'reject'") for v in ('"drop"', "1", "true", '""', "[]")),
         *(("reserve_memory", v, "allowed: whole bytes") for v in SIZES),
+        *(
+            ("max_processes", v, "must be a whole number from 0 to 4000000")
+            for v in ("-1", "1.5", "true", '"many"', "4000001")
+        ),
         *(("max_log_size", v, "allowed: whole bytes") for v in SIZES),
         *(("retention", v, "allowed: seconds, or a text as") for v in TIMES),
         *(("grace", v, "allowed: seconds, or a text as") for v in TIMES),
