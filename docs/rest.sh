@@ -96,6 +96,8 @@ expect 200 'show it' curl "$RUNYARD_URL/api/runs/$run"
 has '"exit_code":0'
 expect 200 'list its attempts' curl "$RUNYARD_URL/api/runs/$run/attempts"
 has '"attempt":1'
+expect 200 'what it used over time' curl "$RUNYARD_URL/api/runs/$run/usage?attempt=1"
+has '"cpu_percent":'
 expect 404 'show a run that nobody knows' curl "$RUNYARD_URL/api/runs/00000000000000000000000000"
 expect 422 'submit one with a field that does not exist' curl "$RUNYARD_URL/api/runs" -d '{"command": ["true"], "num_cpu": 1}'
 has 'num_cpus'

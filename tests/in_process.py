@@ -31,6 +31,7 @@ from runyard_actors.lease import Assignment, Started
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.actor import RunManager
 from runyard_actors.manager.client import ManagerClient
+from runyard_actors.manager.look import NodeMeter
 from runyard_actors.run import Outcome
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
@@ -69,7 +70,10 @@ class ThreadLeases:
             asyncio.run_coroutine_threadsafe(manager.on_started(started), loop)
 
         def work() -> None:
-            ended.set_result(lease.hold(assignment, tell))
+            outcome = lease.hold(assignment, tell)
+            # A server that left its runs to the next one has nobody left to tell.
+            if not loop.is_closed():
+                ended.set_result(outcome)
 
         threading.Thread(target=work, name=f"lease of {assignment.run_id}", daemon=True).start()
         return await asyncio.wrap_future(ended)
@@ -86,8 +90,10 @@ class InProcessManager(ManagerClient):
 class InProcess:
     """A running server: its address and token, ways to call it, and its parts to look into."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, capacity: Capacity, meter: NodeMeter | None) -> None:
         self.settings = settings
+        self.capacity = capacity
+        self._meter = meter
         self.data_dir = DataDir(settings.data_dir)
         self.data_dir.create()
         self.token = self.data_dir.token()
@@ -99,6 +105,7 @@ class InProcess:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="in-process server")
         self._stopping: asyncio.Event
+        self._leaves_runs = False
 
     def start(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         """Serve, and return once it does."""
@@ -118,6 +125,10 @@ class InProcess:
             self._thread.join(10)
             self._loop.close()
         assert not self._thread.is_alive()
+
+    def leave_runs(self) -> None:
+        """Have the runs go on when the server ends, for the next one to take over."""
+        self._leaves_runs = True
 
     def http(self, **more: Any) -> httpx.Client:
         """Return an HTTP client that shows the token."""
@@ -144,7 +155,9 @@ class InProcess:
     async def _serve(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         self._stopping = asyncio.Event()
         leases = ThreadLeases()
-        self.manager = leases.manager = RunManager(self.settings.model_dump(mode="json"), CAPACITY, leases)
+        self.manager = leases.manager = RunManager(
+            self.settings.model_dump(mode="json"), self.capacity, leases, self._meter
+        )
         self.context = self._context(InProcessManager(self.manager))
         self.app = create_app(self.context, {*listen.names(), *allowed_hosts})
         server = web_server(self.app, listen.tls)
@@ -160,7 +173,8 @@ class InProcess:
         self.context.hub.close()
         server.should_exit = True
         await tasks[0]
-        await self._end_runs()
+        if not self._leaves_runs:
+            await self._end_runs()
         tasks[1].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.manager.close()
@@ -179,7 +193,7 @@ class InProcess:
         context = Context(
             settings=self.settings,
             data_dir=self.data_dir,
-            capacity=CAPACITY,
+            capacity=self.capacity,
             reader=reader,
             sessions=Sessions(self.token),
             hub=Hub(reader, lambda: context.manager),
@@ -191,11 +205,20 @@ class InProcess:
 
 @contextmanager
 def in_process(
-    folder: Path, *, listen: Listen | None = None, allowed_hosts: Sequence[str] = (), **settings: object
+    folder: Path,
+    *,
+    listen: Listen | None = None,
+    allowed_hosts: Sequence[str] = (),
+    capacity: Capacity = CAPACITY,
+    meter: NodeMeter | None = None,
+    **settings: object,
 ) -> Iterator[InProcess]:
-    """Serve a data folder inside `folder` for the length of the block; settings as in runyard.toml."""
+    """Serve a data folder inside `folder` for the length of the block; settings as in runyard.toml.
+
+    `meter` looks at the node that `capacity` describes; the real one's if left out.
+    """
     quick = {"cpu_busy_percent": 0, "reserve_memory": "64MiB", "grace": "2s", "data_dir": folder / "data"}
-    server = InProcess(Settings.model_validate({**quick, **settings}))
+    server = InProcess(Settings.model_validate({**quick, **settings}), capacity, meter)
     server.start(listen or Listen(), allowed_hosts)
     try:
         yield server

@@ -26,6 +26,8 @@ TIME_INDEX = "output.idx"
 LOG_GAP = "output.gap"
 #: Where the module reports its progress and result.
 REPORT = "report.jsonl"
+#: What it used over time, written by who watches the node.
+USAGE = "usage"
 #: Why a shim failed, for whoever has to find out.
 TROUBLE = "shim.err"
 

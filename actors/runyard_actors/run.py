@@ -58,7 +58,8 @@ CANCELLING = frozenset(
 class Outcome:
     """How an attempt ended: exit code, signal, and who ended it are three separate facts.
 
-    `ended_by` is one of: self, user, timeout, memory, output, processes, kernel, external, node, supervisor.
+    `ended_by` is one of: self, user, timeout, memory, gpu_memory, output, processes, stalled, kernel, external, node,
+    supervisor.
     `is_of_gpu`: the memory that ran out, if any did, was a GPU's.
     Times are microseconds since the epoch, UTC.
     """
@@ -73,6 +74,7 @@ class Outcome:
     started_at: int | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
+    peak_gpu_memory: int | None = None
     log_bytes: int | None = None
     progress: float | None = None
     message: str | None = None

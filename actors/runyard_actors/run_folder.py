@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / attempt_file.REPORT
 
     @property
+    def usage_file(self) -> Path:
+        """What the attempt used over time; see `timeline`."""
+        return self.path / attempt_file.USAGE
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the shim for all of its life."""
         return self.path / attempt_file.LOCK

@@ -70,6 +70,10 @@ class AsyncClient:
         found: list[Json] = await self._any("GET", f"/api/runs/{run_id}/attempts")
         return found
 
+    async def run_usage(self, run_id: str, attempt: int | None = None) -> Json:
+        """Show what an attempt of a run used over time, as columns; the newest attempt if none is named."""
+        return await self._json("GET", f"/api/runs/{run_id}/usage", params={"attempt": attempt})
+
     async def cancel(self, run_id: str, reason: str | None = None) -> Json:
         """Cancel a run."""
         return await self._json("POST", f"/api/runs/{run_id}/cancel", {"reason": reason} if reason else {})

@@ -60,6 +60,10 @@ class Client:
         """List the attempts of a run."""
         return self._background.call(self._async.attempts(run_id))
 
+    def run_usage(self, run_id: str, attempt: int | None = None) -> Json:
+        """Show what an attempt of a run used over time, as columns; the newest attempt if none is named."""
+        return self._background.call(self._async.run_usage(run_id, attempt))
+
     def cancel(self, run_id: str, reason: str | None = None) -> Json:
         """Cancel a run."""
         return self._background.call(self._async.cancel(run_id, reason))

@@ -47,6 +47,11 @@ class RunResult:
         assert self._session is not None
         return self._session.log(self.run_id, tail)
 
+    def usage(self, attempt: int | None = None) -> dict[str, Any]:
+        """Return what the run used over time, as `Run.usage` does."""
+        assert self._session is not None
+        return self._session.client.run_usage(self.run_id, attempt)
+
     def __repr__(self) -> str:
         return f"<RunResult {self.run_id} {self.module_id}: {self.status}>"
 
@@ -119,6 +124,13 @@ class Run:
         """Return the run's log so far, or its last `tail` lines, as text."""
         return self._session.log(self.run_id, tail)
 
+    def usage(self, attempt: int | None = None) -> dict[str, Any]:
+        """Return what the run used over time: `at`, `cpu_percent`, `memory`, `gpu_memory`, `gpu_percent`, `limits`.
+
+        The columns have one value a sample, the oldest first; the newest attempt is meant if none is named.
+        """
+        return self._session.client.run_usage(self.run_id, attempt)
+
     def follow(self) -> Iterator[str]:
         """Yield the log's lines as they come, until the run has ended."""
         return self._session.follow(self.run_id)
@@ -190,9 +202,11 @@ RUN_FIELDS = frozenset(
         "retry_on_out_of_memory",
         "run_id",
         "signal",
+        "stalled_since",
         "started_at",
         "status",
         "timeout_seconds",
         "waiting_for",
+        "warning",
     }
 )

@@ -36,11 +36,14 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What all programs together use of a machine right now."""
+    """What all programs together use of a machine right now.
+
+    `memory_used_percent` is that of the machine, or of the container or slice we are in where that is fuller.
+    """
 
     cpu_busy_percent: float
     memory_free_bytes: int
-    gpus: tuple[Gpu, ...] = ()
+    memory_used_percent: float = 0.0
 
 
 _gpus = GpuReader()
@@ -61,13 +64,13 @@ def read_capacity(reserve_memory: int, *, cgroup: Cgroup = Cgroup()) -> Capacity
 
 
 def read_use(*, cgroup: Cgroup = Cgroup()) -> Use:  # noqa: B008 - frozen
-    """Return what is used now, the CPU of late: in percent of the whole machine."""
-    available = psutil.virtual_memory().available
-    free = cgroup.memory_free()
+    """Return what is used now, the CPU of late: in percent of the whole machine. GPUs: see `GpuMeter`."""
+    memory = psutil.virtual_memory()
+    pairs = [(memory.available, memory.total), *cgroup.memory_free_of_limits()]
     return Use(
         cpu_busy_percent=_cpu.percent(),
-        memory_free_bytes=available if free is None else min(available, free),
-        gpus=_our_gpus(),
+        memory_free_bytes=min(free for free, _ in pairs),
+        memory_used_percent=max(100.0 * (1 - free / total) for free, total in pairs if total),
     )
 
 

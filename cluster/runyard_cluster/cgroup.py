@@ -30,8 +30,12 @@ class Cgroup:
 
     def memory_free(self) -> int | None:
         """Return the bytes that may still be used; what the kernel would give up for them counts as free."""
+        return min((free for free, _ in self.memory_free_of_limits()), default=None)
+
+    def memory_free_of_limits(self) -> list[tuple[int, int]]:
+        """Return for each group with a limit the bytes that may still be used, and the limit."""
         found = (_memory_free(folder) for folder in self._folders("memory"))
-        return min((free for free in found if free is not None), default=None)
+        return [pair for pair in found if pair is not None]
 
     def _folders(self, controller: str) -> Iterator[Path]:
         for line in _read(self.root / "proc/self/cgroup").splitlines():
@@ -66,14 +70,14 @@ def _memory_limit(folder: Path) -> int | None:
     return _number(folder / "memory.limit_in_bytes") if limit is None else limit
 
 
-def _memory_free(folder: Path) -> int | None:
+def _memory_free(folder: Path) -> tuple[int, int] | None:
     limit = _memory_limit(folder)
     used = _number(folder / "memory.current")
     if used is None:
         used = _number(folder / "memory.usage_in_bytes")
     if limit is None or used is None:
         return None
-    return max(0, limit - max(0, used - _file_cache(folder)))
+    return max(0, limit - max(0, used - _file_cache(folder))), limit
 
 
 def _file_cache(folder: Path) -> int:

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-
-import psutil
 
 from runyard_cluster.cpu_meter import cpu_seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessTimes:
-    """The CPU seconds of one process, and of all its children that ended and that it waited for."""
-
-    pid: int
-    parent: int
-    own: float
-    ended_children: float = 0.0
+from runyard_cluster.trees import ProcessRow, nearest_roots, process_rows
 
 
 class CpuWatch:
@@ -28,14 +16,14 @@ class CpuWatch:
         threshold: float,
         *,
         machine: Callable[[], tuple[float, float]] = cpu_seconds,
-        processes: Callable[[], Iterable[ProcessTimes]] | None = None,
+        processes: Callable[[], Iterable[ProcessRow]] | None = None,
     ) -> None:
         """`machine` returns the busy and all seconds of the CPUs so far, `processes` those of each process."""
         self._threshold = threshold
         self._machine = machine
-        self._processes = processes or process_times
+        self._processes = processes or process_rows
         self._last_machine: tuple[float, float] | None = None
-        self._last_own: dict[int, ProcessTimes] | None = None
+        self._last_own: dict[int, ProcessRow] | None = None
 
     def sample(self, own_roots: Collection[int]) -> float:
         """Return the percent of the machine that processes not below `own_roots` used since the last sample.
@@ -59,35 +47,13 @@ class CpuWatch:
         return max(0.0, percent - 100.0 * used_between(before, self._last_own) / elapsed)
 
 
-def process_times() -> Iterable[ProcessTimes]:
-    """Yield the times of every process of the machine that may be looked at."""
-    for process in psutil.process_iter(["ppid", "cpu_times"]):
-        times = process.info["cpu_times"]
-        if times is not None:
-            yield ProcessTimes(
-                pid=process.pid,
-                parent=process.info["ppid"],
-                own=times.user + times.system,
-                ended_children=getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0),
-            )
-
-
-def below(roots: Collection[int], processes: Iterable[ProcessTimes]) -> dict[int, ProcessTimes]:
+def below(roots: Collection[int], processes: Iterable[ProcessRow]) -> dict[int, ProcessRow]:
     """Return the processes that are one of `roots` or descend from one, by pid."""
     every = {process.pid: process for process in processes}
-    is_below = dict.fromkeys(roots, True)
-    for pid in every:
-        path: list[int] = []
-        while pid not in is_below and pid in every:
-            # Until its ancestors say otherwise: that ends a circle, which a reused pid can make.
-            is_below[pid] = False
-            path.append(pid)
-            pid = every[pid].parent
-        is_below |= dict.fromkeys(path, is_below.get(pid, False))
-    return {pid: process for pid, process in every.items() if is_below[pid]}
+    return {pid: every[pid] for pid in nearest_roots(roots, every)}
 
 
-def used_between(before: Mapping[int, ProcessTimes], after: Mapping[int, ProcessTimes]) -> float:
+def used_between(before: Mapping[int, ProcessRow], after: Mapping[int, ProcessRow]) -> float:
     """Return the CPU seconds that one's own processes used from one look to the next.
 
     The whole time of a child that ended is added to its parent; what was counted of it before comes off again.
@@ -104,13 +70,11 @@ def used_between(before: Mapping[int, ProcessTimes], after: Mapping[int, Process
     )
 
 
-def _grown(old: ProcessTimes | None, new: ProcessTimes) -> float:
+def _grown(old: ProcessRow | None, new: ProcessRow) -> float:
     return new.own - old.own if old else new.own
 
 
-def _heir(
-    ended: ProcessTimes, before: Mapping[int, ProcessTimes], after: Mapping[int, ProcessTimes]
-) -> int | None:
+def _heir(ended: ProcessRow, before: Mapping[int, ProcessRow], after: Mapping[int, ProcessRow]) -> int | None:
     """Return the nearest ancestor that still runs: what the ended one used was added to its times."""
     pid: int = ended.parent
     for _ in range(len(before)):

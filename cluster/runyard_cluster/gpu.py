@@ -13,7 +13,16 @@ _DRIVER_NOT_LOADED = 9
 _LIBRARY_NOT_FOUND = 12
 _FUNCTION_NOT_FOUND = 13
 _GPU_IS_LOST = 15
+_RESET_REQUIRED = 16
 _VERSION_MISMATCH = 18
+_GPU_NOT_FOUND = 28
+
+#: What NVML says of a GPU that was there and will do no work any more, and what brings it back.
+_GONE = {
+    _GPU_IS_LOST: "it is lost; restart the machine",
+    _RESET_REQUIRED: "it has to be reset (nvidia-smi --gpu-reset), or restart the machine",
+    _GPU_NOT_FOUND: "it is not found any more; restart the machine",
+}
 
 #: What is wrong with NVML as a whole, in words that say what to do.
 _NO_NVML = {
@@ -45,6 +54,11 @@ class Nvml(Protocol):
     def nvmlDeviceGetUUID(self, handle: Any) -> str | bytes: ...  # noqa: N802
     def nvmlDeviceGetName(self, handle: Any) -> str | bytes: ...  # noqa: N802
     def nvmlDeviceGetMemoryInfo(self, handle: Any) -> Any: ...  # noqa: N802
+    def nvmlDeviceGetUtilizationRates(self, handle: Any) -> Any: ...  # noqa: N802
+    def nvmlDeviceGetComputeRunningProcesses(self, handle: Any) -> Any: ...  # noqa: N802
+    def nvmlDeviceGetGraphicsRunningProcesses(self, handle: Any) -> Any: ...  # noqa: N802
+    def nvmlDeviceGetMPSComputeRunningProcesses(self, handle: Any) -> Any: ...  # noqa: N802
+    def nvmlDeviceGetProcessUtilization(self, handle: Any, since: int) -> Any: ...  # noqa: N802
 
 
 class GpuReader:
@@ -55,6 +69,13 @@ class GpuReader:
         self._nvml: Nvml | None = None
         self._told: set[str] = set()
         self.warnings: list[str] = []
+        #: GPUs that NVML says are lost, by their index, and in words what happened to each; as of the last read.
+        self.lost: dict[int, str] = {}
+
+    @property
+    def nvml(self) -> Nvml | None:
+        """NVML itself while it works; None before the first read, and while it does not."""
+        return self._nvml
 
     def read(self) -> tuple[Gpu, ...]:
         """Return the GPUs that answer; none when NVML is missing or broken."""
@@ -66,6 +87,7 @@ class GpuReader:
         except nvml.NVMLError as error:
             self._give_up(error)
             return ()
+        self.lost = {}
         found = (self._gpu(nvml, index) for index in range(count))
         return tuple(gpu for gpu in found if gpu is not None)
 
@@ -73,7 +95,7 @@ class GpuReader:
         try:
             nvml = self._load()
         except (ImportError, OSError) as error:
-            self._tell("load", f"no GPU is used: the module pynvml cannot be used: {error}")
+            self.tell("load", f"no GPU is used: the module pynvml cannot be used: {error}")
             return None
         try:
             nvml.nvmlInit()
@@ -85,9 +107,9 @@ class GpuReader:
     def _give_up(self, error: Exception) -> None:
         """Forget NVML, so that the next read starts it anew: a driver may be loaded while we run."""
         self._nvml = None
-        number = _number(error)
+        number = error_number(error)
         if number != _UNINITIALIZED:
-            self._tell(f"NVML {number}", f"no GPU is used: {_NO_NVML.get(number, f'NVML says: {error}')}")
+            self.tell(f"NVML {number}", f"no GPU is used: {_NO_NVML.get(number, f'NVML says: {error}')}")
 
     def _gpu(self, nvml: Nvml, index: int) -> Gpu | None:
         try:
@@ -101,10 +123,10 @@ class GpuReader:
                 free_bytes=free,
             )
         except nvml.NVMLError as error:
-            why = (
-                "it is lost; restart the machine" if _number(error) == _GPU_IS_LOST else f"NVML says: {error}"
-            )
-            self._tell(f"GPU {index} {_number(error)}", f"GPU {index} is not used: {why}")
+            why = _GONE.get(number := error_number(error), f"NVML says: {error}")
+            if number in _GONE:
+                self.lost[index] = why
+            self.tell(f"GPU {index} {number}", f"GPU {index} is not used: {why}")
             return None
 
     def _memory(self, nvml: Nvml, index: int, handle: Any) -> tuple[int, int]:
@@ -112,15 +134,16 @@ class GpuReader:
         try:
             memory = nvml.nvmlDeviceGetMemoryInfo(handle)
         except nvml.NVMLError as error:
-            if _number(error) not in (_NOT_SUPPORTED, _FUNCTION_NOT_FOUND):
+            if error_number(error) not in (_NOT_SUPPORTED, _FUNCTION_NOT_FOUND):
                 raise
-            self._tell(
+            self.tell(
                 f"memory {index}", f"GPU {index} does not tell its memory: gpu_memory cannot be asked of it"
             )
             return 0, 0
         return int(memory.total), int(memory.free)
 
-    def _tell(self, key: str, words: str) -> None:
+    def tell(self, key: str, words: str) -> None:
+        """Add a warning, unless there was one of that key before."""
         if key not in self._told:
             self._told.add(key)
             self.warnings.append(words)
@@ -156,7 +179,8 @@ def _pynvml() -> Nvml:
     return module
 
 
-def _number(error: Exception) -> int:
+def error_number(error: Exception) -> int:
+    """Return NVML's number for what went wrong."""
     return int(getattr(error, "value", -1))
 
 

@@ -33,6 +33,10 @@ class ActiveRun:
     started: Started | None = None
     cancel: CancelOrder | None = None
     report_mark: tuple[int, int] = (0, 0)
+    #: The most GPU memory it was seen to hold, in bytes; None while that could not be seen.
+    peak_gpu_memory: int | None = None
+    #: How its GPU memory limit is held, as was told last.
+    gpu_enforcement: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_started(self) -> bool:

@@ -25,8 +25,9 @@ from runyard_actors.manager import (
     view,
     watch,
 )
+from runyard_actors.manager.look import NodeMeter
 from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
-from runyard_actors.manager.usage import RunUsage, UsageMeter
+from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
 from runyard_cluster import process
@@ -50,8 +51,9 @@ class RunManager:
         settings: Mapping[str, Any],
         capacity: Capacity,
         leases: Leases | None = None,
+        meter: NodeMeter | None = None,
     ) -> None:
-        """Rebuild the yard from the store; `leases` are Ray's if left out."""
+        """Rebuild the yard from the store; `leases` are Ray's if left out, and `meter` looks at this node."""
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         hit("manager.boot")
         known = Settings.model_validate(settings)
@@ -63,7 +65,6 @@ class RunManager:
             leases=leases or _ray_leases(),
         )
         self._changed = asyncio.Event()
-        self._meter = UsageMeter()
         loop = asyncio.get_running_loop()
         self._yard.writer.on_commit = lambda seq: _call(loop, self._note_commit, seq)
         self._last_seq = 0
@@ -75,7 +76,7 @@ class RunManager:
         pause_when.first_look(self._yard, rules)
         boot.rebuild(self._yard)
         self._last_seq = self._yard.reader.last_seq()
-        self._yard.spawn(watch.watch(self._yard), "watch the node")
+        self._yard.spawn(watch.watch(self._yard, meter), "watch the node")
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
 
@@ -135,8 +136,8 @@ class RunManager:
         return view.view(self._yard)
 
     async def usage(self) -> list[RunUsage]:
-        """Measure what each active run uses now."""
-        return await asyncio.to_thread(self._meter.sample, list(self._yard.active.values()))
+        """Return what each active run used when the node was last looked at, at most about a second ago."""
+        return view.usage(self._yard)
 
     async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
         """Return the store's last event number once it is greater than `after_seq`, or after the limit."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from runyard_actors.manager.active import ActiveRun, CancelOrder
 from runyard_actors.manager.cancel import stop_attempt
+from runyard_actors.manager.gpu_lost import node_spec
 from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.start import see_through
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.run import Reason
-from runyard_actors.scheduling.node import GpuSpec, NodeSpec
 from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
 from runyard_actors.store.restore import load_state
 
@@ -20,7 +20,7 @@ def rebuild(yard: Yard) -> None:
     """Fill core and registry from the store, then take leases again for what was active."""
     began = time.monotonic()
     state = load_state(yard.data_dir.database)
-    _add_node(yard)
+    yard.core.on_node(node_spec(yard))
     _add_limits(yard, state)
     adopted = [_adopt(yard, attempt) for attempt in state.active]
     for run_id, succeeded in state.ended.items():
@@ -39,18 +39,6 @@ async def _adopted(yard: Yard, attempt: ActiveRun) -> None:
     if attempt.cancel:
         stop_attempt(attempt, attempt.cancel)
     await see_through(yard, attempt)
-
-
-def _add_node(yard: Yard) -> None:
-    capacity = yard.capacity
-    yard.core.on_node(
-        NodeSpec(
-            name=capacity.node,
-            cpu_milli=capacity.cpu_milli,
-            memory_bytes=capacity.memory_bytes,
-            gpus=tuple(GpuSpec(index=g.index, memory_bytes=g.memory_bytes) for g in capacity.gpus),
-        )
-    )
 
 
 def _add_limits(yard: Yard, state: StoredState) -> None:

@@ -17,6 +17,7 @@ from runyard_cluster.failpoint import hit
 
 async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
     """Free the attempt's slot and resources, send a retry through the queue, record the end."""
+    outcome = replace(outcome, peak_gpu_memory=attempt.peak_gpu_memory)
     again = retry(yard.core, attempt, outcome)
     del yard.active[attempt.run_id]
     if again:

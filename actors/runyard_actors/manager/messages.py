@@ -61,11 +61,15 @@ class NodeView:
     declared_memory_bytes: int
     gpus: tuple[GpuView, ...]
     guard: str | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuView:
-    """One GPU's numbers, as declared by runs; `memory_bytes` is its size."""
+    """One GPU's numbers, as declared by runs; `memory_bytes` is its size.
+
+    `free_bytes` and `busy_percent` are measured, None where they cannot be. `lost` says why it does no work any more.
+    """
 
     index: int
     uuid: str
@@ -73,6 +77,9 @@ class GpuView:
     memory_bytes: int
     declared_milli: int
     declared_memory_bytes: int
+    free_bytes: int | None = None
+    busy_percent: float | None = None
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Sequence
 
 from runyard_actors.lease import Assignment, Started
+from runyard_actors.manager import gpu_limit
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.end import finish
 from runyard_actors.manager.yard import LeaseLostError, Yard, log
@@ -64,12 +65,13 @@ def on_started(yard: Yard, started: Started) -> None:
     if attempt is None or attempt.attempt != started.attempt or attempt.is_started:
         return
     attempt.started = started
+    attempt.gpu_enforcement = gpu_limit.enforcement(attempt, yard.look)
     change = AttemptStarted(
         run_id=attempt.run_id,
         attempt=attempt.attempt,
         pid=started.pid,
         at=started.started_at,
-        enforcement=started.enforcement,
+        enforcement={**started.enforcement, **attempt.gpu_enforcement},
     )
     yard.spawn(yard.write_surely([change]), f"note the start of {attempt.run_id}")
 

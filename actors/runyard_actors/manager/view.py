@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runyard_actors.manager.messages import GpuView, NodeView, YardView
+from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Yard
+from runyard_actors.request import WHOLE
 from runyard_actors.run import RunId
+from runyard_actors.scheduling.node import NodeFree
+from runyard_cluster.gpu_processes import GpuLook
 
 
 def waiting_for(yard: Yard, run_ids: Sequence[RunId]) -> dict[str, str]:
@@ -21,6 +25,17 @@ def waiting_for(yard: Yard, run_ids: Sequence[RunId]) -> dict[str, str]:
         if why:
             words[run_id] = why
     return words
+
+
+def usage(yard: Yard) -> list[RunUsage]:
+    """Return what each run that is still active used at the last look."""
+    runs = yard.look.runs if yard.look else ()
+    return [run.usage for run in runs if yard.active.get(run.attempt.run_id) is run.attempt]
+
+
+def warnings(yard: Yard) -> tuple[str, ...]:
+    """Return what somebody should know of the node: what keeps its GPUs, or its memory, from being as they should."""
+    return yard.look.warnings if yard.look else ()
 
 
 def view(yard: Yard) -> YardView:
@@ -39,23 +54,35 @@ def view(yard: Yard) -> YardView:
 
 def _node(yard: Yard) -> NodeView:
     capacity, free = yard.capacity, yard.core.free_on(yard.capacity.node)
-    declared = {g.index: g for g in free.gpus}
     return NodeView(
         node=capacity.node,
         cpu_milli=capacity.cpu_milli,
         memory_bytes=capacity.memory_bytes,
         declared_cpu_milli=capacity.cpu_milli - free.cpu_milli,
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes,
-        gpus=tuple(
-            GpuView(
-                index=gpu.index,
-                uuid=gpu.uuid,
-                name=gpu.name,
-                memory_bytes=gpu.memory_bytes,
-                declared_milli=1000 - declared[gpu.index].milli,
-                declared_memory_bytes=gpu.memory_bytes - declared[gpu.index].memory_bytes,
-            )
-            for gpu in capacity.gpus
-        ),
+        gpus=_gpus(yard, free),
         guard=yard.guard,
+        warnings=warnings(yard),
+    )
+
+
+def _gpus(yard: Yard, free: NodeFree) -> tuple[GpuView, ...]:
+    left = {g.index: g for g in free.gpus}
+    looks = yard.look.gpus if yard.look else GpuLook()
+    unused = {g.uuid: g.free_bytes for g in looks.gpus}
+    return tuple(
+        GpuView(
+            index=gpu.index,
+            uuid=gpu.uuid,
+            name=gpu.name,
+            memory_bytes=gpu.memory_bytes,
+            # Of a lost GPU nothing is to be had.
+            declared_milli=WHOLE - (left[gpu.index].milli if gpu.index in left else 0),
+            declared_memory_bytes=gpu.memory_bytes
+            - (left[gpu.index].memory_bytes if gpu.index in left else 0),
+            free_bytes=unused.get(gpu.uuid),
+            busy_percent=looks.busy_percent.get(gpu.index),
+            lost=yard.lost_gpus.get(gpu.index),
+        )
+        for gpu in yard.capacity.gpus
     )

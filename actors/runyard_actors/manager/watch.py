@@ -1,44 +1,49 @@
-"""Watch: once a second, what the machine's other programs use, and what active runs report of themselves."""
+"""Watch: once a second, look at the whole node, and let everybody who lives by it do what follows."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Collection
-
-import psutil
 
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
+from runyard_actors.manager.gpu_lost import take_lost_gpus
+from runyard_actors.manager.look import NodeLook, NodeMeter
 from runyard_actors.manager.ray_metrics import RayMetrics
+from runyard_actors.manager.record_usage import UsageRecorders
 from runyard_actors.manager.yard import Yard
 from runyard_actors.store.changes import Change, ProgressReported
-from runyard_actors.store.errors import StoreUnavailable
-from runyard_cluster.cpu_watch import CpuWatch
 from runyard_cluster.sizes import format_size
 
 WATCH_SECONDS = 1.0
 
 
-async def watch(yard: Yard) -> None:
-    """Look once a second, for ever."""
-    cpu = CpuWatch(threshold=float(yard.settings.cpu_busy_percent or 101))
+async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
+    """Look once a second, for ever; `meter` is that of this node if left out."""
+    meter = meter or NodeMeter(
+        cpu_threshold=float(yard.settings.cpu_busy_percent or 101), has_gpus=bool(yard.capacity.gpus)
+    )
+    recorders = UsageRecorders()
+    gpu_judge = GpuMemoryJudge()
     metrics = RayMetrics(yard)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        busy = await asyncio.to_thread(cpu.sample, _own_processes(yard.active.values()))
-        free = psutil.virtual_memory().available
-        yard.set_guard(_cpu_words(yard, busy) or _memory_words(yard, free))
+        look = await asyncio.to_thread(_look, meter, recorders, list(yard.active.values()))
+        yard.look = look
+        yard.set_guard(_cpu_words(yard, look) or _memory_words(yard, look.use.memory_free_bytes))
+        await take_lost_gpus(yard, look.gpus)
+        await hold_gpu_limits(yard, gpu_judge, look)
         await _take_reports(yard)
         await metrics.update()
 
 
-def _own_processes(active: Collection[ActiveRun]) -> set[int]:
-    """Our runs' supervisors, and Ray's node process with all its workers: their use is no reason to wait."""
-    return {os.getppid(), *(a.started.shim_pid for a in active if a.started)}
+def _look(meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
+    look = meter.look(active)
+    recorders.record(look)
+    return look
 
 
-def _cpu_words(yard: Yard, busy_percent: float) -> str | None:
-    limit = yard.settings.cpu_busy_percent
+def _cpu_words(yard: Yard, look: NodeLook) -> str | None:
+    limit, busy_percent = yard.settings.cpu_busy_percent, look.others_busy_percent
     if not limit or busy_percent <= limit:
         return None
     return f"other programs keep the CPU {busy_percent:.0f} % busy, the limit is {limit} %"
@@ -54,12 +59,7 @@ def _memory_words(yard: Yard, free: int) -> str | None:
 async def _take_reports(yard: Yard) -> None:
     started = [a for a in yard.active.values() if a.is_started]
     changes = await asyncio.to_thread(_new_reports, started)
-    if changes:
-        try:
-            await yard.write(changes)
-        except StoreUnavailable as error:
-            yard.on_storage_fault(str(error))
-            yard.spawn(yard.write_surely([]), "wait for the store")
+    await yard.write_if_possible(changes)
 
 
 def _new_reports(attempts: list[ActiveRun]) -> list[Change]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from runyard_actors.lease import Assignment
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.admitting import Admitting
+from runyard_actors.manager.look import NodeLook
 from runyard_actors.run import Outcome, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.scheduling.core import Core
@@ -68,6 +69,10 @@ class Yard:
         self.admitting = Admitting()
         self.storage_fault: str | None = None
         self.guard: str | None = None
+        #: What the node looked like last; None until it was looked at.
+        self.look: NodeLook | None = None
+        #: GPUs that do no work any more, by index, and why.
+        self.lost_gpus: dict[int, str] = {}
         self.is_stale = False
         self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
         self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None
@@ -96,6 +101,16 @@ class Yard:
     async def write(self, changes: Sequence[Change]) -> None:
         """Commit `changes` together; raises StoreUnavailable."""
         await asyncio.wrap_future(self.writer.write(changes))
+
+    async def write_if_possible(self, changes: Sequence[Change]) -> None:
+        """Commit what would be nice to have; while the store takes nothing it is left out."""
+        if not changes:
+            return
+        try:
+            await self.write(changes)
+        except StoreUnavailable as error:
+            self.on_storage_fault(str(error))
+            self.spawn(self.write_surely([]), "wait for the store")
 
     def write_surely(self, changes: Sequence[Change]) -> Coroutine[Any, Any, None]:
         """Commit what has happened already, for as long as it takes; starts pause meanwhile.

@@ -8,7 +8,7 @@ from typing import Any
 
 from runyard_actors.run import Status
 from runyard_actors.store import attempt
-from runyard_actors.store.call import Call, clean, fraction, to_json
+from runyard_actors.store.call import Call, RunRow, clean, fraction, to_json
 from runyard_actors.store.changes import (
     AttemptEnded,
     AttemptStarted,
@@ -16,12 +16,15 @@ from runyard_actors.store.changes import (
     BatchCancelled,
     CancelRequested,
     Change,
+    EnforcementFound,
     ModuleDeleted,
     ModulePut,
     ProgressReported,
     Pruned,
     RunDropped,
     RunsSubmitted,
+    RunStalled,
+    RunWarned,
     StartWithdrawn,
 )
 from runyard_actors.store.queries import sql
@@ -58,6 +61,38 @@ def report_progress(call: Call, change: ProgressReported) -> None:
         call.cursor.execute(sql("delete_progress_event"), (earlier, run_id))
     at = time.time_ns() // 1000 if change.at is None else change.at
     events[run_id] = call.event("run_progressed", at, run_id=run_id, batch_id=run.batch_id, data=values)
+
+
+def warn(call: Call, change: RunWarned) -> None:
+    """Note what is wrong with a running run."""
+    run = call.run(change.run_id)
+    words = clean(change.words)
+    if run is not None and run.status == Status.RUNNING and _changed(call, "warn_run", run, words=words):
+        data = {"warning": words}
+        call.event("run_warned", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+
+
+def note_stall(call: Call, change: RunStalled) -> None:
+    """Note that a running run shows no sign of life, or that it does again."""
+    run = call.run(change.run_id)
+    if (
+        run is not None
+        and run.status == Status.RUNNING
+        and _changed(call, "stall_run", run, since=change.since)
+    ):
+        kind = "run_resumed" if change.since is None else "run_stalled"
+        call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id)
+
+
+def note_enforcement(call: Call, change: EnforcementFound) -> None:
+    """Correct how limits of a running run are held."""
+    run = call.run(change.run_id)
+    if run is not None and run.status == Status.RUNNING:
+        _changed(call, "correct_enforcement", run, enforcement=to_json(dict(change.enforcement)))
+
+
+def _changed(call: Call, name: str, run: RunRow, **values: Any) -> bool:
+    return call.execute(name, {"seq": run.seq, **values})
 
 
 def cancel_batch(call: Call, change: BatchCancelled) -> None:
@@ -108,6 +143,9 @@ _VERBS: dict[type, Callable[[Call, Any], None]] = {
     RunDropped: attempt.dropped,
     CancelRequested: request_cancel,
     ProgressReported: report_progress,
+    RunWarned: warn,
+    RunStalled: note_stall,
+    EnforcementFound: note_enforcement,
     BatchCancelled: cancel_batch,
     ModulePut: put_module,
     ModuleDeleted: delete_module,

@@ -113,6 +113,32 @@ class ProgressReported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunWarned:
+    """Something is wrong with a running run, in words for a person; the newest words stand until it starts again."""
+
+    run_id: RunId
+    words: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStalled:
+    """A running run shows no sign of life since then; None: it does again."""
+
+    run_id: RunId
+    since: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnforcementFound:
+    """It turned out while a run runs how one of its limits is held."""
+
+    run_id: RunId
+    enforcement: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCancelled:
     """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
 
@@ -157,6 +183,9 @@ Change: TypeAlias = (
     | RunDropped
     | CancelRequested
     | ProgressReported
+    | RunWarned
+    | RunStalled
+    | EnforcementFound
     | BatchCancelled
     | ModulePut
     | ModuleDeleted

@@ -43,6 +43,7 @@ _PLAIN = (
     "log_bytes",
     "progress",
     "message",
+    "warning",
     "restarted_from",
     "request_note",
 )
@@ -73,6 +74,7 @@ _PLAIN_OF_ATTEMPT = (
     "reason_detail",
     "ended_by",
     "peak_memory",
+    "peak_gpu_memory",
     "cpu_seconds",
     "log_bytes",
 )
@@ -104,6 +106,7 @@ def run_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
         "created_at": rfc3339(row["created_at"]),
         "started_at": rfc3339(start),
         "ended_at": rfc3339(end),
+        "stalled_since": rfc3339(row["stalled_since"]),
         "queued_seconds": _seconds(row["queued_at"], _first(start, end, now)),
         "duration_seconds": None if start is None else _seconds(start, _first(end, now)),
         "result": _loaded(row["result"]),
@@ -132,6 +135,7 @@ def accepted_json(spec: RunSpec, created_at: int) -> dict[str, Any]:
         "created_at": rfc3339(created_at),
         "started_at": None,
         "ended_at": None,
+        "stalled_since": None,
         "queued_seconds": _seconds(created_at, now),
         "duration_seconds": None,
         "result": None,

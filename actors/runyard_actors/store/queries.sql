@@ -96,7 +96,8 @@ UPDATE batches SET first_started_at = :at WHERE batch_id = :batch_id AND first_s
 UPDATE attempts SET
     started_at = coalesce(started_at, :started_at), ended_at = :ended_at, exit_code = :exit_code,
     signal = :signal, reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by,
-    peak_memory = :peak_memory, cpu_seconds = :cpu_seconds, log_bytes = :log_bytes
+    peak_memory = :peak_memory, peak_gpu_memory = :peak_gpu_memory, cpu_seconds = :cpu_seconds,
+    log_bytes = :log_bytes
 WHERE run_id = :run_id AND attempt = :attempt AND ended_at IS NULL
 
 -- end_run --
@@ -104,8 +105,8 @@ UPDATE runs SET
     status = :status, started_at = coalesce(started_at, :started_at), ended_at = :ended_at,
     duration = max(0, :ended_at - coalesce(started_at, :started_at)), exit_code = :exit_code, signal = :signal,
     reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by, peak_memory = :peak_memory,
-    cpu_seconds = :cpu_seconds, log_bytes = :log_bytes, progress = coalesce(:progress, progress),
-    message = coalesce(:message, message), result = :result
+    peak_gpu_memory = :peak_gpu_memory, cpu_seconds = :cpu_seconds, log_bytes = :log_bytes, progress = coalesce(:progress, progress),
+    message = coalesce(:message, message), result = :result, stalled_since = NULL
 WHERE seq = :seq
 
 -- end_batch --
@@ -114,7 +115,7 @@ UPDATE batches SET last_ended_at = max(coalesce(last_ended_at, 0), :at) WHERE ba
 -- requeue_run --
 UPDATE runs SET
     status = 'queued', attempt = :attempt, queued_at = :at, started_at = NULL, node = NULL, pid = NULL,
-    gpu_ids = NULL, enforcement = NULL, progress = NULL, message = NULL
+    gpu_ids = NULL, enforcement = NULL, progress = NULL, message = NULL, warning = NULL, stalled_since = NULL
 WHERE seq = :seq
 
 -- enlarge_run --
@@ -135,6 +136,15 @@ WHERE seq = :seq AND cancel_requested_at IS NULL
 -- report_progress --
 UPDATE runs SET progress = coalesce(:progress, progress), message = coalesce(:message, message)
 WHERE seq = :seq
+
+-- warn_run --
+UPDATE runs SET warning = :words WHERE seq = :seq AND warning IS NOT :words
+
+-- stall_run --
+UPDATE runs SET stalled_since = :since WHERE seq = :seq AND (stalled_since IS NULL) <> (:since IS NULL)
+
+-- correct_enforcement --
+UPDATE runs SET enforcement = json_patch(coalesce(enforcement, '{}'), :enforcement) WHERE seq = :seq
 
 -- cancel_batch --
 UPDATE batches SET cancelled_at = :at WHERE batch_id = :batch_id AND cancelled_at IS NULL

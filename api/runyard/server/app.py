@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from runyard.server import metrics, openapi, problems
 from runyard.server.context import Context
-from runyard.server.routes import batches, docs, events, logs, machine, many_logs, modules, page, runs
+from runyard.server.routes import batches, docs, events, logs, machine, many_logs, modules, page, runs, usage
 from runyard.server.security import Gate
 
 
@@ -36,7 +36,7 @@ def bare_app() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    nouns = (runs, logs, many_logs, batches, modules, machine, events, docs, page)
+    nouns = (runs, usage, logs, many_logs, batches, modules, machine, events, docs, page)
     routers = [noun.router for noun in nouns]
     for router in routers:
         app.include_router(router)

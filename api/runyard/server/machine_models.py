@@ -39,6 +39,8 @@ class NodeGpu(BaseModel):
     declared_milli: int = Field(description="thousandths of it that runs declared")
     declared_memory_bytes: int
     free_bytes: int | None = Field(description="measured; null where it cannot be")
+    busy_percent: float | None = Field(None, description="measured; null where it cannot be")
+    lost: str | None = Field(None, description="why it does no work any more, in words; null while it does")
 
 
 class Node(BaseModel):
@@ -51,6 +53,7 @@ class Node(BaseModel):
     use: NodeUse
     gpus: list[NodeGpu]
     guard: str | None = Field(description="why no run starts here just now; null when runs may")
+    warnings: list[str] = Field(default_factory=list, description="what somebody should look after here")
 
 
 class Semaphore(BaseModel):
@@ -131,11 +134,13 @@ class Ready(BaseModel):
 
 
 class RunUse(BaseModel):
-    """What one active run uses; the CPU in percent of one core, memory in bytes."""
+    """What one active run uses; the CPU in percent of one core, sizes in bytes."""
 
     run_id: str
     cpu_percent: float
     memory: int
+    gpu_memory: int | None = Field(None, description="on all GPUs; null where the driver does not tell")
+    gpu_percent: float | None = Field(None, description="of one GPU's time; null where nobody tells")
 
 
 class Usage(BaseModel):

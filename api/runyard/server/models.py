@@ -55,6 +55,8 @@ class Run(BaseModel):
     log_bytes: int | None
     progress: float | None = Field(description="0..1, as the module reports it")
     message: str | None
+    warning: str | None = Field(None, description="what was last found wrong with its attempt, in words")
+    stalled_since: str | None = Field(None, description="since when a running run shows no sign of life")
     result: Any = Field(None, description="small JSON that the module wrote")
     restarted_from: str | None
     request_note: str | None = Field(None, description="where a learned request came from, in words")
@@ -80,6 +82,7 @@ class Attempt(BaseModel):
     reason_detail: str | None
     ended_by: str | None
     peak_memory: int | None
+    peak_gpu_memory: int | None = None
     cpu_seconds: float | None
     log_bytes: int | None
 

@@ -149,6 +149,10 @@ if sys.platform != "win32":
         """Return the living descendants of `roots`, without the roots."""
         return table.descendants(roots)
 
+    def process_table() -> list[tuple[int, int, float, float, int]]:
+        """Return of every process: pid, parent, its CPU seconds, those of its ended children, resident bytes."""
+        return table.process_table()
+
     def tree_usage(pids: Iterable[int]) -> tuple[float, int]:
         """Return CPU seconds and resident bytes of these processes together."""
         return table.usage(pids)

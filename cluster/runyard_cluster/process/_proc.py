@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 #: Columns of /proc/PID/stat after the name, counted from the state.
-_STATE, _PARENT, _UTIME, _STIME, _THREADS, _START = 0, 1, 11, 12, 17, 19
+_STATE, _PARENT, _UTIME, _STIME, _CHILDREN_UTIME, _CHILDREN_STIME, _THREADS, _START = (
+    0,
+    1,
+    11,
+    12,
+    13,
+    14,
+    17,
+    19,
+)
+#: The column of the resident pages in the same file.
+_STAT_RESIDENT = 21
 #: Columns of /proc/PID/statm, in pages; "shared" are pages of files and of shared memory.
 _RESIDENT, _SHARED = 1, 2
 
@@ -49,6 +60,27 @@ def usage(pids: Iterable[int]) -> tuple[float, int]:
         if columns is not None:
             ticks += int(columns[_UTIME]) + int(columns[_STIME])
     return ticks / _TICKS, sum(map(_resident, pids))
+
+
+def process_table() -> list[tuple[int, int, float, float, int]]:
+    """Return pid, parent, CPU seconds, those of its ended children, and resident bytes of every process.
+
+    One file a process, whatever the number of trees: the cheapest way to look at many of them at once.
+    """
+    found = []
+    for pid in _pids():
+        columns = _stat(pid)
+        if columns is not None:
+            found.append(
+                (
+                    pid,
+                    int(columns[_PARENT]),
+                    (int(columns[_UTIME]) + int(columns[_STIME])) / _TICKS,
+                    (int(columns[_CHILDREN_UTIME]) + int(columns[_CHILDREN_STIME])) / _TICKS,
+                    int(columns[_STAT_RESIDENT]) * _PAGE,
+                )
+            )
+    return found
 
 
 def size_below(roots: Iterable[int]) -> tuple[int, int]:

@@ -52,10 +52,15 @@ def usage(pids: Iterable[int]) -> tuple[float, int]:
     seconds, kilobytes = 0.0, 0
     for line in _run("ps", "-o", "time=,rss=", "-p", wanted).splitlines() if wanted else ():
         spent, resident = line.split()
-        parts = [float(part) for part in spent.replace("-", ":").split(":")]
-        seconds += sum(part * 60**place for place, part in enumerate(reversed(parts)))
+        seconds += _seconds(spent)
         kilobytes += int(resident)
     return seconds, kilobytes * 1024
+
+
+def process_table() -> list[tuple[int, int, float, float, int]]:
+    """Return pid, parent, CPU seconds, 0 for its ended children, and resident bytes of every process."""
+    rows = (line.split() for line in _run("ps", "-axo", "pid=,ppid=,time=,rss=").splitlines())
+    return [(int(pid), int(up), _seconds(spent), 0.0, int(kb) * 1024) for pid, up, spent, kb in rows]
 
 
 def size_below(roots: Iterable[int]) -> tuple[int, int]:
@@ -94,6 +99,16 @@ def punch_hole(descriptor: int, start: int, end: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _seconds(spent: str) -> float:
+    """Return the seconds of "1:02.34" or "1-02:03:04"; an hour has 60 minutes, and so on up to the hour."""
+    days, _, clock = spent.rpartition("-")
+    parts = [float(part) for part in clock.split(":")]
+    seconds = 86400.0 * int(days or 0)
+    for place, part in enumerate(reversed(parts)):
+        seconds += part * float(60**place)
+    return seconds
 
 
 def _run(*command: str) -> str:

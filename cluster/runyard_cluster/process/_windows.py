@@ -223,19 +223,20 @@ if sys.platform == "win32":
 
     def tree_usage(pids: Iterable[int]) -> tuple[float, int]:
         """Return CPU seconds and resident bytes of these processes together."""
-        seconds, memory = 0.0, 0
-        for pid in pids:
-            handle = _kernel.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION | _PROCESS_VM_READ, False, pid)
-            if not handle:
-                continue
-            try:
-                seconds += _times(handle)[1]
-                counters = _MemoryCounters(cb=ctypes.sizeof(_MemoryCounters))
-                if _kernel.K32GetProcessMemoryInfo(handle, ctypes.byref(counters), counters.cb):
-                    memory += counters.WorkingSetSize
-            finally:
-                _kernel.CloseHandle(handle)
-        return seconds, memory
+        found = [_figures(pid) for pid in pids]
+        return sum(seconds for _, seconds, _ in found), sum(memory for _, _, memory in found)
+
+    def process_table() -> list[tuple[int, int, float, float, int]]:
+        """Return pid, parent, CPU seconds, 0 for its ended children, and resident bytes of every process.
+
+        A parent that is younger than its child is another process, which got the number of the one that ended.
+        """
+        rows = [(pid, parent, *_figures(pid)) for pid, parent in _snapshot()]
+        born = {pid: start for pid, _, start, _, _ in rows}
+        return [
+            (pid, parent if born.get(parent, 0.0) <= start else 0, seconds, 0.0, memory)
+            for pid, parent, start, seconds, memory in rows
+        ]
 
     def tree_size(roots: Iterable[int]) -> tuple[int, int]:
         """Return the resident bytes and the number of all descendants of `roots`."""
@@ -294,6 +295,19 @@ if sys.platform == "win32":
         )
         start, spent = _ticks(created), _ticks(kernel) + _ticks(user)
         return start / _TICKS_A_SECOND, spent / _TICKS_A_SECOND
+
+    def _figures(pid: int) -> tuple[float, float, int]:
+        """Return a process' start, its CPU seconds and its resident bytes; zeros where it may not be looked at."""
+        handle = _kernel.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION | _PROCESS_VM_READ, False, pid)
+        if not handle:
+            return 0.0, 0.0, 0
+        try:
+            start, seconds = _times(handle)
+            counters = _MemoryCounters(cb=ctypes.sizeof(_MemoryCounters))
+            has_memory = _kernel.K32GetProcessMemoryInfo(handle, ctypes.byref(counters), counters.cb)
+            return start, seconds, int(counters.WorkingSetSize) if has_memory else 0
+        finally:
+            _kernel.CloseHandle(handle)
 
     def _ticks(time: wintypes.FILETIME) -> int:
         return (time.dwHighDateTime << 32) | time.dwLowDateTime

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from runyard_cluster.cpu_meter import CpuMeter, cpu_seconds
-from runyard_cluster.cpu_watch import CpuWatch, ProcessTimes, below
+from runyard_cluster.cpu_watch import CpuWatch, below
+from runyard_cluster.trees import ProcessRow
 from tests.support import python, wait_until
 
 Look = list[tuple[int, int, float, float]]
@@ -29,8 +30,8 @@ def watch(threshold: float, busy: list[float], looks: list[Look]) -> CpuWatch:
     return CpuWatch(threshold, machine=readings, processes=lambda: processes(next(seen)))
 
 
-def processes(look: Look) -> list[ProcessTimes]:
-    return [ProcessTimes(pid=i, parent=p, own=own, ended_children=ended) for i, p, own, ended in look]
+def processes(look: Look) -> list[ProcessRow]:
+    return [ProcessRow(pid=i, parent=p, own=own, ended_children=ended) for i, p, own, ended in look]
 
 
 def test_the_first_sample_has_nothing_to_compare_with() -> None:

@@ -22,7 +22,6 @@ from runyard_actors.run import Reason
 from runyard_actors.store import StoreReader
 from runyard_actors.store.changes import RunDropped
 from runyard_cluster.capacity import Use, busy_cpu_seconds
-from runyard_cluster.gpu import Gpu
 from tests.store_server import StoreServer, serving
 from tests.support import wait_until
 from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
@@ -53,6 +52,7 @@ YARD = YardView(
                     memory_bytes=80 * GIB,
                     declared_milli=250,
                     declared_memory_bytes=20 * GIB,
+                    free_bytes=50 * GIB,
                 ),
             ),
             guard="other programs keep the CPU 97 % busy, the limit is 80 %",
@@ -64,7 +64,6 @@ MACHINE = MachineState(
     use=Use(
         cpu_busy_percent=50.0,
         memory_free_bytes=9 * GIB,
-        gpus=(Gpu(index=0, uuid="GPU-a", name="H100", memory_bytes=80 * GIB, free_bytes=50 * GIB),),
     ),
     busy_cpu_seconds=123.5,
     data_free_bytes=1_000,

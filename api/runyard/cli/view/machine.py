@@ -42,10 +42,14 @@ def _node_lines(node: Mapping[str, Any]) -> list[str]:
         f"  memory  {format_size(declared['memory'])} of {format_size(capacity['memory'])} declared, "
         f"{format_size(free['memory'])} free{unused}",
     ]
-    return lines + [_gpu_line(gpu) for gpu in node.get("gpus") or ()]
+    lines += [_gpu_line(gpu) for gpu in node.get("gpus") or ()]
+    return lines + [f"  warning {clean(words)}" for words in node.get("warnings") or ()]
 
 
 def _gpu_line(gpu: Mapping[str, Any]) -> str:
     name = f" {clean(gpu['name'])}" if gpu.get("name") else ""
+    if gpu.get("lost"):
+        return f"  GPU {gpu['index']}  not used: {clean(gpu['lost'])}"
     unused = f", {format_size(gpu['free_bytes'])} unused" if gpu.get("free_bytes") is not None else ""
+    unused += f", {gpu['busy_percent']:.0f}% busy" if gpu.get("busy_percent") is not None else ""
     return f"  GPU {gpu['index']}  {format_size(gpu['memory_bytes'])}{unused}{name}"

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from runyard.cli.say import STATUS_COLOURS, clean, paint
 from runyard.cli.view.table import Cell, Column, render
-from runyard.cli.view.words import ago, cause, duration, elapsed, local_time, number, percent, size
+from runyard.cli.view.words import (
+    ago,
+    cause,
+    duration,
+    elapsed,
+    local_time,
+    number,
+    percent,
+    seconds_since,
+    size,
+)
 
 Run = Mapping[str, Any]
 
@@ -48,13 +58,33 @@ def active_table(
 ) -> str:
     """Return running and queued runs with how far each is, or what it waits for; with `usage`, what each uses."""
     columns = (*_COMMON, *_TIMES, Column("CPUS", is_number=True), Column("MEMORY", is_number=True))
-    rows = [_active_row(run, now, (usage or {}).get(run["run_id"]), usage is not None) for run in runs]
-    used = (Column("CPU%", is_number=True), Column("USED", is_number=True)) if usage is not None else ()
+    shown = _usage_columns(usage)
+    rows = [_active_row(run, now, [each(use) for _, each in shown]) for run, use in _with_use(runs, usage)]
+    used = (Column(name, is_number=True) for name, _ in shown)
     return render((*columns, *used, Column("NOW", gives_way=True)), rows, width)
 
 
-def _active_row(run: Run, now: datetime | None, use: Mapping[str, Any] | None, has_usage: bool) -> list[Any]:
-    used = [f"{use['cpu_percent']:.0f}", size(use["memory"])] if use else ["", ""]
+def _usage_columns(usage: Mapping[str, Run] | None) -> list[tuple[str, Callable[[Run], str]]]:
+    """Return names and texts of what is measured; of GPUs only where a run uses one."""
+    if usage is None:
+        return []
+    columns: list[tuple[str, Callable[[Run], str]]] = [
+        ("CPU%", lambda use: f"{use['cpu_percent']:.0f}" if use else ""),
+        ("USED", lambda use: size(use["memory"]) if use else ""),
+    ]
+    if any(use.get("gpu_memory") for use in usage.values()):
+        columns += [
+            ("GPU%", lambda use: "" if use.get("gpu_percent") is None else f"{use['gpu_percent']:.0f}"),
+            ("GPU USED", lambda use: size(use["gpu_memory"]) if use.get("gpu_memory") else ""),
+        ]
+    return columns
+
+
+def _with_use(runs: Sequence[Run], usage: Mapping[str, Run] | None) -> list[tuple[Run, Run]]:
+    return [(run, (usage or {}).get(run["run_id"], {})) for run in runs]
+
+
+def _active_row(run: Run, now: datetime | None, used: Sequence[str]) -> list[Any]:
     return [
         run["run_id"],
         status_cell(run),
@@ -63,16 +93,22 @@ def _active_row(run: Run, now: datetime | None, use: Mapping[str, Any] | None, h
         duration(elapsed(run, now)),
         number(run["num_cpus"]),
         size(run["memory"]),
-        *(used if has_usage else ()),
-        what_now(run),
+        *used,
+        what_now(run, now),
     ]
 
 
-def what_now(run: Run) -> str:
-    """Return what a run that has not ended does or waits for."""
+def what_now(run: Run, now: datetime | None = None) -> str:
+    """Return what a run that has not ended does or waits for, and what is wrong with it."""
     if run["status"] == "queued":
         return run["waiting_for"] or ""
-    return f"{percent(run['progress'])} {run['message'] or ''}".strip()
+    said = f"{percent(run['progress'])} {run['message'] or ''}".strip()
+    return "; ".join(words for words in (_stalled(run, now), run.get("warning"), said) if words)
+
+
+def _stalled(run: Run, now: datetime | None) -> str:
+    since = run.get("stalled_since")
+    return f"no sign of life for {duration(seconds_since(since, now))}" if since else ""
 
 
 def facts(run: Run, attempts: Sequence[Mapping[str, Any]] = (), now: datetime | None = None) -> str:
@@ -117,7 +153,9 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("status", run["status"]),
         ("why", cause(run)),
         ("waits for", run["waiting_for"]),
-        ("progress", what_now(run) if run["status"] != "queued" else ""),
+        ("progress", f"{percent(run['progress'])} {run['message'] or ''}".strip()),
+        ("warning", run.get("warning")),
+        ("stalled", _stalled(run, now)),
         ("result", run["result"]),
         ("exit code", run["exit_code"]),
         ("signal", run["signal"]),

@@ -27,7 +27,7 @@ def families(state: State, labels: ModuleLabels) -> Iterator[Metric]:
     if state.view is not None:
         yield from _of_yard(state.view)
         yield from _of_nodes(state.view)
-        yield from _of_gpus(state.view, state.machine)
+        yield from _of_gpus(state.view)
     yield from _of_machine(state.machine)
 
 
@@ -115,7 +115,7 @@ def _of_nodes(view: YardView) -> Iterator[Metric]:
     )
 
 
-def _of_gpus(view: YardView, machine: MachineState) -> Iterator[Metric]:
+def _of_gpus(view: YardView) -> Iterator[Metric]:
     capacity = GaugeMetricFamily("runyard_gpu_capacity_memory_bytes", "Memory of a GPU.", labels=GPU)
     declared = GaugeMetricFamily(
         "runyard_gpu_declared_memory_bytes", "GPU memory that active runs declared.", labels=GPU
@@ -126,14 +126,13 @@ def _of_gpus(view: YardView, machine: MachineState) -> Iterator[Metric]:
     used = GaugeMetricFamily(
         "runyard_gpu_used_memory_bytes", "GPU memory that all programs use, as measured.", labels=GPU
     )
-    free = {gpu.uuid: gpu.free_bytes for gpu in machine.use.gpus}
     for node, gpu in _gpus(view.nodes):
         key = (node.node, str(gpu.index))
         capacity.add_metric(key, gpu.memory_bytes)
         declared.add_metric(key, gpu.declared_memory_bytes)
         share.add_metric(key, gpu.declared_milli / WHOLE)
-        if node.node == machine.node and gpu.uuid in free:
-            used.add_metric(key, gpu.memory_bytes - free[gpu.uuid])
+        if gpu.free_bytes is not None:
+            used.add_metric(key, gpu.memory_bytes - gpu.free_bytes)
     yield from (capacity, declared, share, used)
 
 

@@ -48,7 +48,7 @@ async def resources(here: Here) -> dict[str, Any]:
 
 @router.get("/api/usage", response_model=Usage)
 async def usage(here: Here) -> dict[str, Any]:
-    """Show what each active run uses now: CPU since the last look, memory of its whole tree."""
+    """Show what each active run used at the last look, a second ago at most: of CPU, memory and GPUs."""
     return {"runs": [asdict(run) for run in await here.manager.usage()]}
 
 
@@ -105,13 +105,12 @@ async def ready(here: Here) -> Any:
 
 
 def _node(node: NodeView, use: Use) -> dict[str, Any]:
-    measured_gpus = {g.index: g for g in use.gpus}
     return {
         "node": node.node,
         "capacity": {
             "num_cpus": node.cpu_milli / 1000,
             "memory": node.memory_bytes,
-            "num_gpus": len(node.gpus),
+            "num_gpus": sum(gpu.lost is None for gpu in node.gpus),
         },
         "declared": {"num_cpus": node.declared_cpu_milli / 1000, "memory": node.declared_memory_bytes},
         "free": {
@@ -119,12 +118,7 @@ def _node(node: NodeView, use: Use) -> dict[str, Any]:
             "memory": node.memory_bytes - node.declared_memory_bytes,
         },
         "use": {"cpu_busy_percent": use.cpu_busy_percent, "memory_free": use.memory_free_bytes},
-        "gpus": [
-            {
-                **asdict(g),
-                "free_bytes": measured_gpus[g.index].free_bytes if g.index in measured_gpus else None,
-            }
-            for g in node.gpus
-        ],
+        "gpus": [asdict(gpu) for gpu in node.gpus],
         "guard": node.guard,
+        "warnings": node.warnings,
     }

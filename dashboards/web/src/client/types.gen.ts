@@ -34,6 +34,30 @@ export type Admission = {
 };
 
 /**
+ * Advice
+ *
+ * What a module could ask for instead, and the figures that say why.
+ */
+export type Advice = {
+    /**
+     * Kind
+     */
+    kind: 'more_memory' | 'less_memory' | 'less_gpu_memory' | 'more_cpus' | 'fewer_cpus';
+    /**
+     * Sentence
+     */
+    sentence: string;
+    /**
+     * Suggested
+     *
+     * by the names of a request; sizes in bytes
+     */
+    suggested: {
+        [key: string]: number | number;
+    };
+};
+
+/**
  * Amounts
  *
  * CPUs and bytes of memory.
@@ -95,6 +119,10 @@ export type Attempt = {
      * Node
      */
     node: string;
+    /**
+     * Peak Gpu Memory
+     */
+    peak_gpu_memory?: number | null;
     /**
      * Peak Memory
      */
@@ -240,6 +268,18 @@ export type BatchAccepted = {
      * Total
      */
     total: number;
+};
+
+/**
+ * BatchAdvice
+ *
+ * Advice for the modules of a batch, one for a module at most.
+ */
+export type BatchAdvice = {
+    /**
+     * Advice
+     */
+    advice: Array<ModuleAdvice>;
 };
 
 /**
@@ -553,6 +593,12 @@ export type LoginLink = {
  */
 export type Module = {
     /**
+     * Advice
+     *
+     * from its newest runs; none before there are five
+     */
+    advice: Array<Advice>;
+    /**
      * Command
      */
     command: Array<string> | null;
@@ -640,6 +686,34 @@ export type Module = {
      * Warm
      */
     warm: boolean;
+};
+
+/**
+ * ModuleAdvice
+ *
+ * The most urgent advice for one module.
+ */
+export type ModuleAdvice = {
+    /**
+     * Kind
+     */
+    kind: 'more_memory' | 'less_memory' | 'less_gpu_memory' | 'more_cpus' | 'fewer_cpus';
+    /**
+     * Module Id
+     */
+    module_id: string;
+    /**
+     * Sentence
+     */
+    sentence: string;
+    /**
+     * Suggested
+     *
+     * by the names of a request; sizes in bytes
+     */
+    suggested: {
+        [key: string]: number | number;
+    };
 };
 
 export type ModuleIn = unknown & {
@@ -783,6 +857,12 @@ export type Node = {
      */
     node: string;
     use: NodeUse;
+    /**
+     * Warnings
+     *
+     * what somebody should look after here
+     */
+    warnings?: Array<string>;
 };
 
 /**
@@ -812,6 +892,12 @@ export type NodeCapacity = {
  */
 export type NodeGpu = {
     /**
+     * Busy Percent
+     *
+     * measured; null where it cannot be
+     */
+    busy_percent?: number | null;
+    /**
      * Declared Memory Bytes
      */
     declared_memory_bytes: number;
@@ -831,6 +917,12 @@ export type NodeGpu = {
      * Index
      */
     index: number;
+    /**
+     * Lost
+     *
+     * why it does no work any more, in words; null while it does
+     */
+    lost?: string | null;
     /**
      * Memory Bytes
      */
@@ -1236,6 +1328,12 @@ export type Run = {
      */
     signal: number | null;
     /**
+     * Stalled Since
+     *
+     * since when a running run shows no sign of life
+     */
+    stalled_since?: string | null;
+    /**
      * Started At
      */
     started_at: string | null;
@@ -1250,6 +1348,12 @@ export type Run = {
      * what a queued run waits for, in words
      */
     waiting_for?: string | null;
+    /**
+     * Warning
+     *
+     * what was last found wrong with its attempt, in words
+     */
+    warning?: string | null;
 };
 
 export type RunIn = unknown & {
@@ -1410,15 +1514,80 @@ export type RunPage = {
 };
 
 /**
+ * RunTimeline
+ *
+ * One attempt's usage over time, as columns of equal length, the oldest sample first.
+ */
+export type RunTimeline = {
+    /**
+     * At
+     *
+     * seconds since the epoch
+     */
+    at: Array<number>;
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Cpu Percent
+     *
+     * of one core; the mean of its interval
+     */
+    cpu_percent: Array<number>;
+    /**
+     * Gpu Memory
+     *
+     * bytes on all GPUs; null where the driver does not tell
+     */
+    gpu_memory: Array<number | null>;
+    /**
+     * Gpu Percent
+     *
+     * of one GPU's time; null where nobody tells
+     */
+    gpu_percent: Array<number | null>;
+    /**
+     * Interval Seconds
+     *
+     * what a sample stands for; it doubles as a run gets older
+     */
+    interval_seconds: number;
+    limits: UsageLimits;
+    /**
+     * Memory
+     *
+     * bytes of the whole tree; the most of its interval
+     */
+    memory: Array<number>;
+    /**
+     * Run Id
+     */
+    run_id: string;
+};
+
+/**
  * RunUse
  *
- * What one active run uses; the CPU in percent of one core, memory in bytes.
+ * What one active run uses; the CPU in percent of one core, sizes in bytes.
  */
 export type RunUse = {
     /**
      * Cpu Percent
      */
     cpu_percent: number;
+    /**
+     * Gpu Memory
+     *
+     * on all GPUs; null where the driver does not tell
+     */
+    gpu_memory?: number | null;
+    /**
+     * Gpu Percent
+     *
+     * of one GPU's time; null where nobody tells
+     */
+    gpu_percent?: number | null;
     /**
      * Memory
      */
@@ -1451,6 +1620,12 @@ export type Semaphore = {
      * Max Concurrent Runs
      */
     max_concurrent_runs: number;
+    /**
+     * Paused While
+     *
+     * what `pause_when` holds new starts for, beside that
+     */
+    paused_while: string | null;
     /**
      * Queued
      */
@@ -1667,6 +1842,26 @@ export type Usage = {
     runs: Array<RunUse>;
 };
 
+/**
+ * UsageLimits
+ *
+ * What the attempt declared, in the units of the columns; null: nothing.
+ */
+export type UsageLimits = {
+    /**
+     * Cpu Percent
+     */
+    cpu_percent: number | null;
+    /**
+     * Gpu Memory
+     */
+    gpu_memory: number | null;
+    /**
+     * Memory
+     */
+    memory: number | null;
+};
+
 export type BatchesListBatchesData = {
     body?: never;
     path?: never;
@@ -1853,6 +2048,62 @@ export type BatchesShowResponses = {
 };
 
 export type BatchesShowResponse = BatchesShowResponses[keyof BatchesShowResponses];
+
+export type BatchesAdviceData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/advice';
+};
+
+export type BatchesAdviceErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type BatchesAdviceError = BatchesAdviceErrors[keyof BatchesAdviceErrors];
+
+export type BatchesAdviceResponses = {
+    /**
+     * Successful Response
+     */
+    200: BatchAdvice;
+};
+
+export type BatchesAdviceResponse = BatchesAdviceResponses[keyof BatchesAdviceResponses];
 
 export type BatchesCancelData = {
     /**
@@ -3521,6 +3772,69 @@ export type RunsRestartResponses = {
 };
 
 export type RunsRestartResponse = RunsRestartResponses[keyof RunsRestartResponses];
+
+export type RunsUsageData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query?: {
+        /**
+         * Attempt
+         *
+         * the newest if left out
+         */
+        attempt?: number | null;
+    };
+    url: '/api/runs/{run_id}/usage';
+};
+
+export type RunsUsageErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type RunsUsageError = RunsUsageErrors[keyof RunsUsageErrors];
+
+export type RunsUsageResponses = {
+    /**
+     * Successful Response
+     */
+    200: RunTimeline;
+};
+
+export type RunsUsageResponse = RunsUsageResponses[keyof RunsUsageResponses];
 
 export type MachineStatsData = {
     body?: never;
