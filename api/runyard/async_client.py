@@ -179,17 +179,30 @@ class AsyncClient:
         """Search a run's whole log. `how`: `regex`, `ignore_case`, `limit`, `offset`, `attempt`, as REST has them."""
         return await self._json("GET", f"/api/runs/{run_id}/log/search", params={"q": text, **how})
 
+    async def log_tail_offset(self, run_id: str, lines: int, *, attempt: int | None = None) -> int:
+        """Return the offset at which the last lines of a log begin; none of it is sent."""
+        params = {"attempt": attempt, "tail": lines, "limit": 0}
+        answer = await self._connection.send("GET", f"/api/runs/{run_id}/log", params=params)
+        return int(answer.headers["X-Log-Offset"])
+
     async def follow_log(
         self, run_id: str, attempt: int | None = None, offset: int = 0
     ) -> AsyncIterator[bytes]:
         """Yield the log from `offset` on, byte-exact, until the run has ended."""
+        async for _, data in self.log_pieces(run_id, attempt, offset):
+            yield data
+
+    async def log_pieces(
+        self, run_id: str, attempt: int | None = None, offset: int = 0
+    ) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield the log as `follow_log` does, each piece with its offset: what lies between two was dropped."""
         async for event in self._connection.events(
             f"/api/runs/{run_id}/log/stream", attempt=attempt, offset=offset
         ):
             if event.kind == "end":
                 return
             if event.kind == "log":
-                yield event.log_bytes()
+                yield event.log_piece()
 
     async def events(self, since: int | None = None) -> AsyncIterator[Json]:
         """Yield every state change, for ever, resuming where a lost connection left off."""

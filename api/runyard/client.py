@@ -157,6 +157,16 @@ class Client:
         """The client that does the work, on the background loop."""
         return self._async
 
+    def log_tail_offset(self, run_id: str, lines: int, *, attempt: int | None = None) -> int:
+        """Return the offset at which the last lines of a log begin; none of it is sent."""
+        return self._background.call(self._async.log_tail_offset(run_id, lines, attempt=attempt))
+
+    def log_pieces(
+        self, run_id: str, attempt: int | None = None, offset: int = 0
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield the log as `follow_log` does, each piece with its offset: what lies between two was dropped."""
+        return self._background.iterate(self._async.log_pieces(run_id, attempt, offset))
+
     def follow_log(self, run_id: str, attempt: int | None = None, offset: int = 0) -> Iterator[bytes]:
         """Yield the log from `offset` on, byte-exact, until the run has ended."""
         return self._background.iterate(self._async.follow_log(run_id, attempt, offset))

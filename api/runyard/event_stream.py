@@ -21,9 +21,10 @@ class Event:
         found: dict[str, Any] = json.loads(self.data)
         return found
 
-    def log_bytes(self) -> bytes:
+    def log_piece(self) -> tuple[int, bytes]:
         data = self.json()
-        return base64.b64decode(data["base64"]) if "base64" in data else str(data["text"]).encode()
+        found = base64.b64decode(data["base64"]) if "base64" in data else str(data["text"]).encode()
+        return int(data["offset"]), found
 
 
 async def parse(response: httpx.Response) -> AsyncIterator[Event]:

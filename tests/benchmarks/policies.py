@@ -6,6 +6,7 @@ only which run may start when; they know no limits of batches and modules.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
@@ -61,7 +62,7 @@ class Production:
         return [(each.run_id, each.placement) for each in self._core.decide() if isinstance(each, Start)]
 
 
-class _Simple:
+class _Simple(ABC):
     """What both simple schedulers do alike: find a node, hold and free, wait for other runs."""
 
     def __init__(self, nodes: Iterable[NodeSpec]) -> None:
@@ -119,14 +120,17 @@ class _Simple:
             self._nodes.reject(shape)
         return None
 
+    @abstractmethod
     def _may_fit(self, request: Request) -> None:
         """Something became free that a request fits in."""
 
+    @abstractmethod
     def _queue(self, run: QueuedRun, seq: int) -> None:
-        raise NotImplementedError
+        """Put a run into the queue; `seq` counts up."""
 
+    @abstractmethod
     def _starts(self) -> Iterator[Started]:
-        raise NotImplementedError
+        """Start what may start now, and yield each run with its placement."""
 
 
 class StrictFifo(_Simple):
@@ -138,6 +142,9 @@ class StrictFifo(_Simple):
 
     def _queue(self, run: QueuedRun, seq: int) -> None:
         heappush(self._line, (-run.priority, seq, run))
+
+    def _may_fit(self, request: Request) -> None:
+        """Only the first run counts, and that is looked at anyway."""
 
     def _starts(self) -> Iterator[Started]:
         while self._line and (placement := self._take(self._line[0][2])) is not None:

@@ -39,12 +39,16 @@ class BreakingServer:
     def _serve(self) -> None:
         with closing(self.listener):
             with self._accepted() as connection:
-                connection.sendall(HEAD + _chunk(b'id: 7\nevent: log\ndata: {"text": "one "}\n\n'))
+                connection.sendall(
+                    HEAD + _chunk(b'id: 7\nevent: log\ndata: {"offset": 3, "text": "one "}\n\n')
+                )
                 for _ in range(4):
                     time.sleep(PATIENCE / 2)
                     connection.sendall(_chunk(b":\n\n"))
             with self._accepted() as connection:
-                connection.sendall(HEAD + _chunk(b'id: 9\nevent: log\ndata: {"text": "two"}\n\n'))
+                connection.sendall(
+                    HEAD + _chunk(b'id: 9\nevent: log\ndata: {"offset": 7, "text": "two"}\n\n')
+                )
                 connection.sendall(_chunk(b"event: end\ndata: {}\n\n") + b"0\r\n\r\n")
 
     def _accepted(self) -> socket.socket:

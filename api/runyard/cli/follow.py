@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from runyard.cli.tally import ENDED
+from runyard_actors.log_file import dropped
 
 if TYPE_CHECKING:
     from runyard.client import Client
@@ -30,11 +31,22 @@ class Follower:
         self.ended_run: dict[str, Any] | None = None
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield what the run writes; ends when the run has ended and all was yielded."""
+        """Yield what the run writes, for a person: a line of words stands where bytes were dropped."""
+        attempt, expected = self.attempt, self.offset
+        for start, data in self.pieces():
+            if self.attempt != attempt:
+                attempt, expected = self.attempt, 0
+            if start > expected:
+                yield dropped(start - expected)
+            expected = self.offset
+            yield data
+
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Yield what the run writes, each piece with its offset; ends when the run has ended and all was yielded."""
         while self.ended_run is None:
-            for block in self._client.follow_log(self._run_id, self.attempt, self.offset):
-                self.offset += len(block)
-                yield block
+            for start, data in self._client.log_pieces(self._run_id, self.attempt, self.offset):
+                self.offset = start + len(data)
+                yield start, data
             run = self._client.run(self._run_id)
             if run["attempt"] > self.attempt:
                 if not self._goes_on:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 #: How often a growing file is looked at, in seconds: at once, for a person.
 LOOK_SECONDS = 0.1
-#: The largest piece of a log fetched at once.
-PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,7 @@ def from_server(client: Client, wanted: Wanted) -> None:
     if not wanted.is_live:
         write_out(client.log(run_id, attempt=attempt, tail=wanted.tail, timestamps=wanted.timestamps))
         return
-    offset = 0 if wanted.tail is None else _tail_offset(client, run_id, attempt, wanted.tail)
+    offset = 0 if wanted.tail is None else client.log_tail_offset(run_id, wanted.tail, attempt=attempt)
     follower = Follower(client, run_id, attempt, offset, goes_on=wanted.goes_on)
     if not wanted.timestamps:
         for block in follower.blocks():
@@ -81,20 +78,20 @@ def from_server(client: Client, wanted: Wanted) -> None:
 
 
 def whole_lines(follower: Follower) -> Iterator[tuple[int, int, int]]:
-    """Yield attempt, offset and length of what came, cut at line ends, so that each line gets one time."""
-    attempt, pending = follower.attempt, 0
-    for block in follower.blocks():
+    """Yield attempt, offset and length of what came, cut at line ends, so that each line gets one time.
+
+    Bytes that were dropped within a line count in its length.
+    """
+    attempt, begin = follower.attempt, follower.offset
+    for start, data in follower.pieces():
         if follower.attempt != attempt:
-            attempt, pending = follower.attempt, 0
-        rest = len(block) - (block.rfind(b"\n") + 1)
-        if rest == len(block):
-            pending += rest
-            continue
-        length = pending + len(block) - rest
-        yield attempt, follower.offset - rest - length, length
-        pending = rest
-    if pending:
-        yield attempt, follower.offset - pending, pending
+            attempt, begin = follower.attempt, 0
+        end = start + data.rfind(b"\n") + 1
+        if end > start:
+            yield attempt, begin, end - begin
+            begin = end
+    if begin < follower.offset:
+        yield attempt, begin, follower.offset - begin
 
 
 def _blocks(folder: RunFolder, offset: int, length: int, timestamps: bool) -> Iterator[bytes]:
@@ -111,18 +108,3 @@ def _has_server(source: StoreSource) -> bool:
     from runyard_cluster.server_record import running_server
 
     return running_server(source.data_dir) is not None
-
-
-def _tail_offset(client: Client, run_id: str, attempt: int, lines: int) -> int:
-    """Return where the last lines begin. The log grows meanwhile, so only reading all of it tells exactly."""
-    offset = 0
-    starts = deque([0], maxlen=lines + 1)
-    while piece := client.log(run_id, attempt=attempt, offset=offset, limit=PIECE):
-        at = piece.find(b"\n")
-        while at >= 0:
-            starts.append(offset + at + 1)
-            at = piece.find(b"\n", at + 1)
-        offset += len(piece)
-    if starts[-1] < offset and len(starts) > lines:
-        starts.popleft()
-    return starts[0] if lines else offset

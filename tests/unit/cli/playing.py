@@ -153,8 +153,8 @@ class ScriptedClient:
             raise self.advice
         return {"advice": self.advice}
 
-    def follow_log(self, run_id: str, attempt: int = 1, offset: int = 0) -> Iterator[bytes]:
-        self.calls.append(("follow_log", attempt, offset))
+    def log_pieces(self, run_id: str, attempt: int = 1, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+        self.calls.append(("log_pieces", attempt, offset))
         at = 0
         blocks = list(self.logs[attempt - 1])
         for index, block in enumerate(blocks):
@@ -164,7 +164,7 @@ class ScriptedClient:
                 ]
                 raise block
             if at >= offset:
-                yield block
+                yield at, block
             at += len(block)
 
     def events(self, since: int | None = None) -> Iterator[dict[str, Any]]:

@@ -152,10 +152,10 @@ def test_ctrl_c_during_the_submit_cancels_what_was_accepted(play: Any) -> None:
 
 def test_being_terminated_is_taken_as_ctrl_c(play: Any) -> None:
     class Terminated(ScriptedClient):
-        def follow_log(self, *where: Any) -> Any:
+        def log_pieces(self, *where: Any) -> Any:
             if not any(call[0] == "cancel" for call in self.calls):
                 signal.raise_signal(signal.SIGTERM)
-            yield b""
+            yield 0, b""
 
     before = signal.getsignal(signal.SIGTERM)
     client = Terminated(states=[RUNNING, ended_json(status="cancelled")])
@@ -165,9 +165,9 @@ def test_being_terminated_is_taken_as_ctrl_c(play: Any) -> None:
 
 def test_a_reader_that_goes_away_ends_the_run(play: Any) -> None:
     class Unread(ScriptedClient):
-        def follow_log(self, *where: Any) -> Any:
+        def log_pieces(self, *where: Any) -> Any:
             raise BrokenPipeError
-            yield b""
+            yield 0, b""
 
     client = Unread(states=[RUNNING])
     with pytest.MonkeyPatch.context() as patch:
