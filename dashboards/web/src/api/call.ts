@@ -19,8 +19,9 @@ interface Answer<T> {
 export async function call<T>(
   request: (options: { signal: AbortSignal }) => Promise<Answer<T>>,
   signal?: AbortSignal,
+  milliseconds = CALL_MILLISECONDS,
 ): Promise<T> {
-  const limit = AbortSignal.timeout(CALL_MILLISECONDS)
+  const limit = AbortSignal.timeout(milliseconds)
   const both = signal ? AbortSignal.any([signal, limit]) : limit
   let answer: Answer<T>
   try {

@@ -1,0 +1,223 @@
+/** The rows that are in view, and few more, as elements; whatever number of rows there is. */
+
+import { isSameLook, type Rows } from './rows'
+import type { Palette } from './palette'
+import { fill, type Row, type Words } from './row'
+import { ROW, Scroll } from './scroll'
+
+/** Rows above and below the view that are there already when they come into it. */
+const OVER = 12
+/** Rows in the document at most, also where all heights are wrong. */
+const MOST = 400
+
+interface Shown {
+  readonly element: HTMLElement
+  row: Row
+  length: number
+}
+
+export interface Elements {
+  /** Scrolls. */
+  readonly frame: HTMLElement
+  /** As high as the scroll bar needs it. */
+  readonly size: HTMLElement
+  /** Holds the rows. */
+  readonly rows: HTMLElement
+}
+
+export class Viewport {
+  readonly scroll: Scroll
+  palette: Palette
+  isWrapped = false
+  private readonly shown = new Map<number, Shown>()
+  private heights = new Map<number, number>()
+  private frameRequest = 0
+  private barTop = -1
+  private barHeight = -1
+  private width = 0
+  private readonly observer: ResizeObserver
+
+  constructor(
+    private readonly elements: Elements,
+    private rows: Rows,
+    palette: Palette,
+    private readonly words: Words,
+    private readonly moved: () => void,
+  ) {
+    this.palette = palette
+    this.scroll = new Scroll((row) => this.heightOf(row))
+    this.observer = new ResizeObserver(() => this.resized())
+    this.observer.observe(elements.frame)
+    elements.frame.addEventListener('scroll', this.onScroll, { passive: true })
+    elements.frame.addEventListener('wheel', this.onWheel, { passive: false })
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.frameRequest)
+    this.observer.disconnect()
+    this.elements.frame.removeEventListener('scroll', this.onScroll)
+    this.elements.frame.removeEventListener('wheel', this.onWheel)
+  }
+
+  /** Show other rows, from their beginning. */
+  setRows(rows: Rows): void {
+    this.rows = rows
+    this.forget()
+  }
+
+  /** Show everything anew: its colours or its heights are no longer the same. */
+  forget(): void {
+    this.heights.clear()
+    for (const { element } of this.shown.values()) element.remove()
+    this.shown.clear()
+    this.schedule()
+  }
+
+  /** Draw before the browser does next; however often it is asked for. */
+  schedule(): void {
+    this.frameRequest ||= requestAnimationFrame(() => {
+      this.frameRequest = 0
+      this.draw()
+    })
+  }
+
+  by(px: number): void {
+    this.scroll.by(px)
+    this.schedule()
+  }
+
+  toRow(row: number, share?: number): void {
+    this.scroll.total = this.rows.total
+    this.scroll.toRow(row, share)
+    this.schedule()
+  }
+
+  toEnd(): void {
+    this.scroll.total = this.rows.total
+    this.scroll.toEnd()
+    this.schedule()
+  }
+
+  /** The first and the last row in view. */
+  inView(): [number, number] {
+    let left = this.scroll.view + this.scroll.px
+    let row = this.scroll.row
+    while (row < this.rows.total && left > 0) left -= this.heightOf(row++)
+    return [this.scroll.row, Math.max(this.scroll.row, row - 1)]
+  }
+
+  private draw(): void {
+    const { scroll } = this
+    this.rows.prepare(Math.max(0, scroll.row - OVER), scroll.row + Math.ceil(scroll.view / ROW) + OVER)
+    scroll.total = this.rows.total
+    const [first, last] = this.window()
+    this.rows.need(first, last)
+    this.place(first, last)
+    if (this.measure(first, last)) scroll.settle(scroll.isPinned)
+    this.position(first)
+    this.setBar()
+    this.moved()
+  }
+
+  private window(): [number, number] {
+    const [top, bottom] = this.inView()
+    let first = top
+    for (let more = OVER; first > 0 && more > 0; more--) first--
+    while (first > 0 && this.heightOf(first) === 0) first--
+    return [first, Math.min(this.rows.total - 1, bottom + OVER, first + MOST)]
+  }
+
+  private place(first: number, last: number): void {
+    for (const [index, { element }] of this.shown) {
+      if (index < first || index > last || this.rows.isHidden(index)) {
+        element.remove()
+        this.shown.delete(index)
+      }
+    }
+    let before: HTMLElement | null = null
+    for (let index = last; index >= first; index--) {
+      if (this.rows.isHidden(index)) continue
+      const element = this.draw1(index)
+      if (element.nextSibling !== before || element.parentNode !== this.elements.rows) this.elements.rows.insertBefore(element, before)
+      before = element
+    }
+  }
+
+  private draw1(index: number): HTMLElement {
+    const row = this.rows.row(index)
+    const length = row.line?.length ?? -1
+    const known = this.shown.get(index)
+    if (known && known.length === length && isSameLook(known.row, row)) return known.element
+    const element = known?.element ?? document.createElement('div')
+    element.dataset.row = String(index)
+    fill(element, row, this.palette, this.words)
+    this.shown.set(index, { element, row, length })
+    return element
+  }
+
+  /** Take the heights of rows that may have any; whether one is another than was thought. */
+  private measure(first: number, last: number): boolean {
+    let isOther = false
+    for (let index = first; index <= last; index++) {
+      const known = this.shown.get(index)
+      if (!known || !(this.isWrapped || known.row.showsUpdates)) continue
+      const height = known.element.offsetHeight
+      if (height === this.heightOf(index)) continue
+      isOther = true
+      if (height === ROW) this.heights.delete(index)
+      else this.heights.set(index, height)
+    }
+    if (this.heights.size > 20_000) this.heights.clear()
+    return isOther
+  }
+
+  private position(first: number): void {
+    let above = 0
+    for (let index = first; index < this.scroll.row; index++) above += this.heightOf(index)
+    for (let index = this.scroll.row; index < first; index++) above -= this.heightOf(index)
+    this.elements.rows.style.transform = `translateY(${-above - this.scroll.px}px)`
+  }
+
+  private setBar(): void {
+    const { height, top } = this.scroll.bar()
+    if (height !== this.barHeight) {
+      this.elements.size.style.height = `${height}px`
+      this.barHeight = height
+    }
+    if (Math.abs(top - this.elements.frame.scrollTop) > 0.5) this.elements.frame.scrollTop = top
+    this.barTop = this.elements.frame.scrollTop
+  }
+
+  private heightOf(index: number): number {
+    if (this.rows.isHidden(index)) return 0
+    return this.heights.get(index) ?? ROW
+  }
+
+  private readonly onScroll = (): void => {
+    const { scrollTop } = this.elements.frame
+    // What was set here comes back as an event, too; all else is the scroll bar, a finger, or the browser itself.
+    if (Math.abs(scrollTop - this.barTop) < 1) return
+    this.barTop = scrollTop
+    this.scroll.fromBar(scrollTop)
+    this.schedule()
+  }
+
+  private readonly onWheel = (event: WheelEvent): void => {
+    if (event.ctrlKey || event.metaKey) return
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? ROW : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? this.scroll.view : 1
+    const isSideways = event.shiftKey && event.deltaX === 0
+    const [x, y] = isSideways ? [event.deltaY, 0] : [event.deltaX, event.deltaY]
+    event.preventDefault()
+    if (x) this.elements.frame.scrollLeft += x * unit
+    if (y) this.by(y * unit)
+  }
+
+  private resized(): void {
+    const { clientWidth, clientHeight } = this.elements.frame
+    this.scroll.view = clientHeight
+    if (clientWidth !== this.width && this.isWrapped) this.heights.clear()
+    this.width = clientWidth
+    this.scroll.settle(this.scroll.isPinned)
+    this.schedule()
+  }
+}
