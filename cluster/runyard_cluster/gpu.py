@@ -69,6 +69,8 @@ class GpuReader:
         self._nvml: Nvml | None = None
         self._told: set[str] = set()
         self.warnings: list[str] = []
+        #: Whether there is no NVML at all, as on a machine that never had a GPU of NVIDIA.
+        self.is_absent = False
         #: GPUs that NVML says are lost, by their index, and in words what happened to each; as of the last read.
         self.lost: dict[int, str] = {}
 
@@ -95,6 +97,7 @@ class GpuReader:
         try:
             nvml = self._load()
         except (ImportError, OSError) as error:
+            self.is_absent = True
             self.tell("load", f"no GPU is used: the module pynvml cannot be used: {error}")
             return None
         try:
@@ -108,6 +111,7 @@ class GpuReader:
         """Forget NVML, so that the next read starts it anew: a driver may be loaded while we run."""
         self._nvml = None
         number = error_number(error)
+        self.is_absent = number == _LIBRARY_NOT_FOUND
         if number != _UNINITIALIZED:
             self.tell(f"NVML {number}", f"no GPU is used: {_NO_NVML.get(number, f'NVML says: {error}')}")
 

@@ -56,6 +56,11 @@ class GpuMeter:
         """What is wrong with the GPUs, or with what reads them, each told once."""
         return tuple(self._reader.warnings)
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no NVML at all."""
+        return self._reader.is_absent
+
     def look(self) -> GpuLook:
         """Return how everything stands now. Raises nothing: what NVML cannot tell is left out."""
         gpus = self._reader.read()

@@ -70,7 +70,8 @@ class NodeMeter:
             use=read_use(cgroup=self._cgroup),
             gpus=self._last_gpus,
             runs=tuple(self._runs.measure(started, rows, self._last_gpus, now)),
-            warnings=self._gpus.warnings,
+            # Nobody misses an NVML where there never were GPUs.
+            warnings=() if self._gpus.is_absent and not self._has_gpus else self._gpus.warnings,
         )
 
     def _processes(self) -> list[ProcessRow]:

@@ -35,7 +35,8 @@ def usage(yard: Yard) -> list[RunUsage]:
 
 def warnings(yard: Yard) -> tuple[str, ...]:
     """Return what somebody should know of the node: what keeps its GPUs, or its memory, from being as they should."""
-    return yard.look.warnings if yard.look else ()
+    of_gpus = yard.look.warnings if yard.look else ()
+    return (*of_gpus, yard.memory_warning) if yard.memory_warning else of_gpus
 
 
 def view(yard: Yard) -> YardView:

@@ -8,6 +8,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
 from runyard_actors.manager.look import NodeLook, NodeMeter
+from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
 from runyard_actors.manager.yard import Yard
@@ -24,12 +25,15 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     )
     recorders = UsageRecorders()
     gpu_judge = GpuMemoryJudge()
+    memory = MemoryGuard()
     metrics = RayMetrics(yard)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         look = await asyncio.to_thread(_look, meter, recorders, list(yard.active.values()))
         yard.look = look
-        yard.set_guard(_cpu_words(yard, look) or _memory_words(yard, look.use.memory_free_bytes))
+        pressure = await memory.look(yard, look)
+        free = look.use.memory_free_bytes
+        yard.set_guard(pressure or _cpu_words(yard, look) or _memory_words(yard, free))
         await take_lost_gpus(yard, look.gpus)
         await hold_gpu_limits(yard, gpu_judge, look)
         await _take_reports(yard)

@@ -73,6 +73,8 @@ class Yard:
         self.look: NodeLook | None = None
         #: GPUs that do no work any more, by index, and why.
         self.lost_gpus: dict[int, str] = {}
+        #: That memory is nearly all in use, and no run is to blame.
+        self.memory_warning: str | None = None
         self.is_stale = False
         self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
         self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None
