@@ -17,7 +17,7 @@ from runyard_actors.run import Placement, RunId
 from runyard_actors.scheduling.core import Core, QueuedRun, Start
 from runyard_actors.scheduling.dependencies import Dependencies
 from runyard_actors.scheduling.line import Shape
-from runyard_actors.scheduling.node import NodeSpec
+from runyard_actors.scheduling.node import NO_USE, NodeSpec
 from runyard_actors.scheduling.nodes import Nodes
 from tests.benchmarks.workload import Submission
 
@@ -87,7 +87,7 @@ class _Simple(ABC):
 
     def end(self, run_id: RunId) -> None:
         """Free what a run held, and queue those that waited for it."""
-        self._nodes.give(self._open.pop(run_id).request, self._held.pop(run_id))
+        self._nodes.give(self._open.pop(run_id).request, self._held.pop(run_id), NO_USE)
         for waiting in self._dependencies.tell(run_id, succeeded=True):
             self._enter(self._open[waiting])
         self._dependencies.trim()
@@ -95,11 +95,10 @@ class _Simple(ABC):
     def decide(self) -> Sequence[Started]:
         """Return what starts now."""
         freed, self._nodes.freed = self._nodes.freed, {}
-        for name, ledger in freed.items():
-            for shape in self._shapes.values():
-                if ledger.fit(shape.request) is not None:
-                    shape.freed[name] = ledger
-                    self._may_fit(shape.request)
+        for ledger in freed.values():
+            for request in self._shapes:
+                if ledger.fit(request) is not None:
+                    self._may_fit(request)
         return list(self._starts())
 
     def _enter(self, run: QueuedRun) -> None:
@@ -110,15 +109,13 @@ class _Simple(ABC):
 
     def _take(self, run: QueuedRun) -> Placement | None:
         """Hold what a run asks for on the first node that has it; None if none has."""
-        shape = self._shapes[run.request]
-        while (ledger := self._nodes.candidate(shape)) is not None:
-            gpus = ledger.fit(run.request)
-            if gpus is not None:
-                placement = self._held[run.run_id] = ledger.placement(gpus)
-                ledger.take(run.request, placement)
-                return placement
-            self._nodes.reject(shape)
-        return None
+        found = self._nodes.find(self._shapes[run.request], None)
+        if found is None:
+            return None
+        ledger, gpus = found
+        placement = self._held[run.run_id] = ledger.placement(gpus)
+        ledger.take(run.request, placement)
+        return placement
 
     @abstractmethod
     def _may_fit(self, request: Request) -> None:
@@ -163,8 +160,7 @@ class NaiveBackfill(_Simple):
         by_priority = self._lines.setdefault(run.request, {})
         line = by_priority.setdefault(run.priority, deque())
         line.append((seq, run))
-        if self._nodes.candidate(self._shapes[run.request]) is not None:
-            self._hopeful[run.request] = None
+        self._hopeful[run.request] = None
 
     def _may_fit(self, request: Request) -> None:
         self._hopeful[request] = None

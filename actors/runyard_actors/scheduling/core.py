@@ -12,7 +12,7 @@ from runyard_actors.scheduling.decision import Counts, Drop, HeadOfQueue, Queued
 from runyard_actors.scheduling.dependencies import Dependencies
 from runyard_actors.scheduling.line import Batch, Entry, Stage
 from runyard_actors.scheduling.more_memory import with_more_memory
-from runyard_actors.scheduling.node import NodeFree, NodeSpec
+from runyard_actors.scheduling.node import Measured, NodeFree, NodeSpec
 from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
 
 __all__ = ["Core", "Counts", "Drop", "HeadOfQueue", "QueuedRun", "Start"]
@@ -51,8 +51,7 @@ class Core:
 
     def on_node(self, spec: NodeSpec) -> None:
         """A node is there, or its capacity changed; what runs on it goes on."""
-        active = (e for e in self._entries.values() if e.placement and e.placement.node == spec.name)
-        self._admission.set_node(spec, active)
+        self._admission.set_node(spec)
 
     def on_node_gone(self, name: str) -> None:
         """A node is gone; its runs stay active until they are told to have ended."""
@@ -61,6 +60,16 @@ class Core:
     def on_guard(self, node: str, why: str | None) -> None:
         """Hold new starts on a node for a reason, in words for people, or let them go on."""
         self._admission.set_guard(node, why)
+
+    def on_measured(self, node: str, measured: Measured) -> None:
+        """Learn what is truly free of a node's memory, and what its active runs used at that moment.
+
+        From then on a run starts there only if that, less all that the other active runs declared and have not used
+        yet, is as much as it declares: for memory, and for the memory of a single GPU. What ended runs used is free
+        again at once; what started since is taken to use nothing yet. Until the first call only what is declared
+        counts, and so it does for a node that is not there.
+        """
+        self._admission.set_measured(node, measured)
 
     # What happens to runs
 
@@ -203,7 +212,7 @@ class Core:
         head = self._admission.head
         if head is None:
             return None
-        kept = head.placed_reservation
+        kept = head.reservation
         room = Placement(node=kept.node, gpu_indexes=kept.gpu_indexes) if kept else None
         return HeadOfQueue(head.entry.run.run_id, room)
 

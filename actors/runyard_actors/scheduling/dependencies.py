@@ -55,7 +55,7 @@ class Dependencies:
     def tell(self, run_id: RunId, *, succeeded: bool) -> Sequence[RunId]:
         """Note how a run ended; return the runs after it that wait for nothing more, or that never may start."""
         self._ended[run_id] = succeeded
-        after = tuple(self._after.pop(run_id, ()))
+        after = tuple(self._after.pop(run_id)) if run_id in self._after else ()
         for each in after:
             self._missing[each].pop(run_id)
         if not succeeded:

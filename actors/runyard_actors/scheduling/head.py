@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.line import Batch, Entry, Line
+from runyard_actors.scheduling.node_group import NodeGroup
 from runyard_actors.scheduling.reservation import Reservation, reserve
 
 
@@ -14,15 +15,15 @@ from runyard_actors.scheduling.reservation import Reservation, reserve
 class Head:
     """A blocked run that no run of its priority, or a lower one, may delay.
 
-    Room is kept for it on one node, and a slot of its module and of its batch. `untested` are the nodes on which
-    something became free since it was last tried.
+    Room is kept for it on one node, and a slot of its module and of its batch. `able` are the nodes that could hold
+    it when empty; `untested` those on which something became free since it was last tried.
     """
 
     entry: Entry
     line: Line
-    able: Sequence[NodeLedger]
+    able: Sequence[NodeGroup]
     untested: dict[str, NodeLedger] = field(default_factory=dict)
-    _reservation: Reservation | None = None
+    reservation: Reservation | None = None
 
     @property
     def priority(self) -> int:
@@ -35,28 +36,30 @@ class Head:
         return self.line.lane.batch
 
     @property
-    def placed_reservation(self) -> Reservation | None:
-        """The room kept, None while nothing else could have taken it."""
-        return self._reservation
-
-    @property
     def has_slots(self) -> bool:
         """Whether it waits for nothing but resources."""
         batch = self.batch
         return self.line.kind.module.has_room() and (batch is None or batch.semaphore.has_room())
 
-    def reservation(self) -> Reservation:
+    def keep(self) -> Reservation:
         """Return the room kept; it is chosen when first asked for, and then stays."""
-        if self._reservation is None:
-            self._reservation = reserve(self.entry.run.request, self.able)
-        return self._reservation
+        if self.reservation is None:
+            self.reservation = reserve(self.entry.run.request, self.able)
+        return self.reservation
 
-    def renew(self, able: Sequence[NodeLedger], nodes: dict[str, NodeLedger]) -> None:
+    def could_start(self, nodes: dict[str, NodeLedger]) -> bool:
+        """Whether it would fit, once all runs ended, where room is kept for it, or else on any node."""
+        request, room = self.entry.run.request, self.reservation
+        if room is not None and (ledger := nodes.get(room.node)):
+            return room.can_be_met(ledger)
+        return any(each.could_hold_now(request) for group in self.able for each in group.ledgers)
+
+    def renew(self, able: Sequence[NodeGroup], nodes: dict[str, NodeLedger]) -> None:
         """The nodes are others than before; room that can no longer be kept is chosen anew."""
         self.able, self.untested = able, dict(nodes)
-        room = self._reservation
-        if room is not None and not any(room.is_on(ledger.spec) for ledger in able):
-            self._reservation = None
+        room = self.reservation
+        if room is not None and not ((ledger := nodes.get(room.node)) and room.is_on(ledger.spec)):
+            self.reservation = None
 
     def test(self) -> tuple[NodeLedger, tuple[int, ...]] | None:
         """Return where it fits now, and on which GPUs; None if that is nowhere."""

@@ -2,8 +2,8 @@
 
 A *lane* is a batch, or all that is submitted singly, at one priority; lanes take turns. A *kind* is all queued runs
 of one priority that ask for the same of the same module: what holds up one of them holds up all. A *line* is where
-the two meet, and first come is first served in it. A *shape* is what kinds of several modules ask for alike, and
-remembers on which nodes it may still fit.
+the two meet, and first come is first served in it. A *shape* is what kinds of several modules ask for alike: what
+holds up one for want of room holds up all.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement
 from runyard_actors.scheduling.decision import QueuedRun
-from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.order import Key, Order
 from runyard_actors.scheduling.semaphore import Semaphore
+
+if TYPE_CHECKING:
+    from runyard_actors.scheduling.node_group import NodeGroup
 
 
 class Stage(Enum):
@@ -59,53 +62,79 @@ class Batch:
             self.failures = 0
 
 
-@dataclass(slots=True, eq=False)
+class Place(Enum):
+    """Where a shape stands: it may fit somewhere; it fits on no node but those that are open; set aside."""
+
+    READY = auto()
+    BLOCKED = auto()
+    ASIDE = auto()
+
+
 class Shape:
     """What kinds of one priority ask for alike.
 
-    It may fit on the nodes of `freed`, and on those from `cursor` on in the order of nodes, which were not tried
-    yet; on all others it does not fit. `able` are the nodes that could hold it when empty, once that was asked.
+    Its needs lie flat beside the request, as they are compared most often of all. `kinds` are those that wait for
+    nothing but a node and a slot of the yard. `bound` is at most its key, while it is blocked.
     """
 
-    priority: int
-    request: Request
-    cursor: int = 0
-    freed: dict[str, NodeLedger] = field(default_factory=dict)
-    able: Sequence[NodeLedger] | None = None
-    kinds: dict[Kind, None] = field(default_factory=dict)
+    __slots__ = (
+        "able",
+        "bound",
+        "cpu",
+        "kinds",
+        "length",
+        "memory",
+        "needs_gpu",
+        "place",
+        "priority",
+        "request",
+        "share",
+        "vram",
+        "whole",
+    )
+
+    def __init__(self, priority: int, request: Request) -> None:
+        self.priority = priority
+        self.request = request
+        self.cpu = request.cpu_milli
+        self.memory = request.memory_bytes
+        self.whole = request.whole_gpus
+        self.share = 0 if self.whole else request.gpu_milli
+        self.vram = request.gpu_memory_bytes
+        self.needs_gpu = request.needs_gpu
+        self.place = Place.ASIDE
+        self.kinds: Order[Kind] = Order(Kind.key)
+        #: How many kinds it has, listed or set aside.
+        self.length = 0
+        #: The groups of nodes that could hold it when empty, once that was asked.
+        self.able: Sequence[NodeGroup] | None = None
+        self.bound: Key = ()
+
+    def key(self) -> Key:
+        """Return the place of its best run in the order of all. It has a kind that is listed."""
+        return self.kinds.least()
+
+    def line(self) -> Line:
+        """Return the line of its best run, just after its key was asked for."""
+        return self.kinds.top().lines.top()
 
 
 class Kind:
     """The queued runs of one priority that ask for the same of the same module."""
 
-    __slots__ = ("length", "lines", "module", "module_id", "order", "shape")
+    __slots__ = ("length", "lines", "module", "module_id", "shape")
 
     def __init__(self, shape: Shape, module_id: str, module: Semaphore[Kind]) -> None:
         self.shape = shape
         self.module_id = module_id
         self.module = module
         self.lines: Order[Line] = Order(Line.key)
-        #: The order in which it is listed, None while set aside.
-        self.order: Order[Kind] | None = None
         #: How many lines it has, listed or set aside.
         self.length = 0
 
-    @property
-    def priority(self) -> int:
-        """The priority of all its runs."""
-        return self.shape.priority
-
-    def key(self) -> Key | None:
-        """Return the place of its best run in the order of all; None if no line is listed."""
-        line = self.lines.first()
-        if line is None:
-            return None
-        return (-self.shape.priority, line.lane.turn, line.entries[0].seq)
-
-    def is_before(self, other: Kind) -> bool:
-        """Whether its best run stands before the other's; both have one."""
-        own, others = self.key(), other.key()
-        return own is not None and others is not None and own < others
+    def key(self) -> Key:
+        """Return the place of its best run in the order of all. It has a line that is listed."""
+        return (-self.shape.priority, *self.lines.least())
 
 
 @dataclass(slots=True, eq=False)
@@ -128,9 +157,9 @@ class Line:
     kind: Kind
     entries: deque[Entry] = field(default_factory=deque)
 
-    def key(self) -> Key | None:
-        """Return its place among the lines of its kind; None if it is empty."""
-        return (self.lane.turn, self.entries[0].seq) if self.entries else None
+    def key(self) -> Key:
+        """Return its place among the lines of its kind. It is not empty."""
+        return (self.lane.turn, self.entries[0].seq)
 
     def index(self, seq: int) -> int:
         """Return how many of its runs came before `seq`."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runyard_actors.run import RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +42,28 @@ class NodeFree:
     cpu_milli: int
     memory_bytes: int
     gpus: tuple[GpuFree, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What an active run used of memory when it was measured; of several GPUs, what it used of each."""
+
+    memory_bytes: int = 0
+    gpu_memory_bytes: int = 0
+
+
+#: The use of a run that was not measured.
+NO_USE = Use()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is truly free of a node's memory, at one moment, and what its active runs used then.
+
+    `memory_bytes` is what is free beyond the reserve, negative if that is not all there. `gpu_memory_bytes` is what
+    is free of each GPU, in the order of the node's GPUs; empty if they cannot be measured, None for one that cannot.
+    """
+
+    memory_bytes: int
+    gpu_memory_bytes: tuple[int | None, ...] = ()
+    used: Mapping[RunId, Use] = field(default_factory=dict)

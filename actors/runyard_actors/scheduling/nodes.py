@@ -1,14 +1,18 @@
-"""All nodes' ledgers, and on which of them a shape may still fit."""
+"""All nodes' ledgers, and where among them a shape fits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isqrt
 
 from runyard_actors.request import Request
 from runyard_actors.run import Placement
 from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.line import Shape
-from runyard_actors.scheduling.node import NodeSpec
+from runyard_actors.scheduling.node import Measured, NodeSpec, Use
+from runyard_actors.scheduling.node_group import Found, NodeGroup
+from runyard_actors.scheduling.reservation import Reservation
+from runyard_actors.scheduling.room import Room
 
 
 class Nodes:
@@ -21,15 +25,17 @@ class Nodes:
         self.by_name: dict[str, NodeLedger] = {}
         self.in_order: list[NodeLedger] = []
         self.freed: dict[str, NodeLedger] = {}
+        self._groups: list[NodeGroup] = []
+        self._group_of: dict[str, NodeGroup] = {}
 
-    def put(self, spec: NodeSpec, held: Iterable[tuple[Request, Placement]]) -> None:
+    def put(self, spec: NodeSpec, held: Iterable[tuple[Request, Placement, Use]]) -> None:
         """Add a node, or change its capacity, with what is held on it already."""
         ledger = NodeLedger(spec)
-        if spec.name in self.by_name:
-            ledger.guard = self.by_name[spec.name].guard
-        self.by_name[spec.name] = ledger
-        for request, placement in held:
+        for request, placement, _ in held:
             ledger.take(request, placement)
+        if spec.name in self.by_name:
+            ledger.inherit(self.by_name[spec.name])
+        self.by_name[spec.name] = ledger
         self._renew()
 
     def drop(self, name: str) -> None:
@@ -44,34 +50,65 @@ class Nodes:
             ledger.guard = why
             self.freed[name] = ledger
 
+    def measure(self, name: str, measured: Measured, held: Sequence[tuple[Request, Placement, Use]]) -> None:
+        """Learn what is truly free on a node, and what those that it holds used."""
+        if ledger := self.by_name.get(name):
+            ledger.measure(measured, held)
+            self.note_freed(ledger)
+
     def take(self, request: Request, placement: Placement) -> None:
         """Hold what a run declares, if its node is there."""
         if ledger := self.by_name.get(placement.node):
             ledger.take(request, placement)
 
-    def give(self, request: Request, placement: Placement) -> None:
-        """Free what a run held, if its node is there."""
+    def give(self, request: Request, placement: Placement, used: Use) -> None:
+        """Free what a run held, if its node is there; it `used` that much of its memory."""
         if ledger := self.by_name.get(placement.node):
-            ledger.give(request, placement)
-            self.freed[placement.node] = ledger
+            ledger.give(request, placement, used)
+            self.note_freed(ledger)
 
-    def able(self, request: Request) -> Sequence[NodeLedger]:
-        """Return the nodes that could hold a request if they were empty."""
-        return [ledger for ledger in self.in_order if ledger.could_hold(request)]
+    def note_freed(self, ledger: NodeLedger) -> None:
+        """Something became free on a node."""
+        name = ledger.spec.name
+        self.freed[name] = ledger
+        self._group_of[name].widen(ledger)
 
-    def candidate(self, shape: Shape) -> NodeLedger | None:
-        """Return a node on which the shape may fit; None if it fits on none."""
-        if shape.freed:
-            return next(iter(shape.freed.values()))
-        return self.in_order[shape.cursor] if shape.cursor < len(self.in_order) else None
+    def able(self, request: Request) -> Sequence[NodeGroup]:
+        """Return the groups of nodes that could hold a request if they were empty."""
+        return [group for group in self._groups if group.could_hold(request)]
 
-    def reject(self, shape: Shape) -> None:
-        """The candidate did not hold the shape; it will not until something becomes free on it."""
-        if shape.freed:
-            del shape.freed[next(iter(shape.freed))]
-        else:
-            shape.cursor += 1
+    def could_hold_now(self, shape: Shape) -> bool:
+        """Whether some node could hold a shape with all runs ended, beside what other programs use."""
+        request = shape.request
+        if shape.able is None:
+            shape.able = self.able(request)
+        return any(ledger.could_hold_now(request) for group in shape.able for ledger in group.ledgers)
+
+    def find(self, shape: Shape, kept: Reservation | None) -> Found | None:
+        """Return a node on which a shape fits beside what is kept, and the GPUs it takes there; None if on none."""
+        if shape.able is None:
+            shape.able = self.able(shape.request)
+        for group in shape.able:
+            found = group.find(shape, kept)
+            if found is not None:
+                return found
+        return None
+
+    @staticmethod
+    def fit(ledger: NodeLedger, shape: Shape, kept: Reservation | None) -> Found | None:
+        """Return a node and the GPUs that a shape takes there beside what is kept; None if it does not fit."""
+        gpus = Room(ledger, kept).gpus(shape)
+        return None if gpus is None else (ledger, gpus)
 
     def _renew(self) -> None:
         self.in_order = sorted(self.by_name.values(), key=lambda ledger: len(ledger.spec.gpus))
         self.freed.clear()
+        alike: dict[object, list[NodeLedger]] = {}
+        for ledger in self.in_order:
+            spec = ledger.spec
+            alike.setdefault((spec.cpu_milli, spec.memory_bytes, spec.gpus), []).append(ledger)
+        width = max(8, isqrt(len(self.in_order)))
+        self._groups = [
+            NodeGroup(each[i : i + width]) for each in alike.values() for i in range(0, len(each), width)
+        ]
+        self._group_of = {ledger.spec.name: group for group in self._groups for ledger in group.ledgers}

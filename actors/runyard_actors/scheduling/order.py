@@ -1,4 +1,4 @@
-"""Order: a heap whose items' keys may change while they are in it."""
+"""Order: a heap whose items' keys may grow while they are in it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ Item = TypeVar("Item", bound=Hashable)
 #: Compared element by element; all keys of one order have the same length.
 Key = tuple[int, ...]
 
+#: The place of what has no place: behind all others.
+NOWHERE: Key = (1 << 62,)
+
 
 class Order(Generic[Item]):
-    """Items by their key, smallest first; an item whose key is None has no place and is left out.
+    """Items by their key, smallest first.
 
-    A key may grow unnoticed, `first` looks again; when it shrinks, `put` must be called.
+    A key may grow unnoticed, `first` looks again; when it shrinks, `put` must be called. An item that has no key any
+    more must be taken out before.
     """
 
     __slots__ = ("_heap", "_key_of", "_listed", "_tie")
 
-    def __init__(self, key_of: Callable[[Item], Key | None]) -> None:
+    def __init__(self, key_of: Callable[[Item], Key]) -> None:
         self._key_of = key_of
         self._heap: list[tuple[Key, int, Item]] = []
         self._listed: dict[Item, Key] = {}
@@ -32,9 +36,7 @@ class Order(Generic[Item]):
     def put(self, item: Item) -> None:
         """List an item at its key of now, or move it there."""
         key = self._key_of(item)
-        if key is None:
-            self._listed.pop(item, None)
-        elif self._listed.get(item) != key:
+        if self._listed.get(item) != key:
             self._push(item, key)
 
     def discard(self, item: Item) -> None:
@@ -43,21 +45,29 @@ class Order(Generic[Item]):
 
     def first(self) -> Item | None:
         """Return the item with the smallest key, and leave it in."""
-        while self._heap:
-            key, _, item = self._heap[0]
-            if self._listed.get(item) is key:
-                now = self._key_of(item)
-                if now == key:
-                    return item
-                if now is None:
-                    del self._listed[item]
-                else:
-                    self._listed[item] = now
-                    self._tie += 1
-                    heapreplace(self._heap, (now, self._tie, item))
-                    continue
-            heappop(self._heap)
+        heap, listed = self._heap, self._listed
+        while heap:
+            key, _, item = heap[0]
+            if listed.get(item) is not key:
+                heappop(heap)
+                continue
+            now = self._key_of(item)
+            if now == key:
+                return item
+            listed[item] = now
+            self._tie += 1
+            heapreplace(heap, (now, self._tie, item))
+            if heap[0][2] is item and heap[0][0] is now:
+                return item
         return None
+
+    def top(self) -> Item:
+        """Return the first item as it was when last asked for; no key may have changed since, and there is one."""
+        return self._heap[0][2]
+
+    def least(self) -> Key:
+        """Return the key of the first item; `NOWHERE` if there is none."""
+        return self._heap[0][0] if self.first() is not None else NOWHERE
 
     def _push(self, item: Item, key: Key) -> None:
         self._listed[item] = key

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId
-from runyard_actors.scheduling.line import Batch, Entry, Kind, Lane, Line, Shape, Stage
+from runyard_actors.scheduling.line import Batch, Entry, Kind, Lane, Line, Place, Shape, Stage
 from runyard_actors.scheduling.order import Order
 from runyard_actors.scheduling.semaphore import Semaphore
+from runyard_actors.scheduling.shape_index import ShapeIndex
 
 
 class Queue:
-    """All queued runs. `ready` are the kinds that may have room; `blocked` those known to fit on no node now."""
+    """All queued runs. `ready` are the shapes that may fit somewhere; `blocked` those that do on open nodes at most."""
 
     def __init__(self) -> None:
-        self.ready: Order[Kind] = Order(Kind.key)
-        self.blocked: Order[Kind] = Order(Kind.key)
+        self.ready: Order[Shape] = Order(Shape.key)
+        self.blocked = ShapeIndex()
         self.shapes: dict[tuple[int, Request], Shape] = {}
         self.length = 0
         self._kinds: dict[tuple[Shape, str], Kind] = {}
@@ -38,10 +39,12 @@ class Queue:
         if len(line.entries) == 1 or line.entries[0] is entry:
             self.relist(line)
 
-    def remove(self, entry: Entry) -> None:
-        """Take a run out, wherever it stands."""
-        line = self.line_of(entry)
-        del line.entries[line.index(entry.seq)]
+    def remove(self, entry: Entry, line: Line) -> None:
+        """Take a run out of its line, wherever it stands."""
+        if line.entries[0] is entry:
+            line.entries.popleft()
+        else:
+            del line.entries[line.index(entry.seq)]
         line.lane.length -= 1
         self.length -= 1
         if not line.entries:
@@ -65,24 +68,47 @@ class Queue:
         for line in lane.lines.values():
             self.relist(line)
 
-    def move(self, kind: Kind, order: Order[Kind] | None) -> None:
-        """List a kind as ready or as blocked, or, with None, set it aside."""
-        if kind.order is not None and kind.order is not order:
-            kind.order.discard(kind)
-        kind.order = order
-        if order is not None:
-            order.put(kind)
+    def move(self, shape: Shape, place: Place) -> None:
+        """List a shape as ready or as blocked, or set it aside."""
+        if shape.place is not place:
+            if shape.place is Place.READY:
+                self.ready.discard(shape)
+            elif shape.place is Place.BLOCKED:
+                self.blocked.discard(shape)
+            shape.place = place
+        if place is Place.READY:
+            self.ready.put(shape)
+        elif place is Place.BLOCKED:
+            self.blocked.put(shape)
 
     def park(self, line: Line, batch: Batch) -> None:
         """Set a line aside until a slot of its batch is free."""
-        line.kind.lines.discard(line)
         batch.semaphore.parked[line] = None
+        line.kind.lines.discard(line)
+        self._unlist_empty(line.kind)
+
+    def park_kind(self, kind: Kind) -> None:
+        """Set a kind aside until a slot of its module is free."""
+        kind.module.parked[kind] = None
+        kind.shape.kinds.discard(kind)
+        if not kind.shape.kinds:
+            self.move(kind.shape, Place.ASIDE)
 
     def relist(self, line: Line) -> None:
-        """List a line again, or at a new place."""
-        line.kind.lines.put(line)
-        if line.kind.order is not None:
-            line.kind.order.put(line.kind)
+        """List a line again, or at a new place, unless it is gone."""
+        if line.entries:
+            line.kind.lines.put(line)
+            self.relist_kind(line.kind)
+
+    def relist_kind(self, kind: Kind) -> None:
+        """List a kind again, or at a new place, if it is not parked and has lines.
+
+        A shape that had no kind listed may fit anywhere: it was left out while nodes were looked at.
+        """
+        shape = kind.shape
+        if kind.lines and kind not in kind.module.parked:
+            shape.kinds.put(kind)
+            self.move(shape, Place.READY if shape.place is Place.ASIDE else shape.place)
 
     def line_of(self, entry: Entry) -> Line:
         """Return the line in which a queued run stands."""
@@ -132,8 +158,7 @@ class Queue:
         kind = self._kinds.get((shape, module_id))
         if kind is None:
             kind = self._kinds[shape, module_id] = Kind(shape, module_id, module)
-            kind.order = self.ready
-            shape.kinds[kind] = None
+            shape.length += 1
         return kind
 
     def _forget(self, line: Line) -> None:
@@ -144,16 +169,23 @@ class Queue:
             self._lane_counts[lane.priority] -= 1
         kind.lines.discard(line)
         kind.length -= 1
+        self._unlist_empty(kind)
         if not kind.length:
             self._forget_kind(kind)
 
     def _forget_kind(self, kind: Kind) -> None:
-        self.move(kind, None)
         shape = kind.shape
         del self._kinds[shape, kind.module_id]
-        del shape.kinds[kind]
-        if not shape.kinds:
+        shape.length -= 1
+        if not shape.length:
             del self.shapes[shape.priority, shape.request]
+
+    def _unlist_empty(self, kind: Kind) -> None:
+        """Take a kind without a listed line out, and its shape, if that was its last one."""
+        if not kind.lines:
+            kind.shape.kinds.discard(kind)
+            if not kind.shape.kinds:
+                self.move(kind.shape, Place.ASIDE)
 
 
 def _ahead_in(lane: Lane, turn: int, entry: Entry) -> int:

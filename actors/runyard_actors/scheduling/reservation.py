@@ -6,15 +6,23 @@ is left over; in one where it does not, whatever another run took could be what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger
 from runyard_actors.scheduling.node import NodeSpec
 
+if TYPE_CHECKING:
+    from runyard_actors.scheduling.node_group import NodeGroup
+
 #: More than any shortfall: a node whose starts are held is the last choice.
 HELD = 1_000_000.0
+
+#: More still: a node on which only other programs' end would make room.
+OUTSIDE = 2 * HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,16 @@ class Reservation:
         head = self.request
         if 0 < request.cpu_milli > ledger.free_cpu - head.cpu_milli:
             return None
-        if 0 < request.memory_bytes > ledger.free_memory - head.memory_bytes:
+        if 0 < request.memory_bytes > ledger.room_memory - head.memory_bytes:
             return None
         if not request.needs_gpu:
             return ()
         return ledger.fit_gpus(request, [g for g in ledger.gpus if self._leaves_enough(g, request)])
+
+    def can_be_met(self, ledger: NodeLedger) -> bool:
+        """Whether the head would fit there, and on these GPUs, once all runs ended."""
+        gpus = (gpu for gpu in ledger.gpus if gpu.index in self.gpu_indexes)
+        return ledger.could_hold_now(self.request) and all(gpu.could_hold_now(self.request) for gpu in gpus)
 
     def is_on(self, spec: NodeSpec) -> bool:
         """Whether this is the node, and it has the GPUs, large enough."""
@@ -49,16 +62,29 @@ class Reservation:
             return False
         if 0 < request.gpu_milli > gpu.free_milli - head.gpu_milli:
             return False
-        return not 0 < request.gpu_memory_bytes > gpu.free_memory - head.gpu_memory_bytes
+        return not 0 < request.gpu_memory_bytes > gpu.room_memory - head.gpu_memory_bytes
 
 
-def reserve(request: Request, able: Iterable[NodeLedger]) -> Reservation:
+def reserve(request: Request, able: Iterable[NodeGroup]) -> Reservation:
     """Keep room on the node that lacks the least of the request, of those that could hold it when empty.
 
-    One that may start runs goes before one whose starts are held.
+    One that may start runs goes before one whose starts are held, or whose memory other programs hold.
     """
-    ledger = min(able, key=lambda ledger: _shortfall(ledger, request) + (HELD if ledger.guard else 0))
-    return Reservation(request, ledger.spec.name, _reserved_gpus(ledger, request))
+    best, least = None, math.inf
+    hopeful = sorted([(group.shortfall(request), i, group) for i, group in enumerate(able)])
+    for bound, _, group in hopeful:
+        if bound >= least:
+            break
+        group.tighten()
+        for ledger in group.ledgers:
+            lacks = _shortfall(ledger, request)
+            if lacks < least:
+                lacks += HELD * (ledger.guard is not None) + OUTSIDE * (not ledger.could_hold_now(request))
+            if lacks < least:
+                best, least = ledger, lacks
+    if best is None:
+        raise ValueError("no node could hold it")
+    return Reservation(request, best.spec.name, _reserved_gpus(best, request))
 
 
 def _shortfall(ledger: NodeLedger, request: Request) -> float:
@@ -67,8 +93,8 @@ def _shortfall(ledger: NodeLedger, request: Request) -> float:
     # Asked of every node for every head, so it does without calls where nothing is missing.
     if request.cpu_milli > ledger.free_cpu:
         lacks += (request.cpu_milli - ledger.free_cpu) / ledger.spec.cpu_milli
-    if request.memory_bytes > ledger.free_memory:
-        lacks += (request.memory_bytes - ledger.free_memory) / ledger.spec.memory_bytes
+    if request.memory_bytes > ledger.room_memory:
+        lacks += (request.memory_bytes - ledger.room_memory) / ledger.spec.memory_bytes
     if ledger.gpus and request.needs_gpu:
         shortfalls = [_gpu_shortfall(gpu, request) for gpu in ledger.gpus]
         lacks += sum(sorted(shortfalls)[: request.whole_gpus]) if request.whole_gpus else min(shortfalls)
@@ -79,7 +105,7 @@ def _reserved_gpus(ledger: NodeLedger, request: Request) -> tuple[int, ...]:
     if not request.needs_gpu:
         return ()
     able = [g for g in ledger.gpus if g.total_memory >= request.gpu_memory_bytes]
-    able.sort(key=lambda gpu: (_gpu_shortfall(gpu, request), gpu.index))
+    able.sort(key=lambda gpu: (not gpu.could_hold_now(request), _gpu_shortfall(gpu, request), gpu.index))
     return tuple(gpu.index for gpu in able[: max(1, request.whole_gpus)])
 
 
@@ -89,6 +115,6 @@ def _gpu_shortfall(gpu: GpuLedger, request: Request) -> float:
     lacks = 0.0
     if request.gpu_milli > gpu.free_milli:
         lacks += (request.gpu_milli - gpu.free_milli) / WHOLE
-    if request.gpu_memory_bytes > gpu.free_memory:
-        lacks += (request.gpu_memory_bytes - gpu.free_memory) / max(1, gpu.total_memory)
+    if request.gpu_memory_bytes > gpu.room_memory:
+        lacks += (request.gpu_memory_bytes - gpu.room_memory) / max(1, gpu.total_memory)
     return lacks

@@ -32,7 +32,7 @@ def waiting_words(entry: Entry, admission: Admission) -> str:
 
 def resource_words(request: Request, nodes: Nodes) -> str | None:
     """Say which resource is short, and how much of it is free where most is; None if some node has room."""
-    able = nodes.able(request)
+    able = [ledger for group in nodes.able(request) for ledger in group.ledgers]
     if not able:
         return "no node that could hold it is up"
     if any(ledger.fit(request) is not None for ledger in able):
@@ -61,7 +61,7 @@ def _batch_words(batch: Batch) -> str:
 
 def _kept_words(entry: Entry, admission: Admission) -> str | None:
     head = admission.head
-    kept = head.placed_reservation if head is not None else None
+    kept = head.reservation if head is not None else None
     if head is None or kept is None or head.entry is entry:
         return None
     return f"room on {kept.node} is kept for run {head.entry.run.run_id}, which comes first"
@@ -78,8 +78,10 @@ def _lack(request: Request, ledgers: Sequence[NodeLedger], most: str) -> str:
     if 0 < request.cpu_milli > most_cpu.free_cpu:
         free = _cpus(max(0, most_cpu.free_cpu))
         return f"{_cpus(request.cpu_milli)}: {most} on one node is {free} ({most_cpu.spec.name})"
-    most_memory = max(ledgers, key=attrgetter("free_memory"))
-    if 0 < request.memory_bytes > most_memory.free_memory:
+    most_memory = max(ledgers, key=attrgetter("room_memory"))
+    if 0 < request.memory_bytes > most_memory.room_memory:
+        if most_memory.spare_memory < most_memory.free_memory:
+            return _spare_words(request, most_memory)
         asked, free = format_size(request.memory_bytes), format_size(max(0, most_memory.free_memory))
         return f"{asked} memory: {most} on one node is {free} ({most_memory.spec.name})"
     words = _gpu_lack(request, ledgers, most) if request.needs_gpu else None
@@ -87,12 +89,43 @@ def _lack(request: Request, ledgers: Sequence[NodeLedger], most: str) -> str:
     return words or f"{_asked(request)}: no node has {whole}"
 
 
+def _spare_words(request: Request, ledger: NodeLedger) -> str:
+    """Say that other programs hold what is not declared, and what is left beside them and beside the runs."""
+    spec, spare = ledger.spec, format_size(max(0, ledger.spare_memory))
+    others = format_size(max(0, spec.memory_bytes - ledger.attainable_memory))
+    return (
+        f"{format_size(request.memory_bytes)} memory: {spare} of {format_size(spec.memory_bytes)} on {spec.name} are "
+        f"free{_when_taken(ledger.runs)} (other programs use {others})"
+    )
+
+
+def _spare_gpu_words(request: Request, gpu: GpuLedger, node: str) -> str:
+    spare, total = format_size(max(0, gpu.spare_memory)), format_size(gpu.total_memory)
+    others = format_size(max(0, gpu.total_memory - gpu.attainable_memory))
+    return (
+        f"{format_size(request.gpu_memory_bytes)} gpu_memory: {spare} of {total} on one GPU ({node}, GPU {gpu.index}) "
+        f"are free when running runs take what they declared (other programs use {others})"
+    )
+
+
+def _when_taken(runs: int) -> str:
+    if not runs:
+        return ""
+    return (
+        f" when the {runs} running runs take what they declared"
+        if runs > 1
+        else (" when the running run takes what it declared")
+    )
+
+
 def _gpu_lack(request: Request, ledgers: Sequence[NodeLedger], most: str) -> str | None:
     gpus = [(gpu, ledger.spec.name) for ledger in ledgers for gpu in ledger.gpus]
     if not gpus:
         return f"{_asked_gpu(request)}: no node has a GPU"
-    gpu, node = max(gpus, key=lambda each: each[0].free_memory)
-    if 0 < request.gpu_memory_bytes > gpu.free_memory:
+    gpu, node = max(gpus, key=lambda each: each[0].room_memory)
+    if 0 < request.gpu_memory_bytes > gpu.room_memory:
+        if gpu.spare_memory < gpu.free_memory:
+            return _spare_gpu_words(request, gpu, node)
         asked, free = format_size(request.gpu_memory_bytes), format_size(max(0, gpu.free_memory))
         return f"{asked} gpu_memory: {most} on one GPU is {free} ({node}, GPU {gpu.index})"
     if request.whole_gpus:

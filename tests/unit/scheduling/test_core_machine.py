@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
 from runyard_actors.scheduling.core import Core, Drop, HeadOfQueue, QueuedRun, Start
-from runyard_actors.scheduling.node import GpuSpec, NodeSpec
-from tests.unit.scheduling.ledger_model import Held, Left, fits, fits_beside, left
+from runyard_actors.scheduling.node import GpuSpec, Measured, NodeSpec, Use
+from tests.unit.scheduling.ledger_model import Held, Left, TrulyFree, fits, fits_beside, left
 
 NODES = ("a", "b", "c")
 MODULES = ("m", "n")
@@ -48,8 +48,20 @@ class Known:
 class CoreMachine(RuleBasedStateMachine):
     """Any events, each followed by one decision at a time that is checked against the naive ledger."""
 
-    @initialize(slots=st.integers(1, 6), capacity=capacities)
-    def begin(self, slots: int, capacity: tuple[int, int, list[int]]) -> None:
+    @initialize(
+        slots=st.integers(1, 6),
+        capacity=capacities,
+        truly_free=st.none()
+        | st.tuples(st.integers(0, 10), st.lists(st.none() | st.integers(0, 6), max_size=3)),
+        wanted=st.lists(st.tuples(requests, st.integers(0, 1)), max_size=10),
+    )
+    def begin(
+        self,
+        slots: int,
+        capacity: tuple[int, int, list[int]],
+        truly_free: tuple[int, list[int | None]] | None,
+        wanted: list[tuple[Request, int]],
+    ) -> None:
         self.core = Core(max_concurrent_runs=slots)
         self.slots = slots
         self.nodes: dict[str, NodeSpec] = {}
@@ -62,7 +74,17 @@ class CoreMachine(RuleBasedStateMachine):
         self.arrivals = 0
         self.head: HeadOfQueue | None = None
         self.not_backfill: set[RunId] = set()
+        self.measured: dict[str, TrulyFree] = {}
         self.put_node("a", capacity)
+        if truly_free is not None:
+            self.learn("a", *truly_free, {})
+        runs: list[QueuedRun] = []
+        for request, priority in wanted:
+            self.arrivals += 1
+            runs.append(QueuedRun(RunId(f"r{self.arrivals:04}"), request, "m", None, priority))
+            self.runs[runs[-1].run_id] = Known(runs[-1], self.arrivals)
+        self.core.on_submitted(runs)
+        self.decide()
 
     # Events
 
@@ -72,6 +94,9 @@ class CoreMachine(RuleBasedStateMachine):
         specs = tuple(GpuSpec(index=i, memory_bytes=size) for i, size in enumerate(gpus))
         self.nodes[name] = NodeSpec(name=name, cpu_milli=cpu, memory_bytes=memory, gpus=specs)
         self.core.on_node(self.nodes[name])
+        if name in self.measured:
+            kept = {i: free for i, free in self.measured[name].gpus.items() if i < len(gpus)}
+            self.measured[name].gpus = kept
         self.head = None
         self.decide()
 
@@ -80,8 +105,35 @@ class CoreMachine(RuleBasedStateMachine):
         self.core.on_node_gone(name)
         self.nodes.pop(name, None)
         self.guarded.discard(name)
+        self.measured.pop(name, None)
         self.head = None
         self.decide()
+
+    @rule(
+        data=st.data(),
+        name=st.sampled_from(NODES),
+        memory=st.integers(-1, 12),
+        gpus=st.lists(st.none() | st.integers(0, 7), max_size=3),
+    )
+    def measure(self, data: st.DataObject, name: str, memory: int, gpus: list[int | None]) -> None:
+        """Any free memory, and any use by runs, whether or not the two agree."""
+        active = [r for r in self.of_state("active") if self.is_on(r, name)]
+        of_run = st.tuples(st.integers(0, 6), st.integers(0, 6))
+        used = data.draw(st.dictionaries(st.sampled_from(active), of_run)) if active else {}
+        self.learn(name, memory, gpus, used)
+        self.decide()
+
+    def learn(
+        self, name: str, memory: int, gpus: list[int | None], used: dict[RunId, tuple[int, int]]
+    ) -> None:
+        """Tell the core what is truly free."""
+        uses = {r: Use(memory_bytes=m, gpu_memory_bytes=g) for r, (m, g) in used.items()}
+        self.core.on_measured(name, Measured(memory_bytes=memory, gpu_memory_bytes=tuple(gpus), used=uses))
+        if name in self.nodes:
+            indexes = [gpu.index for gpu in self.nodes[name].gpus]
+            at = {r: k.placement for r, k in self.runs.items() if k.placement and self.is_on(r, name)}
+            self.measured[name] = TrulyFree(memory, dict(zip(indexes, gpus, strict=False)), used, at)
+            self.head = None
 
     @rule(name=st.sampled_from(NODES), held=st.booleans())
     def guard(self, name: str, held: bool) -> None:
@@ -180,6 +232,7 @@ class CoreMachine(RuleBasedStateMachine):
         for run_id in self.of_state("active")[-count:]:
             known = self.runs[run_id]
             known.state, known.placement = "queued", None
+            self.note_end(run_id)
             self.core.on_start_failed(run_id)
         self.head = None
         self.decide()
@@ -249,7 +302,7 @@ class CoreMachine(RuleBasedStateMachine):
         assert self.has_slots(known, None)
         assert start.placement.node not in self.guarded
         spec = self.nodes[start.placement.node]
-        rest = left(spec, self.held())
+        rest = self.rest(spec.name)
         gpus = start.placement.gpu_indexes if known.run.request.needs_gpu else None
         assert fits(known.run.request, rest, gpus), "more was given than there is"
         if after is not None and after.room is not None and after.room.node == spec.name:
@@ -267,6 +320,8 @@ class CoreMachine(RuleBasedStateMachine):
         if head is not None:
             known = self.runs[head.run_id]
             assert known.state == "queued"
+            able = [name for name in self.nodes if fits(known.run.request, self.rest_when_ended(name, []))]
+            assert able, "the head waits for other programs"
             fitting = [name for name, rest in self.rests().items() if fits(known.run.request, rest)]
             has_slot = len(self.of_state("active")) < self.slots
             assert started or not (fitting and has_slot), "the head could start"
@@ -283,7 +338,7 @@ class CoreMachine(RuleBasedStateMachine):
             for r, k in self.runs.items()
             if k.state == "active" and k.placement and r not in self.not_backfill
         ]
-        rest = left(self.nodes[head.room.node], backfill)
+        rest = self.rest_when_ended(head.room.node, backfill)
         gpus = head.room.gpu_indexes if self.runs[head.run_id].run.request.needs_gpu else None
         assert fits(self.runs[head.run_id].run.request, rest, gpus), "the head was delayed"
 
@@ -293,7 +348,7 @@ class CoreMachine(RuleBasedStateMachine):
             return
         for known in (self.runs[r] for r in self.of_state("queued")):
             if known.run.priority > self.runs[head.run_id].run.priority and not known.missing:
-                is_able = any(fits(known.run.request, left(spec, [])) for spec in self.nodes.values())
+                is_able = any(fits(known.run.request, self.rest_when_ended(name, [])) for name in self.nodes)
                 assert not (is_able and self.has_slots(known, None)), "a higher priority is not the head"
 
     # What the test knows by itself
@@ -321,8 +376,38 @@ class CoreMachine(RuleBasedStateMachine):
 
     def rests(self) -> dict[str, Left]:
         """What is left on each node that may start runs."""
-        held = self.held()
-        return {name: left(spec, held) for name, spec in self.nodes.items() if name not in self.guarded}
+        return {name: self.rest(name) for name in self.nodes if name not in self.guarded}
+
+    def rest(self, name: str) -> Left:
+        """What is left on a node, of what is not declared and of what is truly free."""
+        held = {
+            r: (k.run.request, k.placement)
+            for r, k in self.runs.items()
+            if k.placement is not None and self.is_on(r, name)
+        }
+        truly = self.measured.get(name)
+        spec = self.nodes[name]
+        return left(spec, held.values(), truly.spare(held)) if truly else left(spec, held.values())
+
+    def rest_when_ended(self, name: str, but: list[Held]) -> Left:
+        """What would be left on a node if all had ended but these."""
+        truly = self.measured.get(name)
+        spare = (
+            truly.with_all_ended().spare(
+                {RunId(str(i)): each for i, each in enumerate(but) if each[1].node == name}
+            )
+            if truly
+            else None
+        )
+        return left(self.nodes[name], but, spare) if spare else left(self.nodes[name], but)
+
+    def is_on(self, run_id: RunId, name: str) -> bool:
+        placement = self.runs[run_id].placement
+        return placement is not None and placement.node == name
+
+    def note_end(self, run_id: RunId) -> None:
+        for truly in self.measured.values():
+            truly.end(run_id)
 
     def has_slots(self, known: Known, kept: Known | None) -> bool:
         run = known.run
@@ -370,6 +455,7 @@ class CoreMachine(RuleBasedStateMachine):
     def finish(self, run_id: RunId, succeeded: bool, retry: bool, request: Request | None = None) -> None:
         known = self.runs[run_id]
         known.placement = None
+        self.note_end(run_id)
         self.not_backfill.discard(run_id)
         self.core.on_ended(run_id, succeeded=succeeded, retry=retry, request=request)
         if retry:
@@ -427,6 +513,8 @@ class CoreMachine(RuleBasedStateMachine):
             self.core.on_guard(name, None)
             self.guarded.discard(name)
             self.put_node(name, (6000, 10, [6, 6, 6]))
+            self.core.on_measured(name, Measured(memory_bytes=100, gpu_memory_bytes=(100, 100, 100)))
+            self.measured.pop(name, None)
         for module in MODULES:
             self.change_module(module, None)
         for batch in ("x", "y", "z"):

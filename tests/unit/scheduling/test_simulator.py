@@ -49,7 +49,7 @@ def test_the_check_and_the_naive_model_agree_on_what_is_held() -> None:
         ]
         rests = [left(spec, held) for spec in workload.nodes]
         assert all(rest.cpu >= 0 and rest.memory >= 0 for rest in rests)
-        assert all(share >= 0 and memory >= 0 for rest in rests for share, memory, _ in rest.gpus.values())
+        assert all(share >= 0 and memory >= 0 for rest in rests for share, memory, _, _ in rest.gpus.values())
 
 
 def test_the_check_finds_what_cannot_be() -> None:
