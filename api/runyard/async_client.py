@@ -107,9 +107,13 @@ class AsyncClient:
         """Start no new runs."""
         return await self._json("POST", "/api/pause", {})
 
-    async def resume(self) -> Json:
-        """Start runs again."""
-        return await self._json("POST", "/api/resume", {})
+    async def suspend(self, run_id: str) -> Json:
+        """Hold a running run still."""
+        return await self._json("POST", f"/api/runs/{run_id}/suspend", {})
+
+    async def resume(self, run_id: str | None = None) -> Json:
+        """Let a suspended run go on; without one, start runs again after `pause`."""
+        return await self._json("POST", f"/api/runs/{run_id}/resume" if run_id else "/api/resume", {})
 
     async def modules(self) -> Json:
         """List the module registry."""

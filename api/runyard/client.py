@@ -96,9 +96,13 @@ class Client:
         """Start no new runs."""
         return self._background.call(self._async.pause())
 
-    def resume(self) -> Json:
-        """Start runs again."""
-        return self._background.call(self._async.resume())
+    def suspend(self, run_id: str) -> Json:
+        """Hold a running run still."""
+        return self._background.call(self._async.suspend(run_id))
+
+    def resume(self, run_id: str | None = None) -> Json:
+        """Let a suspended run go on; without one, start runs again after `pause`."""
+        return self._background.call(self._async.resume(run_id))
 
     def modules(self) -> Json:
         """List the module registry."""

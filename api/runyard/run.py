@@ -116,6 +116,16 @@ class Run:
         """Cancel the run; return whether that was still possible."""
         return self._session.cancel(self, reason)
 
+    def suspend(self) -> Run:
+        """Hold the run still: it stays running and keeps its slot and resources. Raises ConflictError."""
+        self.update(self._session.client.suspend(self.run_id))
+        return self
+
+    def resume(self) -> Run:
+        """Let the run go on. Raises ConflictError when it has ended."""
+        self.update(self._session.client.resume(self.run_id))
+        return self
+
     def restart(self, **edits: Any) -> Run:
         """Submit the run again as a new one, with edits of args or request."""
         return self._session.restart(self, edits)
@@ -205,6 +215,7 @@ RUN_FIELDS = frozenset(
         "stalled_since",
         "started_at",
         "status",
+        "suspended",
         "timeout_seconds",
         "waiting_for",
         "warning",

@@ -37,6 +37,8 @@ class ActiveRun:
     peak_gpu_memory: int | None = None
     #: How its GPU memory limit is held, as was told last.
     gpu_enforcement: dict[str, str] = field(default_factory=dict)
+    #: Whether the store says that it is held still; None: not known, as it was adopted.
+    is_suspended: bool | None = False
 
     @property
     def is_started(self) -> bool:

@@ -22,6 +22,7 @@ from runyard_actors.manager import (
     retry_failed,
     start,
     submit,
+    suspend,
     view,
     watch,
 )
@@ -99,6 +100,14 @@ class RunManager:
     async def cancel_batch(self, batch_id: BatchId, why: str | None) -> CancelAnswer | Refused:
         """Cancel what is left of a batch."""
         return await _guarded(cancel.cancel_batch(self._yard, batch_id, why))
+
+    async def suspend(self, run_ids: Sequence[RunId]) -> Refused | None:
+        """Hold running runs still."""
+        return await _guarded(suspend.suspend(self._yard, run_ids))
+
+    async def resume_runs(self, run_ids: Sequence[RunId]) -> Refused | None:
+        """Let runs go on that are held still."""
+        return await _guarded(suspend.resume(self._yard, run_ids))
 
     async def retry_failed(self, batch_id: BatchId) -> Accepted | Refused:
         """Submit the failed runs of a batch again, as new runs of the same batch."""

@@ -73,6 +73,14 @@ class ManagerClient:
         answer: CancelAnswer = await self._call("cancel_batch", batch_id, why)
         return answer
 
+    async def suspend(self, run_ids: Sequence[str]) -> None:
+        """Hold running runs still."""
+        await self._call("suspend", list(run_ids))
+
+    async def resume_runs(self, run_ids: Sequence[str]) -> None:
+        """Let runs go on that are held still."""
+        await self._call("resume_runs", list(run_ids))
+
     async def retry_failed(self, batch_id: str) -> Accepted:
         """Submit the failed runs of a batch again."""
         answer: Accepted = await self._call("retry_failed", batch_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from runyard_actors.manager import suspend
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
@@ -64,6 +65,7 @@ async def _take_reports(yard: Yard) -> None:
     started = [a for a in yard.active.values() if a.is_started]
     changes = await asyncio.to_thread(_new_reports, started)
     await yard.write_if_possible(changes)
+    await suspend.follow(yard, started)
 
 
 def _new_reports(attempts: list[ActiveRun]) -> list[Change]:

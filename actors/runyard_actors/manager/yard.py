@@ -78,6 +78,7 @@ class Yard:
         self.is_stale = False
         self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
         self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None
+        self.noting_suspensions = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
 
     def folder(self, run_id: str, attempt: int) -> RunFolder:

@@ -15,6 +15,8 @@ from runyard_actors.store.changes import (
     AttemptStarted,
     AttemptStarting,
     RunDropped,
+    RunResumed,
+    RunSuspended,
     StartWithdrawn,
 )
 
@@ -85,6 +87,16 @@ def dropped(call: Call, change: RunDropped) -> None:
     _end_run(call, run, change.run_id, outcome, attempt=run.attempt)
 
 
+def suspended(call: Call, change: RunSuspended) -> None:
+    """Record that the attempt is held still."""
+    _record(call, "suspend_run", "run_suspended", change)
+
+
+def resumed(call: Call, change: RunResumed) -> None:
+    """Record that the attempt goes on."""
+    _record(call, "resume_run", "run_resumed", change)
+
+
 def withdrawn(call: Call, change: StartWithdrawn) -> None:
     """Take back an attempt that never started; its number is free again."""
     run = call.run(change.run_id)
@@ -93,6 +105,13 @@ def withdrawn(call: Call, change: StartWithdrawn) -> None:
         return
     call.execute("requeue_run", {"seq": run.seq, "attempt": change.attempt - 1, "at": run.queued_at})
     call.event("start_withdrawn", change.at, run_id=change.run_id, batch_id=run.batch_id, data=values)
+
+
+def _record(call: Call, query: str, kind: str, change: RunSuspended | RunResumed) -> None:
+    run = call.run(change.run_id)
+    if run and call.execute(query, {"seq": run.seq, "attempt": change.attempt, "at": change.at}):
+        data = {"attempt": change.attempt}
+        call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
 
 
 def _requeue(call: Call, run: RunRow, change: AttemptEnded) -> None:

@@ -139,6 +139,24 @@ class EnforcementFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunSuspended:
+    """A running run is held still since `at`; its status stays."""
+
+    run_id: RunId
+    attempt: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    """A run that was held still goes on."""
+
+    run_id: RunId
+    attempt: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCancelled:
     """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
 
@@ -186,6 +204,8 @@ Change: TypeAlias = (
     | RunWarned
     | RunStalled
     | EnforcementFound
+    | RunSuspended
+    | RunResumed
     | BatchCancelled
     | ModulePut
     | ModuleDeleted

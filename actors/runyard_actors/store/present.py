@@ -109,6 +109,7 @@ def run_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
         "stalled_since": rfc3339(row["stalled_since"]),
         "queued_seconds": _seconds(row["queued_at"], _first(start, end, now)),
         "duration_seconds": None if start is None else _seconds(start, _first(end, now)),
+        "suspended": row["suspended_at"] is not None,
         "result": _loaded(row["result"]),
         "enforcement": _loaded(row["enforcement"]),
     }
@@ -138,6 +139,7 @@ def accepted_json(spec: RunSpec, created_at: int) -> dict[str, Any]:
         "stalled_since": None,
         "queued_seconds": _seconds(created_at, now),
         "duration_seconds": None,
+        "suspended": False,
         "result": None,
         "enforcement": None,
     }

@@ -106,7 +106,7 @@ UPDATE runs SET
     duration = max(0, :ended_at - coalesce(started_at, :started_at)), exit_code = :exit_code, signal = :signal,
     reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by, peak_memory = :peak_memory,
     peak_gpu_memory = :peak_gpu_memory, cpu_seconds = :cpu_seconds, log_bytes = :log_bytes, progress = coalesce(:progress, progress),
-    message = coalesce(:message, message), result = :result, stalled_since = NULL
+    message = coalesce(:message, message), result = :result, stalled_since = NULL, suspended_at = NULL
 WHERE seq = :seq
 
 -- end_batch --
@@ -115,8 +115,16 @@ UPDATE batches SET last_ended_at = max(coalesce(last_ended_at, 0), :at) WHERE ba
 -- requeue_run --
 UPDATE runs SET
     status = 'queued', attempt = :attempt, queued_at = :at, started_at = NULL, node = NULL, pid = NULL,
-    gpu_ids = NULL, enforcement = NULL, progress = NULL, message = NULL, warning = NULL, stalled_since = NULL
+    gpu_ids = NULL, enforcement = NULL, progress = NULL, message = NULL, warning = NULL, stalled_since = NULL,
+    suspended_at = NULL
 WHERE seq = :seq
+
+-- suspend_run --
+UPDATE runs SET suspended_at = :at
+WHERE seq = :seq AND attempt = :attempt AND status = 'running' AND suspended_at IS NULL
+
+-- resume_run --
+UPDATE runs SET suspended_at = NULL WHERE seq = :seq AND attempt = :attempt AND suspended_at IS NOT NULL
 
 -- enlarge_run --
 UPDATE runs SET memory_bytes = :memory_bytes, gpu_memory_bytes = :gpu_memory_bytes,

@@ -61,6 +61,7 @@ class Run(BaseModel):
     restarted_from: str | None
     request_note: str | None = Field(None, description="where a learned request came from, in words")
     enforcement: dict[str, str] | None
+    suspended: bool = Field(False, description="held still for now; it keeps its slot and its resources")
     ray_log_url: str | None = Field(None, description="the log in the Ray dashboard, where there is one")
 
 

@@ -23,7 +23,9 @@ from runyard_actors.store.changes import (
     ProgressReported,
     Pruned,
     RunDropped,
+    RunResumed,
     RunsSubmitted,
+    RunSuspended,
     StartWithdrawn,
 )
 from runyard_cluster.errors import ConflictError
@@ -110,6 +112,31 @@ def test_every_change_may_be_repeated(writer: StoreWriter, reader: StoreReader) 
     assert reader.run(run.run_id) == before
     assert kinds(reader) == ["run_submitted", "run_starting", "run_started", "run_ended"]
     assert reader.stats()["counts"]["failed"] == 1
+
+
+def test_a_suspension_is_noted_once_and_ends_with_its_attempt(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    (run,) = specs(1)
+    held = RunSuspended(run_id=run.run_id, attempt=1, at=AT)
+    goes_on = RunResumed(run_id=run.run_id, attempt=1, at=AT)
+
+    def is_suspended() -> bool:
+        shown = reader.run(run.run_id)
+        assert shown is not None
+        return bool(shown["suspended"])
+
+    writer.write([submitted([run]), held, starting(run), goes_on, started(run)]).result()
+    assert not is_suspended(), "it did not run yet"
+    writer.write([held, held]).result()
+    assert is_suspended()
+    writer.write([goes_on, goes_on, held]).result()
+    assert is_suspended()
+    writer.write([ended(run, code=1, will_retry=True)]).result()
+    assert not is_suspended()
+    writer.write([starting(run, attempt=2), started(run, attempt=2), held]).result()
+    assert not is_suspended(), "another attempt was meant"
+    assert kinds(reader)[3:6] == ["run_suspended", "run_resumed", "run_suspended"]
 
 
 def test_a_start_that_is_noted_after_the_end_changes_nothing(

@@ -29,7 +29,8 @@ _TIMES = (Column("CREATED"), Column("TIME", is_number=True))
 
 def status_cell(run: Run) -> Cell:
     """Return a run's status in its colour."""
-    return run["status"], STATUS_COLOURS.get(run["status"])
+    words = f"{run['status']}, suspended" if run.get("suspended") else run["status"]
+    return words, STATUS_COLOURS.get(run["status"])
 
 
 def history_table(runs: Sequence[Run], width: int | None, now: datetime | None = None) -> str:
@@ -156,6 +157,7 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("progress", f"{percent(run['progress'])} {run['message'] or ''}".strip()),
         ("warning", run.get("warning")),
         ("stalled", _stalled(run, now)),
+        ("suspended", "yes, 'runyard resume RUN' lets it go on" if run.get("suspended") else ""),
         ("result", run["result"]),
         ("exit code", run["exit_code"]),
         ("signal", run["signal"]),

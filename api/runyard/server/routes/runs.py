@@ -92,6 +92,22 @@ async def cancel(here: Here, run_id: RunId, body: CancelIn | None = None) -> Any
     return run
 
 
+@router.post("/{run_id}/suspend", response_model=Run)
+async def suspend(here: Here, run_id: RunId) -> Any:
+    """Hold a running run's processes still. It stays running and keeps slot and resources. Repeating it is no error."""
+    await _one(here, run_id)
+    await here.manager.suspend([run_id])
+    return await _one(here, run_id)
+
+
+@router.post("/{run_id}/resume", response_model=Run)
+async def resume(here: Here, run_id: RunId) -> Any:
+    """Let a run go on that was suspended. Repeating it is no error."""
+    await _one(here, run_id)
+    await here.manager.resume_runs([run_id])
+    return await _one(here, run_id)
+
+
 @router.post("/{run_id}/restart", status_code=202, response_model=Run)
 async def restart(
     here: Here,

@@ -48,6 +48,8 @@ export const CHANGES = [
   'run_started',
   'run_progressed',
   'run_requeued',
+  'run_suspended',
+  'run_resumed',
   'run_ended',
   'start_withdrawn',
   'cancel_requested',
