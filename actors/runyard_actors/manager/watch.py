@@ -12,6 +12,7 @@ from runyard_actors.manager.look import NodeLook, NodeMeter
 from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
+from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.yard import Yard
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_cluster.sizes import format_size
@@ -35,6 +36,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
         pressure = await memory.look(yard, look)
         free = look.use.memory_free_bytes
         yard.set_guard(pressure or _cpu_words(yard, look) or _memory_words(yard, free))
+        tell_truly_free(yard, look)
         await take_lost_gpus(yard, look.gpus)
         await hold_gpu_limits(yard, gpu_judge, look)
         await _take_reports(yard)
