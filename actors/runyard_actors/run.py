@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
 from runyard_actors.request import Request
 
@@ -90,7 +90,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """One run as submitted, everything resolved. Times in seconds; `timeout_seconds` 0 means none.
+    """One run as submitted, everything resolved. Times in seconds; 0 means no limit.
+
+    After `stall_after_seconds` without output, CPU and GPU use it counts as stalled, and `on_stall` says what is done.
 
     `command[args_from:]` are the arguments that a restart may replace. With `retry_on_out_of_memory`, a run that had
     too little memory is queued again with that many times as much in its `request`, `memory_retries` times so far.
@@ -106,6 +108,8 @@ class RunSpec:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     request: Request = field(default_factory=Request)
     timeout_seconds: float = 0.0
+    stall_after_seconds: float = 0.0
+    on_stall: Literal["tell", "stop"] = "tell"
     priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     max_retries: int = 0

@@ -61,7 +61,7 @@ CELLS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(
         (
             *("priority", "max_retries", "retry_on_out_of_memory", "max_concurrent"),
-            *("num_cpus", "num_gpus", "timeout"),
+            *("num_cpus", "num_gpus", "timeout", "stall_after"),
         ),
         _number,
     ),

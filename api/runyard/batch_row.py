@@ -162,6 +162,12 @@ def _timeout(value: Any) -> float:
     return seconds
 
 
+def _on_stall(value: Any) -> str:
+    if value not in ("tell", "stop"):
+        raise ValueError(f'must be "tell" or "stop", not {_kind(value)}')
+    return str(value)
+
+
 def _after(value: Any) -> list[int | str]:
     given = value if isinstance(value, list) else [value]
     for each in given:
@@ -190,6 +196,8 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "memory": _memory,
     "gpu_memory": _gpu_memory,
     "timeout": _timeout,
+    "stall_after": parse_duration,
+    "on_stall": _on_stall,
     "after": _after,
 }
 

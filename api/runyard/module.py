@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, Literal
 
 from runyard_cluster.errors import InvalidRequestError
 
@@ -28,6 +28,8 @@ class _Fields:
     memory: Size | None = None
     gpu_memory: Size | None = None
     timeout: Duration | None = None
+    stall_after: Duration | None = None
+    on_stall: Literal["tell", "stop"] | None = None
     priority: int | None = None
     labels: Mapping[str, str] | None = None
     max_retries: int | None = None
@@ -45,7 +47,8 @@ class Module(_Fields):
     Sizes are bytes or texts as "4GiB", times seconds or texts as "30m"; what is None comes from the module's
     settings, then the defaults. `memory` and `gpu_memory` may be "learn": what past runs of the module needed.
     `after` names runs, or indexes within the batch, that must complete first. `retry_on_out_of_memory`: a run that
-    had too little memory is queued again with that many times as much.
+    had too little memory is queued again with that many times as much. `stall_after`: a run that shows no sign of life
+    for that long is told as stalled, or stopped with `on_stall="stop"`.
     """
 
     module_id: str

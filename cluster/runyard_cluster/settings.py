@@ -50,11 +50,13 @@ class _Part(BaseModel):
 
 
 class DefaultsSettings(_Part):
-    """A run's request where neither it nor its module names one. `timeout` in seconds, 0 = none."""
+    """A run's request where neither it nor its module names one. Times in seconds, 0 = no limit."""
 
     num_cpus: Cpus = "auto"
     memory: Memory = "auto"
     timeout: Duration = 0.0
+    stall_after: Duration = 0.0
+    on_stall: Literal["tell", "stop"] = "tell"
 
 
 class ModuleSettings(_Part):
@@ -70,6 +72,8 @@ class ModuleSettings(_Part):
     memory: Memory | None = None
     gpu_memory: GpuMemory | None = None
     timeout: Duration | None = None
+    stall_after: Duration | None = None
+    on_stall: Literal["tell", "stop"] | None = None
     priority: Annotated[int, whole(-1_000_000, 1_000_000)] | None = None
     labels: dict[Text, Label] = Field(default_factory=dict)
     max_concurrent: Annotated[int, whole(1, 1_000_000_000)] | None = None

@@ -351,3 +351,14 @@ def check_any(folder: Path, name: str, content: bytes) -> None:
     json.dumps(batch.runs, allow_nan=False).encode()
     assert 1 <= len(batch.runs) <= MAX_ROWS
     assert all(0 <= i < len(batch.runs) for run in batch.runs for i in run.get("after", ()))
+
+
+def test_a_row_says_when_it_counts_as_stalled_and_what_is_done_then(tmp_path: Path) -> None:
+    path = tmp_path / "batch.csv"
+    path.write_text("command,stall_after,on_stall\ntrue,10m,stop\ntrue,90,\ntrue,0,tell\n")
+    rows = read_batch_file(path).runs
+    assert [(row.get("stall_after"), row.get("on_stall")) for row in rows] == [
+        (600.0, "stop"),
+        (90.0, None),
+        (0.0, "tell"),
+    ]

@@ -12,6 +12,7 @@ from runyard_actors.manager.look import NodeLook, NodeMeter
 from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
+from runyard_actors.manager.stall import StallWatch, hold_stalls
 from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.yard import Yard
 from runyard_actors.store.changes import Change, ProgressReported
@@ -28,6 +29,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     recorders = UsageRecorders()
     gpu_judge = GpuMemoryJudge()
     memory = MemoryGuard()
+    stalls = StallWatch()
     metrics = RayMetrics(yard)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
@@ -39,6 +41,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
         tell_truly_free(yard, look)
         await take_lost_gpus(yard, look.gpus)
         await hold_gpu_limits(yard, gpu_judge, look)
+        await hold_stalls(yard, stalls, look)
         await _take_reports(yard)
         await metrics.update()
 

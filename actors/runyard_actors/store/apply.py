@@ -82,7 +82,7 @@ def note_stall(call: Call, change: RunStalled) -> None:
         and run.status == Status.RUNNING
         and _changed(call, "stall_run", run, since=change.since)
     ):
-        kind = "run_resumed" if change.since is None else "run_stalled"
+        kind = "run_stall_ended" if change.since is None else "run_stalled"
         call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id)
 
 

@@ -88,6 +88,8 @@ def _spec_row(seq: int, spec: RunSpec, texts: _Texts) -> tuple[Any, ...]:
         spec.timeout_seconds,
         spec.args_from,
         spec.request_note,
+        spec.stall_after_seconds,
+        spec.on_stall,
     )
 
 

@@ -49,6 +49,12 @@ def _duration(value: str) -> float:
     return seconds
 
 
+def _patience(value: str) -> float:
+    from runyard_cluster.durations import parse_duration
+
+    return parse_duration(value)
+
+
 def _cpus(value: str) -> float | str:
     return "auto" if value == "auto" else _share(value)
 
@@ -86,6 +92,7 @@ SHARE = Parsed("number", _share)
 GPU_MEMORY = Parsed("size", _gpu_memory)
 MEMORY = Parsed("size", _memory)
 DURATION = Parsed("time", _duration)
+PATIENCE = Parsed("time", _patience)
 MOMENT = Parsed("date", _moment)
 
 

@@ -182,6 +182,20 @@ Duration = Annotated[
         }
     ),
 ]
+Patience = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": LONGEST},
+                {"type": "string", "pattern": f"^({_DURATION_PART})+$"},
+            ],
+            "examples": ["10m", 0],
+        }
+    ),
+]
+OnStall = Literal["tell", "stop"]
 Factor = Annotated[
     float,
     BeforeValidator(check_factor),

@@ -30,6 +30,10 @@ class Run(BaseModel):
     memory: int
     gpu_memory: int
     timeout_seconds: float
+    stall_after_seconds: float = Field(
+        0, description="without a sign of life it counts as stalled then; 0: never"
+    )
+    on_stall: Literal["tell", "stop"] = Field("tell", description="what is done when it is stalled")
     priority: int
     labels: dict[str, str]
     attempt: int
@@ -172,6 +176,8 @@ class Module(BaseModel):
     memory: int | Literal["auto", "learn"] | None
     gpu_memory: int | Literal["learn"] | None
     timeout: float | None = Field(description="seconds")
+    stall_after: float | None = Field(None, description="seconds")
+    on_stall: Literal["tell", "stop"] | None = None
     priority: int | None
     labels: dict[str, str]
     max_concurrent: int | None

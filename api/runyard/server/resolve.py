@@ -99,6 +99,10 @@ class Resolver:
             request=request,
             request_note=note,
             timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
+            stall_after_seconds=_first(
+                run.stall_after, module.stall_after, self.settings.defaults.stall_after
+            ),
+            on_stall=_first(run.on_stall, module.on_stall, self.settings.defaults.on_stall),
             priority=_first(run.priority, module.priority, 0),
             labels={**module.labels, **run.labels},
             max_retries=_first(run.max_retries, module.max_retries, 0),

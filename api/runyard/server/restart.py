@@ -34,6 +34,8 @@ def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
         request=request,
         request_note=note,
         timeout_seconds=spec.timeout_seconds if edits.timeout is None else edits.timeout,
+        stall_after_seconds=spec.stall_after_seconds if edits.stall_after is None else edits.stall_after,
+        on_stall=edits.on_stall or spec.on_stall,
         priority=spec.priority if edits.priority is None else edits.priority,
         max_retries=spec.max_retries if edits.max_retries is None else edits.max_retries,
         retry_on_out_of_memory=(

@@ -23,7 +23,9 @@ from runyard.server.fields import (
     Labels,
     Limit,
     Memory,
+    OnStall,
     PathText,
+    Patience,
     Preload,
     Priority,
     Retries,
@@ -59,6 +61,10 @@ class RequestIn(Strict):
         None, description='GPU memory, from one GPU; "learn" takes it from past peaks'
     )
     timeout: Duration | None = Field(None, description='seconds or a text as "30m"')
+    stall_after: Patience | None = Field(
+        None, description="told as stalled after that time without output, CPU and GPU use; 0: never"
+    )
+    on_stall: OnStall | None = Field(None, description='"stop" ends a run that is stalled')
     priority: Priority | None = Field(None, description="higher starts first; 0 is usual")
     max_retries: Retries | None = Field(None, description="further attempts after a failed one")
     retry_on_out_of_memory: Factor | None = Field(

@@ -23,6 +23,7 @@ FIELDS = {
     *("peak_memory", "peak_gpu_memory", "cpu_seconds", "log_bytes", "progress", "message", "result"),
     *("restarted_from", "enforcement", "ended_by", "expected_start", "suspended"),
     *("retry_on_out_of_memory", "memory_retries", "request_note", "warning", "stalled_since"),
+    *("stall_after_seconds", "on_stall"),
 }
 
 

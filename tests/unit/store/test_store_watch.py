@@ -41,9 +41,9 @@ def test_a_stall_begins_and_ends_once_each_and_no_ended_run_is_stalled(
     writer.write([again, again, stalled, ended(run)]).result()
     shown = reader.run(run.run_id)
     assert shown is not None and shown["stalled_since"] is None
-    assert [k for k in kinds(reader) if k in ("run_stalled", "run_resumed")] == [
+    assert [k for k in kinds(reader) if k in ("run_stalled", "run_stall_ended")] == [
         "run_stalled",
-        "run_resumed",
+        "run_stall_ended",
         "run_stalled",
     ]
 

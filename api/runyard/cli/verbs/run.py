@@ -11,7 +11,7 @@ import click
 from runyard.cli.exit_code import GOOD, INTERRUPTED, OWN_FAILURE, code_of_run
 from runyard.cli.follow import Follower, write_out
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
-from runyard.cli.params import CPUS, DURATION, FACTOR, GPU_MEMORY, MEMORY, SHARE, pairs
+from runyard.cli.params import CPUS, DURATION, FACTOR, GPU_MEMORY, MEMORY, PATIENCE, SHARE, pairs
 from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.verb import Options, Verb, verb
 from runyard.cli.view.words import cause
@@ -55,6 +55,13 @@ runyard run --module thumbnails --detach photos/""",
 )
 @click.option("--gpu-memory", type=GPU_MEMORY, metavar="SIZE", help='GPU memory, as "8GiB", or "learn".')
 @click.option("--timeout", type=DURATION, metavar="TIME", help='Stopped after that time, as "30m".')
+@click.option(
+    "--stall-after",
+    type=PATIENCE,
+    metavar="TIME",
+    help='Told as stalled after that time without output, CPU and GPU use, as "10m".',
+)
+@click.option("--on-stall", type=click.Choice(["tell", "stop"]), help="What is done when it is stalled.")
 @click.option("--priority", type=int, metavar="N", help="Higher starts first; 0 is usual.")
 @click.option(
     "--max-retries", type=click.IntRange(0, 1000), metavar="N", help="Started again that often when it fails."
@@ -105,7 +112,10 @@ def request(given: dict[str, Any]) -> dict[str, Any]:
     folder = given["cwd"] if given["cwd"] is not None or module else "."
     body = {
         **{k: given[k] for k in ("num_cpus", "num_gpus", "memory", "gpu_memory", "timeout", "priority")},
-        **{k: given[k] for k in ("max_retries", "retry_on_out_of_memory", "name", "module")},
+        **{
+            k: given[k]
+            for k in ("stall_after", "on_stall", "max_retries", "retry_on_out_of_memory", "name", "module")
+        },
         "cwd": None if folder is None else str(Path(folder).absolute()),
         "env": pairs(given["env"], "--env", from_environment=True),
         "labels": pairs(given["labels"], "--label"),

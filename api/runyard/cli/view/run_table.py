@@ -180,6 +180,7 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("GPU memory", _of_limit(run["peak_gpu_memory"], run["gpu_memory"])),
         ("CPU time", duration(run["cpu_seconds"])),
         ("time limit", duration(run["timeout_seconds"] or None)),
+        ("stalls after", duration(run.get("stall_after_seconds") or None)),
         ("priority", run["priority"] or None),
         ("node", run["node"]),
         ("process", run["pid"]),

@@ -657,6 +657,10 @@ export type Module = {
      */
     num_gpus: number | null;
     /**
+     * On Stall
+     */
+    on_stall?: 'tell' | 'stop' | null;
+    /**
      * Preload
      */
     preload: Array<string>;
@@ -676,6 +680,12 @@ export type Module = {
      * Script
      */
     script: string | null;
+    /**
+     * Stall After
+     *
+     * seconds
+     */
+    stall_after?: number | null;
     /**
      * Timeout
      *
@@ -784,6 +794,12 @@ export type ModuleIn = unknown & {
      */
     num_gpus?: 0 | number | number | null;
     /**
+     * On Stall
+     *
+     * "stop" ends a run that is stalled
+     */
+    on_stall?: 'tell' | 'stop' | null;
+    /**
      * Preload
      */
     preload?: Array<string>;
@@ -809,6 +825,12 @@ export type ModuleIn = unknown & {
      * a Python script; this or `command`
      */
     script?: string | null;
+    /**
+     * Stall After
+     *
+     * told as stalled after that time without output, CPU and GPU use; 0: never
+     */
+    stall_after?: number | string | null;
     /**
      * Timeout
      *
@@ -1114,6 +1136,12 @@ export type RestartIn = {
      */
     num_gpus?: 0 | number | number | null;
     /**
+     * On Stall
+     *
+     * "stop" ends a run that is stalled
+     */
+    on_stall?: 'tell' | 'stop' | null;
+    /**
      * Priority
      *
      * higher starts first; 0 is usual
@@ -1125,6 +1153,12 @@ export type RestartIn = {
      * had it too little memory, it is queued again with that many times as much
      */
     retry_on_out_of_memory?: number | null;
+    /**
+     * Stall After
+     *
+     * told as stalled after that time without output, CPU and GPU use; 0: never
+     */
+    stall_after?: number | string | null;
     /**
      * Timeout
      *
@@ -1258,6 +1292,12 @@ export type Run = {
      */
     num_gpus: number;
     /**
+     * On Stall
+     *
+     * what is done when it is stalled
+     */
+    on_stall?: 'tell' | 'stop';
+    /**
      * Peak Gpu Memory
      */
     peak_gpu_memory: number | null;
@@ -1328,6 +1368,12 @@ export type Run = {
      */
     signal: number | null;
     /**
+     * Stall After Seconds
+     *
+     * without a sign of life it counts as stalled then; 0: never
+     */
+    stall_after_seconds?: number;
+    /**
      * Stalled Since
      *
      * since when a running run shows no sign of life
@@ -1338,6 +1384,12 @@ export type Run = {
      */
     started_at: string | null;
     status: Status;
+    /**
+     * Suspended
+     *
+     * held still for now; it keeps its slot and its resources
+     */
+    suspended?: boolean;
     /**
      * Timeout Seconds
      */
@@ -1450,6 +1502,12 @@ export type RunIn = unknown & {
      */
     num_gpus?: 0 | number | number | null;
     /**
+     * On Stall
+     *
+     * "stop" ends a run that is stalled
+     */
+    on_stall?: 'tell' | 'stop' | null;
+    /**
      * Preload
      */
     preload?: Array<string>;
@@ -1477,6 +1535,12 @@ export type RunIn = unknown & {
      * a Python script; runs with `python`
      */
     script?: string | null;
+    /**
+     * Stall After
+     *
+     * told as stalled after that time without output, CPU and GPU use; 0: never
+     */
+    stall_after?: number | string | null;
     /**
      * Timeout
      *
@@ -1785,6 +1849,12 @@ export type SubmitIn = unknown & {
      */
     num_gpus?: 0 | number | number | null;
     /**
+     * On Stall
+     *
+     * "stop" ends a run that is stalled
+     */
+    on_stall?: 'tell' | 'stop' | null;
+    /**
      * Preload
      */
     preload?: Array<string>;
@@ -1812,6 +1882,12 @@ export type SubmitIn = unknown & {
      * a Python script; runs with `python`
      */
     script?: string | null;
+    /**
+     * Stall After
+     *
+     * told as stalled after that time without output, CPU and GPU use; 0: never
+     */
+    stall_after?: number | string | null;
     /**
      * Timeout
      *
@@ -3772,6 +3848,166 @@ export type RunsRestartResponses = {
 };
 
 export type RunsRestartResponse = RunsRestartResponses[keyof RunsRestartResponses];
+
+export type RunsResumeData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/runs/{run_id}/resume';
+};
+
+export type RunsResumeErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type RunsResumeError = RunsResumeErrors[keyof RunsResumeErrors];
+
+export type RunsResumeResponses = {
+    /**
+     * Successful Response
+     */
+    200: Run;
+};
+
+export type RunsResumeResponse = RunsResumeResponses[keyof RunsResumeResponses];
+
+export type RunsSuspendData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/runs/{run_id}/suspend';
+};
+
+export type RunsSuspendErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type RunsSuspendError = RunsSuspendErrors[keyof RunsSuspendErrors];
+
+export type RunsSuspendResponses = {
+    /**
+     * Successful Response
+     */
+    200: Run;
+};
+
+export type RunsSuspendResponse = RunsSuspendResponses[keyof RunsSuspendResponses];
 
 export type RunsUsageData = {
     body?: never;
