@@ -1,9 +1,10 @@
-"""Measure pages of history over many runs, and print a table.
+"""Measure pages of history over many runs: every combination of filters, in every order, at four places.
 
-    python tests/benchmarks/history_pages.py [--runs 1000000] [--keep FOLDER]
+    python tests/benchmarks/history_pages.py [--runs 1000000] [--keep FOLDER] [--sample N]
 
-Fills a database through the writer, as the product does, and then asks for pages of 50. With --keep the
-database stays in FOLDER and is used again by the next call.
+Fills a database through the writer, as the product does, and then asks for pages of 50, each combination once and in
+random order, with a reader as the server has it. With --keep the database stays in FOLDER and is used again by the
+next call; with --sample only so many pages are asked for.
 """
 
 from __future__ import annotations
@@ -11,30 +12,39 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-from runyard_actors.ids import new_ids
-from runyard_actors.request import Request
-from runyard_actors.run import BatchId, BatchSpec, Outcome, Reason, RunId, RunSpec, Status
+import psutil
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from runyard_actors.run import Status
 from runyard_actors.store import RunFilter, StoreReader, StoreWriter, load_state
-from runyard_actors.store.changes import (
-    AttemptEnded,
-    AttemptStarted,
-    AttemptStarting,
-    Change,
-    ProgressReported,
-    RunDropped,
-    RunsSubmitted,
-)
+from runyard_actors.store.changes import RunsSubmitted
+from runyard_actors.store.records import SORTS
+from tests.benchmarks.history_fill import FIRST_AT, SECOND, fill, new_specs
 
-GROUP = 5_000
-LEFT_QUEUED = 1_000
-FIRST_AT = 1_700_000_000_000_000
-SECOND = 1_000_000
-REPEATS = 15
+LIMIT = 50
+PLACES = {"first": 0.0, "quarter": 0.25, "middle": 0.5, "last": 1.0}
+SLOWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One page and what it took, in milliseconds: by the clock, and of CPU time."""
+
+    wanted: RunFilter
+    place: str
+    wall: float
+    cpu: float
 
 
 def main() -> None:
@@ -42,6 +52,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=1_000_000)
     options.add_argument("--keep", type=Path)
+    options.add_argument("--sample", type=int)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = (chosen.keep or Path(folder)) / "runyard.sqlite3"
@@ -49,125 +60,126 @@ def main() -> None:
             fill(path, chosen.runs)
         size = path.stat().st_size
         print(f"{chosen.runs:,} runs, {size / 2**20:,.0f} MiB, {size / chosen.runs:,.0f} bytes a run\n")
-        measure(path, chosen.runs)
+        measure(path, chosen.runs, chosen.sample)
+        measure_writing(path)
 
 
-def fill(path: Path, runs: int) -> None:
-    """Submit that many runs, and let all but the last thousand live and end."""
-    writer, dice, start = StoreWriter(path), random.Random(7), time.perf_counter()
-    for first in range(0, runs, GROUP):
-        specs = list(_specs(first, min(GROUP, runs - first), dice))
-        batch_id = specs[0].batch_id
-        batch = BatchSpec(batch_id=batch_id) if batch_id else None
-        at = FIRST_AT + first * SECOND
-        writer.write([RunsSubmitted(specs=specs, created_at=at, batch=batch)]).result()
-        ending = [spec for i, spec in enumerate(specs) if first + i < runs - LEFT_QUEUED]
-        changes = [change for spec in ending for change in _life(spec, at, dice)]
-        writer.write(changes).result()
-    writer.close()
-    spent = time.perf_counter() - start
-    print(f"filled through the writer in {spent:.0f} s, {spent / runs * 1e6:.0f} us a run's whole life")
-
-
-def _specs(first: int, count: int, dice: random.Random) -> Iterator[RunSpec]:
-    # Half of all runs lie in one great batch, the others in batches of a group or in none.
-    group = first // GROUP
-    batch_id = BatchId("great") if group % 2 else BatchId(f"batch-{group}") if group % 4 else None
-    for i, run_id in enumerate(new_ids(count)):
-        module = "rare" if dice.random() < 0.0001 else f"module-{min(int(dice.expovariate(0.5)), 15)}"
-        labels = {"team": f"team-{i % 5}"} | ({"kind": "seldom"} if dice.random() < 0.0001 else {})
-        yield RunSpec(
-            run_id=RunId(run_id),
-            module_id=module,
-            module_name=module.title(),
-            command=("/usr/bin/python3", f"/srv/modules/{module}.py", "--index", str(first + i)),
-            cwd="/srv/modules",
-            env={"OMP_NUM_THREADS": "2", "DATA": "/srv/data"},
-            request=Request(cpu_milli=1000, memory_bytes=2**30),
-            labels=labels,
-            batch_id=batch_id,
-            batch_index=i,
-        )
-
-
-def _life(spec: RunSpec, at: int, dice: random.Random) -> Iterator[Change]:
-    start = at + dice.randrange(3_600 * SECOND)
-    end = start + int(dice.expovariate(1 / 60) * SECOND)
-    luck = dice.random()
-    if luck < 0.01:
-        yield RunDropped(run_id=spec.run_id, reason=Reason.CANCELLED_BY_USER, detail="cancelled", at=start)
-        return
-    yield AttemptStarting(
-        run_id=spec.run_id, attempt=1, nonce="0" * 16, node="node-1", boot_id="boot", at=start
-    )
-    yield AttemptStarted(run_id=spec.run_id, attempt=1, pid=4242, at=start)
-    if luck < 0.1:
-        yield ProgressReported(run_id=spec.run_id, progress=0.5, message=f"epoch {luck:.6f}", at=start)
-    reason = Reason.EXIT_CODE if luck > 0.95 else None
-    outcome = Outcome(ended_at=end, started_at=start, exit_code=1 if reason else 0, reason=reason)
-    yield AttemptEnded(run_id=spec.run_id, attempt=1, outcome=outcome)
-
-
-def measure(path: Path, runs: int) -> None:
-    """Ask for the first, a deep and the last page of each filter."""
-    reader = StoreReader(path)
-    print(f"{'page of 50':42}{'total':>10}{'first':>10}{'middle':>10}{'last':>10}   (ms, median)")
-    for name, wanted in _filters(runs).items():
-        _, total = reader.runs(wanted, 50, 0)
-        spots = [0, max(0, total // 2), max(0, total - 50)]
-        times = [_median_ms(reader, wanted, spot) for spot in spots]
-        print(f"{name:42}{total:>10,}" + "".join(f"{t:>10.2f}" for t in times))
-    print()
-    _print_time("batches, first page", lambda: reader.batches())
+def measure(path: Path, runs: int, sample: int | None) -> None:
+    """Ask for every page, or for a sample of them, and print what they took."""
+    reader, before = StoreReader(path), _memory()
+    _print_time("made ready", reader.keep_ready)
+    print(f"{'memory for it':42}{_memory() - before:>10.0f} MiB\n")
+    pages = [
+        (RunFilter(**filters, sort=sort), place)
+        for filters, sort, place in product(_filters(runs), _sorts(), PLACES)
+    ]
+    random.Random(1).shuffle(pages)
+    asked = [_ask(reader, wanted, place) for wanted, place in pages[:sample]]
+    _print_table(asked)
+    _print_slowest(reader, asked)
+    _print_time("batches, first page", reader.batches)
     _print_time("the great batch", lambda: reader.batch("great"))
-    _print_time("stats", lambda: reader.stats())
+    _print_time("stats", reader.stats)
     _print_time("state of a starting manager", lambda: load_state(path))
     reader.close()
 
 
-def _filters(runs: int) -> dict[str, RunFilter]:
-    middle = FIRST_AT + runs // 2 * SECOND
-    return {
-        "all": RunFilter(),
-        "all, oldest first": RunFilter(sort="created_at"),
-        "completed": RunFilter(statuses=[Status.COMPLETED]),
-        "failed, cancelled": RunFilter(statuses=[Status.FAILED, Status.CANCELLED]),
-        "queued": RunFilter(statuses=[Status.QUEUED]),
-        "module-0 (many)": RunFilter(module_id="module-0"),
-        "module-0, failed": RunFilter(module_id="module-0", statuses=[Status.FAILED]),
-        "rare module": RunFilter(module_id="rare"),
-        "great batch": RunFilter(batch_id="great"),
-        "great batch, module-1": RunFilter(batch_id="great", module_id="module-1"),
-        "great batch, rare module": RunFilter(batch_id="great", module_id="rare"),
-        "second half": RunFilter(since=middle),
-        "first half, failed": RunFilter(until=middle, statuses=[Status.FAILED]),
-        "all by -ended_at": RunFilter(sort="-ended_at"),
-        "all by duration": RunFilter(sort="duration"),
-        "failed by -duration": RunFilter(sort="-duration", statuses=[Status.FAILED]),
-        "rare module by -started_at": RunFilter(sort="-started_at", module_id="rare"),
-        "label team=team-1": RunFilter(label="team=team-1"),
-        "label kind": RunFilter(label="kind"),
-        "label team=team-1, failed": RunFilter(label="team=team-1", statuses=[Status.FAILED]),
-        "text module-1": RunFilter(text="module-1"),
-        "text in a message": RunFilter(text="epoch 0.01"),
-        "text found nowhere": RunFilter(text="zzzzzz"),
+def measure_writing(path: Path) -> None:
+    """Submit a batch of 10,000 more, and see how long a reader takes to follow."""
+    reader, writer = StoreReader(path), StoreWriter(path)
+    by_label = RunFilter(label="team=team-1", sort="-duration")
+    reader.keep_ready()
+    submission = RunsSubmitted(specs=list(new_specs(10_000)), created_at=FIRST_AT)
+    _print_time("10,000 runs accepted", lambda: writer.write([submission]).result())
+    _print_time("a page by label and duration after that", lambda: reader.runs(by_label))
+    writer.close()
+    reader.close()
+
+
+def _filters(runs: int) -> Iterator[dict[str, Any]]:
+    """Yield every combination of one value for each filter, none among them."""
+    middle, three_quarters = FIRST_AT + runs // 2 * SECOND, FIRST_AT + runs * 3 // 4 * SECOND
+    choices: dict[str, Sequence[Any]] = {
+        "statuses": [
+            (),
+            [Status.COMPLETED],
+            [Status.FAILED],
+            [Status.FAILED, Status.CANCELLED],
+            [Status.QUEUED],
+        ],
+        "module_id": [None, "module-0", "rare"],
+        "batch_id": [None, "great", "batch-2"],
+        "label": [None, "team", "team=team-1", "kind"],
+        "text": [None, "module-1", "epoch 0.01", "zzzzzz"],
+        "times": [(None, None), (middle, None), (middle, three_quarters)],
     }
+    for values in product(*choices.values()):
+        chosen = dict(zip(choices, values, strict=True))
+        since, until = chosen.pop("times")
+        yield chosen | {"since": since, "until": until}
 
 
-def _median_ms(reader: StoreReader, wanted: RunFilter, offset: int) -> float:
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        reader.runs(wanted, 50, offset)
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
+def _sorts() -> list[str]:
+    return [sign + column for column, sign in product(SORTS, ("", "-"))]
 
 
-def _print_time(name: str, ask: object) -> None:
-    assert callable(ask)
-    start = time.perf_counter()
+def _ask(reader: StoreReader, wanted: RunFilter, place: str) -> Asked:
+    _, total = reader.runs(wanted, 1)
+    offset = max(0, int((total - LIMIT) * PLACES[place]))
+    wall, cpu = time.perf_counter(), time.thread_time()
+    reader.runs(wanted, LIMIT, offset)
+    cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+    return Asked(wanted, place, wall * 1e3, cpu * 1e3)
+
+
+def _print_table(asked: Sequence[Asked]) -> None:
+    print(
+        f"{len(asked):,} pages of {LIMIT}, in ms"
+        + 26 * " "
+        + "clock: p50     p95     p99   worst   CPU: worst"
+    )
+    groups: dict[str, Callable[[Asked], bool]] = {
+        **{f"by {column}": lambda a, c=column: a.wanted.sort.endswith(c) for column in SORTS},
+        **{f"{place} page": lambda a, p=place: a.place == p for place in PLACES},
+        **{
+            f"with {name}": lambda a, n=name: bool(getattr(a.wanted, n))
+            for name in ("statuses", "module_id", "batch_id", "label", "text", "since")
+        },
+        "all": lambda _: True,
+    }
+    for name, is_in in groups.items():
+        group = [a for a in asked if is_in(a)]
+        if group:
+            spread = _spread([a.wall for a in group])
+            cells = "".join(f"{spread[mark]:>8.2f}" for mark in (0.5, 0.95, 0.99, 1.0))
+            print(f"{name:52}{cells}{max(a.cpu for a in group):>13.2f}")
+    print()
+
+
+def _print_slowest(reader: StoreReader, asked: Sequence[Asked]) -> None:
+    """Ask again for the slowest: once, anything may come in between."""
+    print("the slowest by CPU time: then, and as the median of five")
+    for slow in sorted(asked, key=lambda a: a.cpu, reverse=True)[:SLOWEST]:
+        again = statistics.median(_ask(reader, slow.wanted, slow.place).wall for _ in range(5))
+        words = {n: v for n in RunFilter.__dataclass_fields__ if (v := getattr(slow.wanted, n))}
+        print(f"{slow.cpu:>8.2f}{again:>8.2f}  {slow.place} of {words}")
+    print()
+
+
+def _spread(values: Iterable[float]) -> dict[float, float]:
+    ordered = sorted(values)
+    return {mark: ordered[min(len(ordered) - 1, int(len(ordered) * mark))] for mark in (0.5, 0.95, 0.99, 1.0)}
+
+
+def _memory() -> float:
+    return float(psutil.Process().memory_info().rss) / 2**20
+
+
+def _print_time(name: str, ask: Callable[[], object]) -> None:
+    wall, cpu = time.perf_counter(), time.process_time()
     ask()
-    print(f"{name:42}{(time.perf_counter() - start) * 1e3:>10.2f} ms")
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    print(f"{name:42}{wall * 1e3:>10.1f} ms, {cpu * 1e3:.1f} ms of CPU time")
 
 
 if __name__ == "__main__":

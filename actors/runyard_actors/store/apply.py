@@ -32,6 +32,9 @@ from runyard_actors.store.changes import (
 from runyard_actors.store.queries import sql
 from runyard_actors.store.submit import submit
 
+#: Of so many prunings it is kept which runs they removed; a reader that did not follow them begins anew.
+FORGETTINGS_KEPT = 100
+
 
 def apply(call: Call, change: Change) -> None:
     """Carry out one change. Raises sqlite3.Error; TypeError or ValueError for what JSON cannot hold."""
@@ -118,8 +121,11 @@ def delete_module(call: Call, change: ModuleDeleted) -> None:
 
 def prune(call: Call, change: Pruned) -> None:
     """Forget ended runs, and what is old and belongs to none that is left."""
+    if change.run_ids:
+        call.execute("count_forgetting", {})
     for run_id in change.run_ids:
         _forget(call, run_id)
+    call.execute("prune_forgotten", {"kept": FORGETTINGS_KEPT})
     for name in ("prune_events", "prune_idempotency", "prune_batches"):
         call.execute(name, {"before": change.before})
     call.execute("prune_module_names", {})
@@ -130,7 +136,7 @@ def _forget(call: Call, run_id: str) -> None:
     if run is None or not Status(run.status).is_ended:
         return
     values = {"seq": run.seq, "run_id": run_id}
-    for name in ("prune_labels", "prune_spec", "prune_attempts", "prune_run"):
+    for name in ("prune_labels", "prune_spec", "prune_attempts", "prune_run", "note_forgotten"):
         call.execute(name, values)
     call.counts.add(seq=run.seq, batch_id=run.batch_id, module_id=run.module_id, status=run.status, by=-1)
 

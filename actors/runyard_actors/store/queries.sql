@@ -179,6 +179,15 @@ DELETE FROM attempts WHERE run_id = :run_id
 -- prune_run --
 DELETE FROM runs WHERE seq = :seq
 
+-- count_forgetting --
+UPDATE meta SET value = value + 1 WHERE key = 'forgotten'
+
+-- note_forgotten --
+INSERT INTO forgotten (number, seq) SELECT value, :seq FROM meta WHERE key = 'forgotten'
+
+-- prune_forgotten --
+DELETE FROM forgotten WHERE number <= (SELECT value FROM meta WHERE key = 'forgotten') - :kept
+
 -- prune_events --
 DELETE FROM events WHERE at < :before
 
@@ -336,64 +345,89 @@ AND (:module_id IS NULL OR module_id = :module_id) ORDER BY seq
 -- seqs_of_batch_desc --
 {seqs_of_batch} DESC
 
--- is_wanted --
-runs.seq BETWEEN :first AND :last
-AND runs.status IN (SELECT value FROM json_each(:statuses))
-AND (:module_id IS NULL OR runs.module_id = :module_id)
-AND (:batch_id IS NULL OR runs.batch_id = :batch_id)
+-- ## The index in memory
 
--- is_found --
-(:label_key IS NULL OR EXISTS (
-    SELECT 1 FROM run_labels WHERE run_labels.key = :label_key AND run_labels.seq = runs.seq
-    AND (:label_value IS NULL OR run_labels.value = :label_value)))
-AND (:text IS NULL OR runs.module_id LIKE :text ESCAPE '\' OR runs.module_name LIKE :text ESCAPE '\'
-    OR runs.message LIKE :text ESCAPE '\' OR runs.run_id LIKE :id_start ESCAPE '\')
+-- last_numbers --
+SELECT ({last_run}), ({last_event}), coalesce((SELECT value FROM meta WHERE key = 'forgotten'), 0)
 
--- found --
-SELECT runs.seq, runs.started_at, runs.ended_at, runs.duration FROM runs
-WHERE runs.seq IN (SELECT value FROM json_each(:candidates)) AND {is_wanted} AND {is_found}
+-- first_run --
+SELECT coalesce((SELECT min(seq) FROM runs), ({last_run}) + 1)
 
--- page_by_started_at --
-SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE :is_all OR ({is_wanted})
-ORDER BY started_at, seq LIMIT :limit OFFSET :offset
+-- changed_runs --
+SELECT seq - :base, status, started_at, ended_at, duration FROM runs WHERE run_id IN (
+    SELECT run_id FROM events WHERE seq > :after AND kind IN ('run_started', 'run_ended', 'run_requeued'))
 
--- page_by_started_at_desc --
-SELECT seq FROM runs INDEXED BY runs_by_started_at WHERE :is_all OR ({is_wanted})
-ORDER BY started_at DESC, seq DESC LIMIT :limit OFFSET :offset
+-- forgotten_runs --
+SELECT number, seq FROM forgotten WHERE number > :after
 
--- page_by_ended_at --
-SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE :is_all OR ({is_wanted})
-ORDER BY ended_at, seq LIMIT :limit OFFSET :offset
+-- order_by_started_at --
+SELECT seq - :base, started_at FROM runs INDEXED BY runs_by_started_at
+WHERE started_at IS NOT NULL ORDER BY started_at, seq
 
--- page_by_ended_at_desc --
-SELECT seq FROM runs INDEXED BY runs_by_ended_at WHERE :is_all OR ({is_wanted})
-ORDER BY ended_at DESC, seq DESC LIMIT :limit OFFSET :offset
+-- order_by_ended_at --
+SELECT seq - :base, ended_at FROM runs INDEXED BY runs_by_ended_at
+WHERE ended_at IS NOT NULL ORDER BY ended_at, seq
 
--- page_by_duration --
-SELECT seq FROM runs INDEXED BY runs_by_duration WHERE :is_all OR ({is_wanted})
-ORDER BY duration, seq LIMIT :limit OFFSET :offset
+-- order_by_duration --
+SELECT seq - :base, duration FROM runs INDEXED BY runs_by_duration
+WHERE duration IS NOT NULL ORDER BY duration, seq
 
--- page_by_duration_desc --
-SELECT seq FROM runs INDEXED BY runs_by_duration WHERE :is_all OR ({is_wanted})
-ORDER BY duration DESC, seq DESC LIMIT :limit OFFSET :offset
+-- places_of_status --
+SELECT seq - :base FROM runs INDEXED BY runs_by_status WHERE status = :status AND seq > :after
 
--- labelled --
-SELECT seq FROM run_labels INDEXED BY run_labels_by_key WHERE key = :label_key
-AND seq BETWEEN :first AND :last ORDER BY seq DESC LIMIT :bound
+-- any_status --
+('queued', 'running', 'completed', 'failed', 'cancelled')
 
--- labelled_with_value --
-SELECT seq FROM run_labels WHERE key = :label_key AND value = :label_value
-AND seq BETWEEN :first AND :last ORDER BY seq DESC LIMIT :bound
+-- places_of_module --
+SELECT seq - :base FROM runs INDEXED BY runs_by_module
+WHERE module_id = :first AND status IN {any_status} AND seq > :after
 
--- module_ids_like --
-SELECT DISTINCT module_id FROM (SELECT * FROM module_names ORDER BY id DESC LIMIT 20000)
-WHERE module_id LIKE :text ESCAPE '\' OR module_name LIKE :text ESCAPE '\' LIMIT 100
+-- places_of_name --
+SELECT seq - :base FROM runs INDEXED BY runs_by_module
+WHERE module_id = :first AND status IN {any_status} AND seq > :after AND module_name = :second
+
+-- places_of_batch --
+SELECT seq - :base FROM runs INDEXED BY runs_by_batch
+WHERE batch_id = :first AND status IN {any_status} AND seq > :after
+
+-- places_of_label --
+SELECT seq - :base FROM run_labels WHERE key = :first AND value = :second AND seq > :after
+
+-- places_of_label_key --
+SELECT seq - :base FROM run_labels INDEXED BY run_labels_by_key WHERE key = :first AND seq > :after
+
+-- places_of_id --
+SELECT seq - :base FROM runs WHERE run_id >= :first AND run_id < :second AND seq > :after
+
+-- heavy_attributes --
+SELECT name, first, second FROM (
+    SELECT 'places_of_module' AS name, module_id AS first, NULL AS second, count(*) AS runs
+    FROM runs INDEXED BY runs_by_module GROUP BY module_id
+    UNION ALL
+    SELECT 'places_of_batch', batch_id, NULL, count(*)
+    FROM runs INDEXED BY runs_by_batch WHERE batch_id IS NOT NULL GROUP BY batch_id
+    UNION ALL
+    SELECT 'places_of_label_key', key, NULL, count(*) FROM run_labels INDEXED BY run_labels_by_key GROUP BY key
+    UNION ALL
+    SELECT 'places_of_label', key, value, count(*) FROM run_labels GROUP BY key, value
+) WHERE runs >= :heavy ORDER BY runs DESC LIMIT :limit
+
+-- names_like --
+SELECT DISTINCT module_id, CASE WHEN module_id NOT LIKE :text ESCAPE '\' AND EXISTS (
+    SELECT 1 FROM module_names AS other
+    WHERE other.module_id = found.module_id AND other.module_name NOT LIKE :text ESCAPE '\'
+) THEN module_name END
+FROM (SELECT * FROM module_names ORDER BY id DESC LIMIT :limit) AS found
+WHERE module_id LIKE :text ESCAPE '\' OR module_name LIKE :text ESCAPE '\'
+
+-- seqs_of_modules --
+SELECT seq FROM runs INDEXED BY runs_by_module WHERE module_id IN (SELECT value FROM json_each(?))
 
 -- seqs_with_message_like --
 SELECT seq FROM (
     SELECT seq, message FROM runs INDEXED BY runs_with_message
-    WHERE message IS NOT NULL AND seq BETWEEN :first AND :last ORDER BY seq DESC LIMIT :messages)
+    WHERE message IS NOT NULL ORDER BY seq DESC LIMIT :limit)
 WHERE message LIKE :text ESCAPE '\'
 
--- seqs_with_id_like --
-SELECT seq FROM runs WHERE run_id >= :id_first AND run_id < :id_last AND seq BETWEEN :first AND :last LIMIT :bound
+-- outer_ids --
+SELECT (SELECT min(run_id) FROM runs), (SELECT max(run_id) FROM runs)

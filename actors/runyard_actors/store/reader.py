@@ -11,15 +11,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from runyard_actors.learning.past import PastRun
 from runyard_actors.run import BatchSpec, RunId, RunSpec, Status
 from runyard_actors.store import past, present, tally
 from runyard_actors.store.connection import open_reader, unavailable
 from runyard_actors.store.counts import ANY
-from runyard_actors.store.history import Search
+from runyard_actors.store.history import page
+from runyard_actors.store.index.shared import SharedIndex
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import IdempotentAnswer, RunFilter
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
@@ -27,14 +29,18 @@ from runyard_cluster.errors import InvalidRequestError, NotFoundError
 #: Connections kept for the next call; opening one costs as much as a small query.
 _KEPT = 4
 
+#: Device and inode of a file.
+Identity: TypeAlias = tuple[int, int]
+
 
 class StoreReader:
     """Answers from one snapshot a call, in any thread. Every method may raise StoreUnavailable."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._idle: list[tuple[sqlite3.Connection, Identity]] = []
         self._gate = threading.Lock()
+        self._index = SharedIndex()
 
     def close(self) -> None:
         """Release the connections; the reader may be used again."""
@@ -58,15 +64,24 @@ class StoreReader:
     def runs(
         self, wanted: RunFilter | None = None, limit: int = 50, offset: int = 0
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return a page of history and the total, bounded in a search. Raises InvalidRequestError."""
+        """Return a page of history and the total. Raises InvalidRequestError."""
         now = _now()
-        with self._snapshot() as connection:
-            if connection is None:
+        with self._lent() as kept:
+            if kept is None:
                 return [], 0
-            seqs, total = Search(connection, wanted or RunFilter()).page(limit, offset)
+            connection, identity = kept
+            lend = partial(self._index.at, of=identity)
+            seqs, total = page(connection, wanted or RunFilter(), limit, offset, lend)
             rows = connection.execute(sql("runs_by_seq"), (json.dumps(seqs),))
             by_seq = {row["seq"]: present.run_json(row, now) for row in rows}
         return [by_seq[seq] for seq in seqs if seq in by_seq], total
+
+    def keep_ready(self) -> None:
+        """Bring what is kept in memory for `runs` up to date; the first call reads it, and takes seconds per million.
+
+        Without it, pages that need it are as right, and some of them wait for that.
+        """
+        self._index.keep_ready(self._lent)
 
     def status(self, run_id: str) -> Status | None:
         """Return where a run stands, or None if there is none of that id."""
@@ -200,6 +215,12 @@ class StoreReader:
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection | None]:
         """Lend a connection inside a read transaction; None while there is no database."""
+        with self._lent() as kept:
+            yield kept and kept[0]
+
+    @contextmanager
+    def _lent(self) -> Iterator[tuple[sqlite3.Connection, Identity] | None]:
+        """Lend likewise, and tell which file it is of."""
         try:
             kept = self._borrow()
         except (sqlite3.Error, OSError) as error:
@@ -210,7 +231,7 @@ class StoreReader:
         connection = kept[0]
         try:
             connection.execute("BEGIN")
-            yield connection
+            yield kept
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             connection.close()
@@ -220,7 +241,7 @@ class StoreReader:
             raise
         self._give_back(*kept)
 
-    def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]] | None:
+    def _borrow(self) -> tuple[sqlite3.Connection, Identity] | None:
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -237,7 +258,7 @@ class StoreReader:
             # The file was replaced by another, as when a backup was put back.
             kept[0].close()
 
-    def _give_back(self, connection: sqlite3.Connection, identity: tuple[int, int]) -> None:
+    def _give_back(self, connection: sqlite3.Connection, identity: Identity) -> None:
         with self._gate:
             if len(self._idle) < _KEPT:
                 self._idle.append((connection, identity))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runyard.server.history import keep_ready
 from runyard.server.listen import Listen, Tls
 from runyard.server.supervisor import Supervisor
 from runyard_cluster.data_dir import DataDir
@@ -127,6 +128,8 @@ class _Host:
         ]
         if self._is_embedded:
             work.append(("idle", self._leave_when_idle(context)))
+        else:
+            work.append(("history", keep_ready(context.reader)))
         return [asyncio.create_task(each, name=name) for name, each in work]
 
     async def _build(self, supervisor: Supervisor, listen: Listen) -> tuple[Any, list[Any]]:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from runyard_actors.run import BatchId, RunSpec, Status
-from runyard_actors.store import RunFilter, StoreReader, StoreWriter, history
+from runyard_actors.store import RunFilter, StoreReader, StoreWriter
 from runyard_actors.store.changes import Change, ProgressReported
+from runyard_actors.store.index import find
 from runyard_cluster.errors import InvalidRequestError
 from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
 
@@ -141,16 +142,15 @@ def _is_wanted(run: dict[str, Any], wanted: RunFilter) -> bool:
     )
 
 
-def test_a_search_beyond_its_limit_finds_the_newest(
+def test_a_text_is_looked_for_in_the_newest_messages(
     filled: StoreReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "SEARCH_LIMIT", 60)
     everything = _everything(filled)
-    searches = [RunFilter(label="team=a"), RunFilter(text="train"), RunFilter(text="epoch 3")]
-    for wanted in searches:
-        page, total = filled.runs(wanted, 50)
-        assert total == 60
-        assert [r["run_id"] for r in page] == [r["run_id"] for r in _plain(everything, wanted)][:50]
+    with_message = [run for run in everything if run["message"]]
+    expected = [run["run_id"] for run in with_message[-60:] if "epoch 3" in run["message"]]
+    monkeypatch.setattr(find, "TEXT_LIMIT", 60)
+    page, total = filled.runs(RunFilter(text="epoch 3", sort="created_at"))
+    assert ([run["run_id"] for run in page], total) == (expected, len(expected))
 
 
 def test_a_run_is_found_by_the_start_of_its_id(filled: StoreReader) -> None:
