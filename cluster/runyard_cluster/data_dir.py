@@ -54,7 +54,7 @@ class DataDir:
 
     @property
     def backups(self) -> Path:
-        """Copies of the store, made before it is migrated."""
+        """Copies of the store: the daily ones, and those made before it is migrated."""
         return self.path / "backups"
 
     @property

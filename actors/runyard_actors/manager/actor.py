@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from runyard_actors.lease import Started
 from runyard_actors.manager import (
+    back_up,
     boot,
     cancel,
     end,
@@ -80,6 +81,7 @@ class RunManager:
         self._yard.spawn(watch.watch(self._yard, meter), "watch the node")
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
+        self._yard.spawn(back_up.back_up_for_ever(self._yard), "back up")
 
     async def endpoint(self) -> Endpoint | None:
         """Say where the server of this manager listens, for drivers of the same Ray."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from runyard_actors.store.errors import StoreError, StoreFull, StoreUnavailable
-from runyard_actors.store.migrate import migrate, refuse_newer
+from runyard_actors.store.migrate import known_scripts, migrate, refuse_newer
 from runyard_actors.store.queries import sql
 
 #: How long a call waits for a database that another process holds, in seconds.
@@ -28,7 +29,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     Raises StoreError when it is damaged or from a newer version, StoreUnavailable when it cannot be reached.
     """
     try:
-        _create_private(path)
+        _make_private(path)
         connection = _connect(path, BUSY_SECONDS)
         try:
             migrate(connection, path)
@@ -51,11 +52,17 @@ def reopen_writer(path: Path, busy_seconds: float) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection | None:
     """Open the database for reading; None while there is nothing in it.
 
-    Raises StoreError when it comes from a newer runyard, and sqlite3.Error.
+    Raises StoreError when it comes from a newer runyard, StoreUnavailable while it is not migrated yet, and
+    sqlite3.Error.
     """
     connection = _open_reading(path)
     try:
         version = refuse_newer(connection, path)
+        if 0 < version < len(known_scripts()):
+            raise StoreUnavailable(
+                f"the database {path} is of version {version}, from an older runyard: the next server, as of "
+                f"`runyard up`, brings it to version {len(known_scripts())} and keeps a copy of what it was"
+            )
     except BaseException:
         connection.close()
         raise
@@ -91,11 +98,19 @@ def unavailable(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
     return StoreUnavailable(f"the database {path} cannot be used right now: {error}")
 
 
-def _create_private(path: Path) -> None:
-    """Create the file for its owner only: it holds environments. SQLite's files beside it take its mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _make_private(path: Path) -> None:
+    """Create the file for its owner only: it holds environments. SQLite's files beside it take its mode.
+
+    One that others could read, as a copy that was put back, is theirs no more.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if file.exists() and file.stat().st_mode & 0o077:
+            # Only its owner can change that; somebody else's file that can be written was shared on purpose.
+            with suppress(PermissionError):
+                file.chmod(0o600)
 
 
 def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:

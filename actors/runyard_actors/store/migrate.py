@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
-from contextlib import closing
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from runyard_actors.store.copying import copy_database, copy_place
 from runyard_actors.store.errors import StoreError
 
 
@@ -21,7 +20,7 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str] |
     scripts = known_scripts() if scripts is None else scripts
     version = refuse_newer(connection, path, len(scripts))
     if 0 < version < len(scripts):
-        back_up(connection, path, version)
+        copy_database(connection, copy_place(path, f"v{version}"))
     for number, script in enumerate(scripts[version:], start=version + 1):
         _apply(connection, script, number)
 
@@ -36,19 +35,6 @@ def refuse_newer(connection: sqlite3.Connection, path: Path, known: int | None =
             "it was used by a newer runyard; upgrade, or choose another data_dir"
         )
     return int(version)
-
-
-def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
-    """Copy the database, with what its log holds, into `backups` beside it; return the copy's path."""
-    folder = path.parent / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    copy = folder / f"{path.stem}-v{version}-{stamp}{path.suffix}"
-    partial = copy.with_name(copy.name + ".partial")
-    partial.touch(mode=0o600)
-    with closing(sqlite3.connect(partial)) as target:
-        connection.backup(target)
-    return partial.replace(copy)
 
 
 @cache
