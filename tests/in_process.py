@@ -165,6 +165,7 @@ class InProcess:
         tasks = [
             asyncio.create_task(server.serve([listener])),
             asyncio.create_task(self.context.hub.run()),
+            asyncio.create_task(self.context.hub.tell_usage()),
         ]
         while not server.started and not tasks[0].done():
             await asyncio.sleep(0.001)
@@ -175,7 +176,8 @@ class InProcess:
         await tasks[0]
         if not self._leaves_runs:
             await self._end_runs()
-        tasks[1].cancel()
+        for task in tasks[1:]:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.manager.close()
         self.context.reader.close()

@@ -54,9 +54,9 @@ def processes_naming(text: str) -> list[psutil.Process]:
     return found
 
 
-def python(code: str) -> list[str]:
+def python(code: str, *args: str) -> list[str]:
     """Return a command that runs `code`, starting as fast as Python can."""
-    return [sys.executable, "-I", "-S", "-c", code]
+    return [sys.executable, "-I", "-S", "-c", code, *args]
 
 
 def lines_of(folder: Path) -> Iterator[str]:

@@ -25,6 +25,7 @@ _PLAIN = (
     "status",
     "reason",
     "reason_detail",
+    "args_from",
     "cwd",
     "timeout_seconds",
     "stall_after_seconds",

@@ -258,6 +258,12 @@ SELECT run_id FROM runs ORDER BY seq DESC LIMIT 1
 -- batch_run_ids --
 SELECT run_id FROM runs WHERE batch_id = ? ORDER BY seq
 
+-- batch_squares --
+SELECT run_id, module_name, status FROM runs WHERE batch_id = ? ORDER BY seq
+
+-- batch_failures --
+SELECT run_id, attempt, reason, reason_detail FROM runs WHERE batch_id = ? AND status = 'failed' ORDER BY seq
+
 -- attempts_of_run --
 SELECT * FROM attempts WHERE run_id = ? ORDER BY attempt
 

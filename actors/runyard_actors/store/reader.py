@@ -158,6 +158,14 @@ class StoreReader:
         """Return the ids of a batch's runs in submit order."""
         return [RunId(row["run_id"]) for row in self._rows("batch_run_ids", (batch_id,))]
 
+    def batch_squares(self, batch_id: str) -> list[tuple[str, str, str]]:
+        """Return id, name and status of each run of a batch, in submit order: little of very many."""
+        return [tuple(row) for row in self._rows("batch_squares", (batch_id,))]
+
+    def batch_failures(self, batch_id: str) -> list[dict[str, Any]]:
+        """Return id, newest attempt and reason of a batch's failed runs, in submit order."""
+        return [dict(row) for row in self._rows("batch_failures", (batch_id,))]
+
     def modules_of_batch(self, batch_id: str, limit: int) -> list[str]:
         """Return the ids of modules that the batch has runs of, at most so many."""
         return [row["module_id"] for row in self._rows("modules_of_batch", (batch_id, limit))]

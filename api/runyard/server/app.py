@@ -10,7 +10,19 @@ from fastapi.routing import APIRoute
 
 from runyard.server import metrics, openapi, problems
 from runyard.server.context import Context
-from runyard.server.routes import batches, docs, events, logs, machine, many_logs, modules, page, runs, usage
+from runyard.server.routes import (
+    batch_parts,
+    batches,
+    docs,
+    events,
+    logs,
+    machine,
+    many_logs,
+    modules,
+    page,
+    runs,
+    usage,
+)
 from runyard.server.security import Gate
 
 
@@ -36,7 +48,7 @@ def bare_app() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    nouns = (runs, usage, logs, many_logs, batches, modules, machine, events, docs, page)
+    nouns = (runs, usage, logs, many_logs, batches, batch_parts, modules, machine, events, docs, page)
     routers = [noun.router for noun in nouns]
     for router in routers:
         app.include_router(router)

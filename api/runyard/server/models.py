@@ -23,6 +23,9 @@ class Run(BaseModel):
     waiting_for: str | None = Field(None, description="what a queued run waits for, in words")
     expected_start: str | None = Field(None, description="when a queued run may start, if that can be told")
     command: list[str]
+    args_from: int = Field(
+        1, description="`command[args_from:]` is what a restart with other `args` replaces"
+    )
     cwd: str
     env_keys: list[str] = Field(description="names only; values are never given out")
     num_cpus: float
@@ -116,6 +119,29 @@ class Batch(BaseModel):
     total: int
     progress: float
     eta_seconds: float | None
+
+
+class BatchSquares(BaseModel):
+    """All runs of a batch in submit order, as columns of equal length."""
+
+    run_ids: list[str]
+    statuses: list[Status]
+    names: list[str] = Field(description="the names of its modules, each once")
+    name_of: list[int] = Field(description="each run's place in `names`")
+
+
+class FailureGroup(BaseModel):
+    """Failed runs of a batch that ended in the same way."""
+
+    reason: Reason | None
+    sentence: str = Field(description="the last line of the first one's log, or else its reason in words")
+    run_ids: list[str]
+
+
+class BatchFailures(BaseModel):
+    """Failed runs of a batch in groups, the largest first."""
+
+    groups: list[FailureGroup]
 
 
 class AcceptedRun(BaseModel):

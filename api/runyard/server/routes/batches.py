@@ -41,7 +41,7 @@ async def submit(
     accepted = await here.manager.submit(submission)
     assert accepted.batch_id is not None
     runs = [{"run_id": r, "batch_index": i, "status": "queued"} for i, r in enumerate(accepted.run_ids)]
-    return {**await _one(here, accepted.batch_id), "runs": runs}
+    return {**await one(here, accepted.batch_id), "runs": runs}
 
 
 @router.get("", response_model=BatchPage)
@@ -54,31 +54,31 @@ async def list_batches(here: Here, page: Annotated[Page, Query()]) -> Any:
 @router.get("/{batch_id}", response_model=Batch)
 async def show(here: Here, batch_id: BatchId) -> Any:
     """Show one batch: counts by status, progress, estimated seconds to its end."""
-    return await _one(here, batch_id)
+    return await one(here, batch_id)
 
 
 @router.get("/{batch_id}/advice", response_model=BatchAdvice)
 async def advice(here: Here, batch_id: BatchId) -> Any:
     """Say what modules of the batch could ask for instead, one advice for a module at most."""
-    await _one(here, batch_id)
+    await one(here, batch_id)
     return {"advice": await asyncio.to_thread(_advice, here, await here.modules(), batch_id)}
 
 
 @router.post("/{batch_id}/cancel", response_model=Batch)
 async def cancel(here: Here, batch_id: BatchId, body: CancelIn | None = None) -> Any:
     """Cancel all runs of the batch that have not ended."""
-    await _one(here, batch_id)
+    await one(here, batch_id)
     await here.manager.cancel_batch(batch_id, body.reason if body else None)
-    return await _one(here, batch_id)
+    return await one(here, batch_id)
 
 
 @router.post("/{batch_id}/retry-failed", status_code=202, response_model=BatchAccepted)
 async def retry_failed(here: Here, batch_id: BatchId) -> Any:
     """Submit the failed runs again, as new runs of the same batch."""
-    await _one(here, batch_id)
+    await one(here, batch_id)
     accepted = await here.manager.retry_failed(batch_id)
     runs = [{"run_id": r, "status": "queued"} for r in accepted.run_ids]
-    return {**await _one(here, batch_id), "runs": runs}
+    return {**await one(here, batch_id), "runs": runs}
 
 
 def _submission(resolver: Resolver, body: Any, key: str | None, mark: str) -> Submission:
@@ -93,7 +93,8 @@ def _advice(here: Context, registry: Mapping[str, ModuleSettings], batch_id: str
     return [{"module_id": module_id, **advice[0]} for module_id, advice in found if advice]
 
 
-async def _one(here: Context, batch_id: str) -> dict[str, Any]:
+async def one(here: Context, batch_id: str) -> dict[str, Any]:
+    """Return the batch. Raises NotFoundError."""
     batch = await asyncio.to_thread(here.reader.batch, batch_id) if is_id(batch_id) else None
     if batch is None:
         raise NotFoundError(f"no batch {batch_id[:64]} is known")

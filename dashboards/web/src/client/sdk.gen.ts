@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
+import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -102,6 +102,21 @@ export const batchesCancel = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
+ * Failed
+ *
+ * Group the failed runs of a batch by their reason and the last line of their logs.
+ */
+export const batchesFailed = <ThrowOnError extends boolean = false>(options: Options<BatchesFailedData, ThrowOnError>): RequestResult<BatchesFailedResponses, BatchesFailedErrors, ThrowOnError> => (options.client ?? client).get<BatchesFailedResponses, BatchesFailedErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/failures',
+    ...options
+});
+
+/**
  * Retry Failed
  *
  * Submit the failed runs again, as new runs of the same batch.
@@ -113,6 +128,21 @@ export const batchesRetryFailed = <ThrowOnError extends boolean = false>(options
             type: 'apiKey'
         }],
     url: '/api/batches/{batch_id}/retry-failed',
+    ...options
+});
+
+/**
+ * Squares
+ *
+ * List the runs of a batch by id, name and status alone, so that ten thousand are one small answer.
+ */
+export const batchesSquares = <ThrowOnError extends boolean = false>(options: Options<BatchesSquaresData, ThrowOnError>): RequestResult<BatchesSquaresResponses, BatchesSquaresErrors, ThrowOnError> => (options.client ?? client).get<BatchesSquaresResponses, BatchesSquaresErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/squares',
     ...options
 });
 

@@ -283,6 +283,18 @@ export type BatchAdvice = {
 };
 
 /**
+ * BatchFailures
+ *
+ * Failed runs of a batch in groups, the largest first.
+ */
+export type BatchFailures = {
+    /**
+     * Groups
+     */
+    groups: Array<FailureGroup>;
+};
+
+/**
  * BatchIn
  *
  * Runs to accept together or not at all.
@@ -343,6 +355,34 @@ export type BatchPage = {
 };
 
 /**
+ * BatchSquares
+ *
+ * All runs of a batch in submit order, as columns of equal length.
+ */
+export type BatchSquares = {
+    /**
+     * Name Of
+     *
+     * each run's place in `names`
+     */
+    name_of: Array<number>;
+    /**
+     * Names
+     *
+     * the names of its modules, each once
+     */
+    names: Array<string>;
+    /**
+     * Run Ids
+     */
+    run_ids: Array<string>;
+    /**
+     * Statuses
+     */
+    statuses: Array<Status>;
+};
+
+/**
  * CancelIn
  *
  * Why something is cancelled; optional.
@@ -388,6 +428,25 @@ export type Ended = {
      * Last Minute
      */
     last_minute: number;
+};
+
+/**
+ * FailureGroup
+ *
+ * Failed runs of a batch that ended in the same way.
+ */
+export type FailureGroup = {
+    reason: Reason | null;
+    /**
+     * Run Ids
+     */
+    run_ids: Array<string>;
+    /**
+     * Sentence
+     *
+     * the last line of the first one's log, or else its reason in words
+     */
+    sentence: string;
 };
 
 /**
@@ -1173,6 +1232,12 @@ export type RestartIn = {
  * One execution of a module or command. Sizes in bytes, times in seconds, dates in RFC 3339 UTC.
  */
 export type Run = {
+    /**
+     * Args From
+     *
+     * `command[args_from:]` is what a restart with other `args` replaces
+     */
+    args_from?: number;
     /**
      * Attempt
      */
@@ -2264,6 +2329,62 @@ export type BatchesCancelResponses = {
 
 export type BatchesCancelResponse = BatchesCancelResponses[keyof BatchesCancelResponses];
 
+export type BatchesFailedData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/failures';
+};
+
+export type BatchesFailedErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type BatchesFailedError = BatchesFailedErrors[keyof BatchesFailedErrors];
+
+export type BatchesFailedResponses = {
+    /**
+     * Successful Response
+     */
+    200: BatchFailures;
+};
+
+export type BatchesFailedResponse = BatchesFailedResponses[keyof BatchesFailedResponses];
+
 export type BatchesRetryFailedData = {
     body?: never;
     path: {
@@ -2343,6 +2464,62 @@ export type BatchesRetryFailedResponses = {
 };
 
 export type BatchesRetryFailedResponse = BatchesRetryFailedResponses[keyof BatchesRetryFailedResponses];
+
+export type BatchesSquaresData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/squares';
+};
+
+export type BatchesSquaresErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type BatchesSquaresError = BatchesSquaresErrors[keyof BatchesSquaresErrors];
+
+export type BatchesSquaresResponses = {
+    /**
+     * Successful Response
+     */
+    200: BatchSquares;
+};
+
+export type BatchesSquaresResponse = BatchesSquaresResponses[keyof BatchesSquaresResponses];
 
 export type LiveEventsData = {
     body?: never;

@@ -23,5 +23,5 @@ test('a share never reads 100% before it is whole', () => {
 })
 
 test('numbers have no more digits than they need', () => {
-  expect([0.25, 2, 4.25, 250.4].map(rounded)).toEqual(['0.25', '2', '4.3', '250'])
+  expect([0.25, 0.5, 2, 4.25, 4.04, 100, 250.4].map(rounded)).toEqual(['0.25', '0.5', '2', '4.3', '4', '100', '250'])
 })

@@ -30,5 +30,6 @@ export function percent(share: number | null | undefined): string {
 /** Returns a number with as few digits as say enough: 0.25, 4.3, 16. */
 export function rounded(value: number): string {
   const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 1 : 2
-  return value.toFixed(digits).replace(/\.0+$/, '')
+  const text = value.toFixed(digits)
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text
 }

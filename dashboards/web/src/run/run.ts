@@ -1,0 +1,32 @@
+/** One run: read once, then as the stream tells of it. */
+import { useQuery } from '@tanstack/vue-query'
+import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { runsAttempts, runsShow, type Attempt, type Run } from '@/client'
+import { call } from '@/api/call'
+import { useRefresh } from '@/live/refresh'
+import { liveRuns } from '@/live/runs'
+
+export function useRun(runId: MaybeRefOrGetter<string>) {
+  const key = computed(() => ['run', toValue(runId)] as const)
+  useRefresh(() => key.value, (change) => change.run_id === toValue(runId) && change.kind !== 'run_progressed')
+  const query = useQuery<Run>({
+    queryKey: key,
+    queryFn: ({ signal }) => call((o) => runsShow({ ...o, path: { run_id: toValue(runId) } }), signal),
+  })
+  const run = computed<Run | undefined>(() => {
+    const read = query.data.value
+    const told = liveRuns.get(toValue(runId))
+    // The link into Ray's dashboard, and what it waits for, are in the server's answers only.
+    return told && read ? { ...told, ray_log_url: read.ray_log_url, waiting_for: told.waiting_for ?? read.waiting_for } : (told ?? read)
+  })
+  return { query, run }
+}
+
+export function useAttempts(runId: MaybeRefOrGetter<string>) {
+  const key = computed(() => ['attempts', toValue(runId)] as const)
+  useRefresh(() => key.value, (change) => change.run_id === toValue(runId) && change.kind !== 'run_progressed')
+  return useQuery<Attempt[]>({
+    queryKey: key,
+    queryFn: ({ signal }) => call((o) => runsAttempts({ ...o, path: { run_id: toValue(runId) } }), signal),
+  })
+}

@@ -1,0 +1,50 @@
+/** The keys of the whole page. Views add their own where they are shown. */
+import { onScopeDispose } from 'vue'
+import { router } from '@/router'
+import { openSubmit } from '@/submit/open'
+import { places } from './places'
+
+export interface KeyGroup {
+  title: string
+  keys: readonly (readonly [string, string])[]
+}
+
+export const KEY_GROUPS: readonly KeyGroup[] = [
+  { title: 'Everywhere', keys: [['Ctrl K', 'find or do'], ['?', 'these keys'], ['c', 'new run'], ['Esc', 'close what is open']] },
+  { title: 'Go to', keys: places.map((place) => [`g ${place.key}`, place.title] as const) },
+  { title: 'In a list of runs', keys: [['j k', 'next, previous'], ['Enter', 'open the page of the run'], ['Space', 'look inside beside the list'], ['x', 'select'], ['/', 'search']] },
+  { title: 'In a log', keys: [['f', 'follow'], ['/', 'search'], ['n N', 'next, previous hit'], ['g G', 'begin, end'], ['e E', 'next, previous error'], ['w', 'wrap'], ['t', 'time stamps']] },
+]
+
+/** How long a second key may come after `g`. */
+const SEQUENCE_MILLISECONDS = 900
+
+/** Whether a key goes to something that takes text or its own keys. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement | null
+  return !!target?.closest('input, textarea, select, [contenteditable="true"], [role="dialog"], [role="menu"], [role="log"], [data-own-keys]')
+}
+
+export function useKeys(open: { palette: () => void; help: () => void }): void {
+  let wentAt = 0
+
+  function pressed(event: KeyboardEvent) {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+      event.preventDefault()
+      return open.palette()
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event)) return
+    const isSecond = event.timeStamp - wentAt < SEQUENCE_MILLISECONDS
+    wentAt = 0
+    const place = isSecond ? places.find(({ key }) => key === event.key) : undefined
+    if (place) void router.push({ name: place.name })
+    else if (event.key === 'g') wentAt = event.timeStamp
+    else if (event.key === '?') open.help()
+    else if (event.key === 'c') openSubmit()
+    else return
+    event.preventDefault()
+  }
+
+  window.addEventListener('keydown', pressed)
+  onScopeDispose(() => window.removeEventListener('keydown', pressed))
+}
