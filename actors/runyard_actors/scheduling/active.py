@@ -41,3 +41,7 @@ class Active:
             for run_id, entry in self._on.get(node, {}).items()
             if entry.placement is not None
         ]
+
+    def copy_use(self, other: Active) -> None:
+        """Know what other books know of what runs used."""
+        self._used = dict(other._used)

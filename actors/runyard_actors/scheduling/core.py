@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from runyard_actors.request import Request
@@ -13,6 +13,7 @@ from runyard_actors.scheduling.dependencies import Dependencies
 from runyard_actors.scheduling.line import Batch, Entry, Stage
 from runyard_actors.scheduling.more_memory import with_more_memory
 from runyard_actors.scheduling.node import Measured, NodeFree, NodeSpec
+from runyard_actors.scheduling.rehearsal import FIRST, expected_starts
 from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
 
 __all__ = ["Core", "Counts", "Drop", "HeadOfQueue", "QueuedRun", "Start"]
@@ -188,6 +189,19 @@ class Core:
         if self.held:
             return self.held
         return waiting_words(entry, self._admission)
+
+    def expected_starts(
+        self, durations: Mapping[str, float | None], elapsed: Mapping[RunId, float], count: int = FIRST
+    ) -> dict[RunId, float | None]:
+        """Return in how many seconds each of the first queued runs may be expected to start, in their order.
+
+        `durations`: how many seconds a run of each module is expected to take; None, or not there: nobody knows.
+        `elapsed`: how many seconds active runs took so far. None for a run whose start depends on what nobody knows,
+        or cannot come while all stays as it is. Runs that wait for others to complete are not among the queued.
+        """
+        if self.is_paused:
+            return {entry.run.run_id: None for entry in self._admission.queue.first(count)}
+        return expected_starts(self._admission, durations, elapsed, count)
 
     def can_ever_fit(self, request: Request) -> str | None:
         """Return None if some node could hold the request with nothing else on it, else a sentence."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from runyard_actors.request import WHOLE, Request
@@ -101,6 +101,14 @@ class NodeLedger:
         self.guard: str | None = None
         self._plain = Placement(node=spec.name)
         self.count_room()
+
+    def copy(self) -> NodeLedger:
+        """Return a ledger of its own with the same in it."""
+        copy = NodeLedger(self.spec)
+        copy.runs, copy.free_cpu, copy.free_memory = self.runs, self.free_cpu, self.free_memory
+        copy.gpus = [replace(gpu) for gpu in self.gpus]
+        copy.inherit(self)
+        return copy
 
     def inherit(self, before: NodeLedger) -> None:
         """Go on with what was told of the node; only its capacity is another."""

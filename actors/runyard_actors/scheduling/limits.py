@@ -66,6 +66,14 @@ class Limits:
         batch.semaphore.limit = spec.max_concurrent
         return batch
 
+    def copy_limits(self, other: Limits) -> None:
+        """Have the limits of other books, of modules and of batches."""
+        for module_id, module in other.modules.items():
+            if module.limit is not None:
+                self.set_module(module_id, module.limit)
+        for batch in other.batches.values():
+            self.put_batch(batch.spec)
+
     def _count(self, run: QueuedRun, step: int) -> None:
         self.total.taken += step
         self.modules[run.module_id].taken += step

@@ -148,6 +148,10 @@ class Lane:
     length: int = 0
     lines: dict[tuple[Request, str], Line] = field(default_factory=dict)
 
+    def key(self) -> tuple[int, int, int]:
+        """Return the place of its oldest run in the order of all, as if nothing held it up."""
+        return (-self.priority, self.turn, min(line.entries[0].seq for line in self.lines.values()))
+
 
 @dataclass(slots=True, eq=False)
 class Line:

@@ -38,6 +38,13 @@ class Nodes:
         self.by_name[spec.name] = ledger
         self._renew()
 
+    def copy(self) -> Nodes:
+        """Return books of their own with the same in them."""
+        copy = Nodes()
+        copy.by_name = {name: ledger.copy() for name, ledger in self.by_name.items()}
+        copy._renew()
+        return copy
+
     def drop(self, name: str) -> None:
         """Forget a node."""
         self.by_name.pop(name, None)

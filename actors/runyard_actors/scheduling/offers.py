@@ -19,41 +19,39 @@ class Offers:
     """The open nodes, by the key of the first shape that fits, as far as it is known; it is never behind that."""
 
     def __init__(self) -> None:
-        self._open: dict[str, NodeLedger] = {}
         self._heap: list[tuple[Key, int, NodeLedger]] = []
-        self._tie = 0
+        #: By which number the entry of an open node in the heap is told from older ones.
+        self._current: dict[NodeLedger, int] = {}
+        self._number = 0
 
     def open(self, ledger: NodeLedger) -> None:
         """Something became free on a node."""
-        self._open[ledger.spec.name] = ledger
-        self._push(FIRST, ledger)
+        self._number += 1
+        self._current[ledger] = self._number
+        heappush(self._heap, (FIRST, self._number, ledger))
 
     def clear(self) -> None:
         """Nothing is open."""
-        self._open.clear()
+        self._current.clear()
         self._heap.clear()
 
     def first(self, blocked: ShapeIndex, kept: Reservation | None) -> tuple[Shape, NodeLedger] | None:
         """Return the first blocked shape that fits on an open node beside what is kept, and that node."""
-        heap = self._heap
+        heap, current = self._heap, self._current
         while heap:
-            key, _, ledger = heap[0]
-            name = ledger.spec.name
-            if self._open.get(name) is not ledger:
+            key, number, ledger = heap[0]
+            if current.get(ledger) != number:
                 heappop(heap)
                 continue
             # What holds starts tells when it lets them go on.
             shape = blocked.first_fit(Room(ledger, kept)) if ledger.guard is None else None
             if shape is None:
                 heappop(heap)
-                del self._open[name]
+                del current[ledger]
                 continue
-            if shape.bound == key or len(heap) == 1:
+            if shape.bound == key:
                 return shape, ledger
-            self._tie += 1
-            heapreplace(heap, (shape.bound, self._tie, ledger))
+            heapreplace(heap, (shape.bound, number, ledger))
+            if heap[0][2] is ledger:
+                return shape, ledger
         return None
-
-    def _push(self, key: Key, ledger: NodeLedger) -> None:
-        self._tie += 1
-        heappush(self._heap, (key, self._tie, ledger))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from heapq import heappop, heapreplace, merge, nsmallest
+from itertools import chain
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId
+from runyard_actors.scheduling.decision import QueuedRun
 from runyard_actors.scheduling.line import Batch, Entry, Kind, Lane, Line, Place, Shape, Stage
-from runyard_actors.scheduling.order import Order
+from runyard_actors.scheduling.order import Key, Order
 from runyard_actors.scheduling.semaphore import Semaphore
 from runyard_actors.scheduling.shape_index import ShapeIndex
 
@@ -115,6 +118,11 @@ class Queue:
         run = entry.run
         return self._lanes[run.priority, run.batch_id].lines[run.request, run.module_id]
 
+    def find_line(self, run: QueuedRun) -> Line | None:
+        """Return the line in which a run would stand, None if there is none."""
+        lane = self._lanes.get((run.priority, run.batch_id))
+        return lane.lines.get((run.request, run.module_id)) if lane is not None else None
+
     def entries_of(self, batch_id: BatchId) -> list[Entry]:
         """Return the queued runs of a batch by arrival."""
         lanes = [lane for lane in self._lanes.values() if lane.batch_id == batch_id]
@@ -128,6 +136,32 @@ class Queue:
         ahead = sum(line.index(entry.seq) for line in lane.lines.values())
         turn = lane.turn + ahead
         return 1 + ahead + sum(_ahead_in(other, turn, entry) for other in self._others(lane))
+
+    def first(self, count: int) -> list[Entry]:
+        """Return so many queued runs, in the order in which they start if each starts in its turn."""
+        heap: list[tuple[int, int, int, Iterator[Entry]]] = [
+            (*key, merge(*[line.entries for line in lane.lines.values()], key=_arrival))
+            for key, lane in nsmallest(count, ((lane.key(), lane) for lane in self._lanes.values()), key=_key)
+        ]
+        found: list[Entry] = []
+        while heap and len(found) < count:
+            priority, turn, _, entries = heap[0]
+            found.append(next(entries))
+            following = next(entries, None)
+            if following is None:
+                heappop(heap)
+                continue
+            turn += self._lane_counts[-priority] > 1
+            heapreplace(heap, (priority, turn, following.seq, chain([following], entries)))
+        return found
+
+    def copy_turns(self, other: Queue) -> None:
+        """Let the lanes have the turns that they have in another queue."""
+        self._rounds = dict(other._rounds)
+        for key, lane in self._lanes.items():
+            lane.turn = other._lanes[key].turn
+            for line in lane.lines.values():
+                self.relist(line)
 
     def _others(self, lane: Lane) -> Iterator[Lane]:
         return (
@@ -186,6 +220,14 @@ class Queue:
             kind.shape.kinds.discard(kind)
             if not kind.shape.kinds:
                 self.move(kind.shape, Place.ASIDE)
+
+
+def _arrival(entry: Entry) -> int:
+    return entry.seq
+
+
+def _key(each: tuple[Key, Lane]) -> Key:
+    return each[0]
 
 
 def _ahead_in(lane: Lane, turn: int, entry: Entry) -> int:
