@@ -1,7 +1,7 @@
 """The whole server in this process, in well under a second: everything is real, only Ray is left out.
 
-The real RunManager with its core, store and registry; leases held in threads, which launch real shims and real
-processes; the real application on a real socket. What Ray would do is done here by a call: pickle and hand over.
+The real RunManager with its core, store, registry and node agent, which launches real shims and real processes; the
+real application on a real socket. What Ray would do is done here by a call: pickle and hand over.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,10 @@ from runyard.server.listen import Listen
 from runyard.server.sessions import Sessions
 from runyard.server.web import web_server
 from runyard.session import Session
-from runyard_actors import lease
-from runyard_actors.lease import Assignment, Started
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.actor import RunManager
 from runyard_actors.manager.client import ManagerClient
 from runyard_actors.manager.look import NodeMeter
-from runyard_actors.run import Outcome
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
 from runyard_cluster.data_dir import DataDir
@@ -54,29 +50,20 @@ CAPACITY = Capacity(
 )
 
 
-class ThreadLeases:
-    """Leases held by a thread each, in place of Ray's tasks."""
+class NoLeases:
+    """Leases that are held by nobody, in place of Ray's tasks."""
 
-    def __init__(self) -> None:
-        self.manager: RunManager | None = None
+    async def take(self, attempt: ActiveRun) -> None:
+        """Hold at once."""
 
-    async def hold(self, assignment: Assignment, attempt: ActiveRun) -> Outcome:
-        """Hold the attempt until it ended, as a Ray task would."""
-        loop, ended = asyncio.get_running_loop(), Future[Outcome]()
-        manager = self.manager
-        assert manager is not None
+    def give_back(self, attempt: ActiveRun) -> None:
+        """There is nothing to give back."""
 
-        def tell(started: Started) -> None:
-            asyncio.run_coroutine_threadsafe(manager.on_started(started), loop)
+    async def hold(self, lease_id: int) -> None:
+        """Nobody asks."""
 
-        def work() -> None:
-            outcome = lease.hold(assignment, tell)
-            # A server that left its runs to the next one has nobody left to tell.
-            if not loop.is_closed():
-                ended.set_result(outcome)
-
-        threading.Thread(target=work, name=f"lease of {assignment.run_id}", daemon=True).start()
-        return await asyncio.wrap_future(ended)
+    async def tidy_for_ever(self) -> None:
+        """There is nothing to tidy."""
 
 
 class InProcessManager(ManagerClient):
@@ -154,9 +141,8 @@ class InProcess:
 
     async def _serve(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         self._stopping = asyncio.Event()
-        leases = ThreadLeases()
-        self.manager = leases.manager = RunManager(
-            self.settings.model_dump(mode="json"), self.capacity, leases, self._meter
+        self.manager = RunManager(
+            self.settings.model_dump(mode="json"), self.capacity, NoLeases(), self._meter
         )
         self.context = self._context(InProcessManager(self.manager))
         self.app = create_app(self.context, {*listen.names(), *allowed_hosts})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from runyard_actors.lease import Started
+from runyard_actors.assignment import Started
 from runyard_actors.run import BatchId, Placement, Reason, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
 

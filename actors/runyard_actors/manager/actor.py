@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from runyard_actors.lease import Started
 from runyard_actors.manager import (
     back_up,
     boot,
@@ -64,7 +63,7 @@ class RunManager:
             data_dir=known.data,
             capacity=capacity,
             boot_id=process.boot_id(),
-            leases=leases or _ray_leases(),
+            leases=leases or _ray_leases(capacity),
         )
         self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -78,6 +77,7 @@ class RunManager:
         pause_when.first_look(self._yard, rules)
         boot.rebuild(self._yard)
         self._last_seq = self._yard.reader.last_seq()
+        self._yard.spawn(self._yard.leases.tidy_for_ever(), "tidy leases")
         self._yard.spawn(watch.watch(self._yard, meter), "watch the node")
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
@@ -115,9 +115,9 @@ class RunManager:
         """Submit the failed runs of a batch again, as new runs of the same batch."""
         return await _guarded(retry_failed.retry_failed(self._yard, batch_id))
 
-    async def on_started(self, started: Started) -> None:
-        """A lease tells that its attempt's process runs."""
-        start.on_started(self._yard, started)
+    async def hold_lease(self, lease_id: int) -> None:
+        """A lease tells that Ray granted it; the answer is its end."""
+        await self._yard.leases.hold(lease_id)
 
     async def put_module(self, module_id: str, definition: Mapping[str, Any]) -> bool | Refused:
         """Set a module of the registry; answer whether it is new."""
@@ -169,10 +169,10 @@ class RunManager:
         changed.set()
 
 
-def _ray_leases() -> Leases:
-    from runyard_actors.manager.ray_leases import RayLeases
+def _ray_leases(capacity: Capacity) -> Leases:
+    from runyard_actors.leases.ray_leases import RayLeases
 
-    return RayLeases()
+    return RayLeases(capacity)
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Any, seq: int) -> None:

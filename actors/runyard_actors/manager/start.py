@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Sequence
+from functools import partial
 
-from runyard_actors.lease import Assignment, Started
+from runyard_actors.assignment import Assignment, Started
 from runyard_actors.manager import gpu_limit
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.end import finish
-from runyard_actors.manager.yard import LeaseLostError, Yard, log
+from runyard_actors.manager.yard import Yard
 from runyard_actors.run import RunId
 from runyard_actors.scheduling.decision import Start
 from runyard_actors.store.changes import AttemptStarted, AttemptStarting, RunDropped
 from runyard_actors.store.errors import StoreUnavailable
 from runyard_cluster.failpoint import hit
-
-#: Pause before a lost lease is taken again, in seconds; Ray needs a moment to see its own losses.
-LEASE_RETRY_SECONDS = 0.5
 
 
 def start(yard: Yard, starts: Sequence[Start]) -> Awaitable[None]:
@@ -45,18 +42,15 @@ async def _start(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
 
 
 async def see_through(yard: Yard, attempt: ActiveRun) -> None:
-    """Hold a lease for the attempt until it ended, however many leases that takes."""
+    """Take a lease for the attempt, and have the node agent keep it until it ended."""
     if attempt.cancel and not attempt.is_started:
         attempt.folder.never_start(attempt.cancel.reason, attempt.cancel.detail)
-    while True:
-        try:
-            outcome = await yard.leases.hold(_assignment(yard, attempt), attempt)
-        except LeaseLostError as lost:
-            log.warning("the lease of run %s was lost (%s); taking another", attempt.run_id, lost)
-            await asyncio.sleep(LEASE_RETRY_SECONDS)
-        else:
-            await finish(yard, attempt, outcome)
-            return
+    try:
+        await yard.leases.take(attempt)
+        outcome = await yard.agent.keep(_assignment(yard, attempt), partial(on_started, yard))
+    finally:
+        yard.leases.give_back(attempt)
+    await finish(yard, attempt, outcome)
 
 
 def on_started(yard: Yard, started: Started) -> None:

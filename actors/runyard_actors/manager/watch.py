@@ -33,7 +33,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     metrics = RayMetrics(yard)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        look = await asyncio.to_thread(_look, meter, recorders, list(yard.active.values()))
+        look = await asyncio.to_thread(_look, yard, meter, recorders, list(yard.active.values()))
         yard.look = look
         pressure = await memory.look(yard, look)
         free = look.use.memory_free_bytes
@@ -46,8 +46,8 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
         await metrics.update()
 
 
-def _look(meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
-    look = meter.look(active)
+def _look(yard: Yard, meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
+    look = meter.look(active, spawner=yard.agent.spawner_pid)
     recorders.record(look)
     return look
 

@@ -12,11 +12,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
-from runyard_actors.lease import Assignment
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.admitting import Admitting
 from runyard_actors.manager.look import NodeLook
-from runyard_actors.run import Outcome, RunId, RunSpec
+from runyard_actors.node_agent import NodeAgent
+from runyard_actors.run import RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.scheduling.core import Core
 from runyard_actors.scheduling.decision import Drop, Start
@@ -37,15 +37,23 @@ STORE_RETRY_SECONDS = 0.5
 FRESH_SPECS = 1_000
 
 
-class LeaseLostError(Exception):
-    """The lease is gone but the run may go on; hand the attempt to a new lease."""
-
-
 class Leases(Protocol):
-    """Where leases are taken: Ray in the product, a thread in tests of the manager's own logic."""
+    """Where leases are taken: Ray in the product, nowhere in tests of the manager's own logic."""
 
-    async def hold(self, assignment: Assignment, request_of: ActiveRun) -> Outcome:
-        """Hold the run's resources until it ended. Raises LeaseLostError when only the lease ended."""
+    async def take(self, attempt: ActiveRun) -> None:
+        """Wait until what the attempt declares is held for it."""
+        ...
+
+    def give_back(self, attempt: ActiveRun) -> None:
+        """Have done with what the attempt declared."""
+        ...
+
+    async def hold(self, lease_id: int) -> None:
+        """A lease is granted: return when it is to end."""
+        ...
+
+    async def tidy_for_ever(self) -> None:
+        """Close leases that nobody uses."""
         ...
 
 
@@ -60,6 +68,7 @@ class Yard:
         self.capacity = capacity
         self.boot_id = boot_id
         self.leases = leases
+        self.agent = NodeAgent()
         self.core = Core(max_concurrent_runs=settings.max_concurrent_runs)
         self.writer = StoreWriter(data_dir.database)
         self.reader = StoreReader(data_dir.database)
@@ -186,6 +195,7 @@ class Yard:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.to_thread(self.agent.close)
         await asyncio.to_thread(self.writer.close)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

@@ -37,16 +37,15 @@ if sys.platform != "win32":
     #: that shuts down for one, also signals the module itself.
     _WAKING = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+    def name_process(name: str) -> None:
+        """Have lists of processes show this one under a name, where the system lets it have one."""
+        if sys.platform == "linux":
+            _linux.name_process(name)
+
     def leave_parent() -> None:
         """Become a child of nobody, so that no end of the launching process reaches this one."""
         if os.fork():
             os._exit(0)
-
-    def close_answer() -> None:
-        """Close the line to the launching process, which waits for its end."""
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
 
     class PosixTree:
         """The module's process, and every process that comes of it.

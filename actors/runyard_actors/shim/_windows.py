@@ -105,14 +105,11 @@ if sys.platform == "win32":
     _kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
     _kernel.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
 
+    def name_process(name: str) -> None:
+        """A process is known by its program here; there is nothing to name."""
+
     def leave_parent() -> None:
         """The launching process started this one outside of its Job Object; there is nothing more to leave."""
-
-    def close_answer() -> None:
-        """Close the line to the launching process, which waits for its end."""
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
 
     class WindowsTree:
         """The module's process, and the Job Object with every process that comes of it.

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,11 @@ class LaunchReport:
     why: str | None = None
 
 
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a shim, or who becomes one, gets of this process's environment."""
+    return {name: environ[name] for name in INHERITED if name in environ}
+
+
 def launch(folder: RunFolder) -> LaunchReport:
     """Start the shim of an attempt whose spec lies in `folder`, and return its answer.
 
@@ -50,8 +56,9 @@ def launch(folder: RunFolder) -> LaunchReport:
     try:
         started = process.popen_detached(
             [sys.executable, "-I", "-S", "-c", BOOT, *IMPORT_ROOTS],
-            env={name: os.environ[name] for name in INHERITED if name in os.environ},
+            env=inherited(os.environ),
             cwd=str(folder.path),
+            stdin=subprocess.DEVNULL,
             stdout=write_end,
             stderr=subprocess.DEVNULL,
         )

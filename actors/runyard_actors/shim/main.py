@@ -9,7 +9,7 @@ import time
 from runyard_actors import attempt_file
 from runyard_actors.shim import limit, record
 from runyard_actors.shim.quick_json import dumps
-from runyard_actors.shim.system import Tree, close_answer, leave_parent
+from runyard_actors.shim.system import Tree, leave_parent, name_process
 from runyard_actors.shim.verdict import verdict
 from runyard_actors.shim.watch import Watch
 from runyard_cluster import process
@@ -18,7 +18,9 @@ from runyard_cluster.process import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
+
+    from runyard_actors.shim.spec import ShimSpec
 
     Json = dict[str, Any]
 
@@ -35,12 +37,19 @@ RECORD_LOOK_SECONDS = 1.0
 def main() -> None:
     """Own the attempt in whose folder this process was started, from here to its end."""
     leave_parent()
+    own_folder(None)
+
+
+def own_folder(spec: ShimSpec | None) -> NoReturn:
+    """Own the attempt in whose folder this process is, and end with it; the spec lies there unless it is given."""
+    name_process("runyard-shim")
     try:
         lock = _lock()
         if lock is None:
-            return _answer(event="refused", why="locked")
-        hit("shim.locked")
-        own()
+            _answer(event="refused", why="locked")
+        else:
+            hit("shim.locked")
+            own(spec)
     except Exception as error:
         _note_trouble()
         _answer(event="start_error", why=f"the run's folder cannot be used: {error}")
@@ -48,7 +57,7 @@ def main() -> None:
     os._exit(0)
 
 
-def own() -> None:
+def own(spec: ShimSpec | None = None) -> None:
     """Run the attempt of the folder that this process is in and has locked; its record is the last thing written."""
     tree = Tree()
     started_at, monotonic_start = time.time_ns() // 1000, time.monotonic()
@@ -63,7 +72,7 @@ def own() -> None:
         return _answer(event="refused", why="claimed")
     try:
         hit("shim.claimed")
-        end = _run(tree, started_at, monotonic_start)
+        end = _run(tree, spec, started_at, monotonic_start)
         hit("shim.before_exit")
     except Exception as error:
         end = _own_failure(tree, error)
@@ -72,9 +81,9 @@ def own() -> None:
     return None
 
 
-def _run(tree: Tree, started_at: int, monotonic_start: float) -> Json:
+def _run(tree: Tree, given: ShimSpec | None, started_at: int, monotonic_start: float) -> Json:
     """Start the module, watch it, end what it leaves behind; return how it ended."""
-    spec = record.read_spec()
+    spec = given or record.read_spec()
     tree.cookie = spec.nonce
     error = tree.spawn(spec)
     if error:
@@ -151,12 +160,11 @@ def _write_exit(end: Json) -> None:
 
 
 def _answer(**fields: Any) -> None:
-    """Tell whoever launched this shim, who may be dead already, and close the line to it; later answers go nowhere."""
+    """Tell whoever launched this shim, who may be dead already. Only the first answer is read."""
     try:
         os.write(1, dumps(fields).encode() + b"\n")
     except OSError:
         pass
-    close_answer()
 
 
 def _note_trouble() -> None:

@@ -62,8 +62,8 @@ class ShimSpec:
         self.cpu_milli = cpu_milli
         self.cgroup = cgroup
 
-    def to_json(self) -> bytes:
-        """Return the spec as the shim reads it."""
+    def to_json(self, **more: str) -> bytes:
+        """Return the spec as the shim reads it, and `more` that whoever starts the shim wants to know."""
         import json  # here, because the shim itself never comes this way
 
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}).encode()
+        return json.dumps(more | {name: getattr(self, name) for name in self.__slots__}).encode()

@@ -12,6 +12,7 @@ if sys.platform == "win32":
     from runyard_cluster.process._windows import (
         FileLock,
         boot_id,
+        exit_descriptor,
         find_by_cookie,
         is_locked,
         is_same_process,
@@ -36,6 +37,7 @@ else:
     from runyard_cluster.process._posix import (
         FileLock,
         boot_id,
+        exit_descriptor,
         find_by_cookie,
         is_locked,
         is_same_process,
@@ -60,6 +62,7 @@ else:
 __all__ = [
     "FileLock",
     "boot_id",
+    "exit_descriptor",
     "find_by_cookie",
     "is_locked",
     "is_same_process",

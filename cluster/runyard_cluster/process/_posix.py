@@ -113,29 +113,43 @@ if sys.platform != "win32":
                 os.close(descriptor)
             return True
 
+    def exit_descriptor(pid: int) -> int | None:
+        """Return a descriptor that can be read from once the process has ended; None where there is no such thing."""
+        if sys.platform != "linux":
+            return None
+        try:
+            return os.pidfd_open(pid)
+        except OSError:
+            return None
+
     def spawn_detached(command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: Path) -> int:
         """Start a process in a session of its own, output appended to `stdout`; return its pid."""
         import subprocess
 
         with stdout.open("ab") as output:
             started = popen_detached(
-                command, env=env, cwd=cwd, stdout=output.fileno(), stderr=subprocess.STDOUT
+                command,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output.fileno(),
+                stderr=subprocess.STDOUT,
             )
         # Not ours to wait for: without this, Python warns that a child was forgotten.
         started.returncode = 0
         return started.pid
 
     def popen_detached(
-        command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: int, stderr: int
+        command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdin: int, stdout: int, stderr: int
     ) -> subprocess.Popen[bytes]:
-        """Start a process in a session of its own, without anything to read from."""
+        """Start a process in a session of its own."""
         import subprocess
 
         return subprocess.Popen(
             list(command),
             env=dict(env),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,

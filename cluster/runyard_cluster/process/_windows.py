@@ -170,39 +170,48 @@ if sys.platform == "win32":
         kill_pids([pid])
         return True
 
+    def exit_descriptor(pid: int) -> int | None:
+        """Return None: no loop waits for a process handle here, but a thread for the run's lock."""
+        return None
+
     def spawn_detached(command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: Path) -> int:
         """Start a process without a console, output appended to `stdout`; return its pid."""
         with stdout.open("ab") as output:
             started = popen_detached(
-                command, env=env, cwd=cwd, stdout=output.fileno(), stderr=subprocess.STDOUT
+                command,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output.fileno(),
+                stderr=subprocess.STDOUT,
             )
         started.returncode = 0
         return started.pid
 
     def popen_detached(
-        command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdout: int, stderr: int
+        command: Sequence[str], *, env: Mapping[str, str], cwd: str, stdin: int, stdout: int, stderr: int
     ) -> subprocess.Popen[bytes]:
         """Start a process without a console, outside of this one's Job Object where that lets children leave."""
         flags = _DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
         try:
-            return _popen(command, env, cwd, stdout, stderr, flags | _CREATE_BREAKAWAY_FROM_JOB)
+            return _popen(command, env, cwd, (stdin, stdout, stderr), flags | _CREATE_BREAKAWAY_FROM_JOB)
         except PermissionError:
-            return _popen(command, env, cwd, stdout, stderr, flags)
+            return _popen(command, env, cwd, (stdin, stdout, stderr), flags)
 
     def leave(started: subprocess.Popen[bytes]) -> None:
         """Have done with a detached process, which goes on; without this, Python warns that it was forgotten."""
         started.returncode = 0
 
     def _popen(
-        command: Sequence[str], env: Mapping[str, str], cwd: str, stdout: int, stderr: int, flags: int
+        command: Sequence[str], env: Mapping[str, str], cwd: str, streams: tuple[int, int, int], flags: int
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             list(command),
             env=dict(env),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
             creationflags=flags,
         )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runyard_actors.lease import Assignment, hold
+from runyard_actors.assignment import Assignment
+from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome, Reason
 from runyard_cluster import process
 
@@ -42,8 +44,16 @@ def group() -> Iterator[Path]:
     pytest.skip("needs the right to make a control group of memory")
 
 
+def kept(assignment: Assignment) -> Outcome:
+    agent = NodeAgent()
+    try:
+        return asyncio.run(agent.keep(assignment, lambda _: None))
+    finally:
+        agent.close()
+
+
 def ended(folder: Path, script: str) -> Outcome:
-    return hold(
+    return kept(
         Assignment(
             run_id="r",
             attempt=1,
@@ -61,8 +71,7 @@ def ended(folder: Path, script: str) -> Outcome:
             grace_seconds=1,
             max_log_bytes=1 << 20,
             max_processes=0,
-        ),
-        lambda _: None,
+        )
     )
 
 

@@ -1,0 +1,69 @@
+"""What the node of an attempt is told to start, and what it tells once the attempt's process runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runyard_actors.module_environment import module_environment
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.shim.spec import ShimSpec
+from runyard_cluster.delegation import delegated_group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One attempt to be started, or found again, on the node that receives this.
+
+    `folder` is the attempt's folder, `boot_id` the boot of the node that the attempt was given to.
+    `env` holds secrets: it travels to the shim's 0600 file and nowhere else.
+    """
+
+    run_id: str
+    attempt: int
+    nonce: str
+    boot_id: str
+    folder: str
+    command: tuple[str, ...]
+    cwd: str
+    batch_id: str | None
+    env: Mapping[str, str] = field(repr=False)
+    cpu_milli: int
+    memory_bytes: int
+    gpu_ids: tuple[str, ...]
+    timeout_seconds: float
+    grace_seconds: float
+    max_log_bytes: int
+    max_processes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An attempt's process runs. `started_at` in microseconds since the epoch."""
+
+    run_id: str
+    attempt: int
+    pid: int
+    shim_pid: int
+    started_at: int
+    enforcement: Mapping[str, str]
+
+
+def shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
+    """Return what the shim of an attempt is told; the environment is this process's own, and the run's."""
+    return ShimSpec(
+        run_id=assignment.run_id,
+        attempt=assignment.attempt,
+        nonce=assignment.nonce,
+        command=assignment.command,
+        cwd=assignment.cwd,
+        env=module_environment(os.environ, assignment, report_file=str(folder.report_file)),
+        timeout_seconds=assignment.timeout_seconds,
+        grace_seconds=assignment.grace_seconds,
+        memory_bytes=assignment.memory_bytes,
+        max_log_bytes=assignment.max_log_bytes,
+        max_processes=assignment.max_processes,
+        cpu_milli=assignment.cpu_milli,
+        cgroup=str(delegated_group() or ""),
+    )

@@ -1,0 +1,1 @@
+"""Leases: the Ray tasks that hold what runs declare, for as long as the runs are active."""

@@ -1,0 +1,157 @@
+"""The node agent: starts attempts on its node, finds those that run already, and tells how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from runyard_actors.assignment import Assignment, Started, shim_spec
+from runyard_actors.ending import finished, outcome_of, unfinished
+from runyard_actors.run import Outcome, Reason
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.spawner.client import Line, Spawner
+from runyard_cluster import process
+from runyard_cluster.failpoint import hit
+
+STOP_SECONDS = 5.0
+
+
+class NodeAgent:
+    """Works in a thread and an event loop of its own, so that a slow disk of the runs holds nobody else up."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="node agent", daemon=True)
+        self._thread.start()
+        self._spawner = Spawner()
+
+    @property
+    def spawner_pid(self) -> int | None:
+        """The process that becomes shims, once there is one."""
+        return self._spawner.pid
+
+    async def keep(self, assignment: Assignment, on_started: Callable[[Started], None]) -> Outcome:
+        """Start the attempt, or adopt it when it was started before; return how it ended.
+
+        At most once: the store committed the attempt before this is called, and the shim itself refuses a folder
+        that is locked or claimed. Raises nothing: whatever goes wrong is the attempt's outcome.
+        """
+        callers = asyncio.get_running_loop()
+
+        def tell(started: Started) -> None:
+            callers.call_soon_threadsafe(on_started, started)
+
+        work = asyncio.run_coroutine_threadsafe(self._keep(assignment, tell), self._loop)
+        return await asyncio.wrap_future(work)
+
+    def close(self) -> None:
+        """Stop watching; what runs goes on."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result(STOP_SECONDS)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(STOP_SECONDS)
+            self._loop.close()
+
+    async def _leave(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._spawner.close()
+
+    async def _keep(self, assignment: Assignment, tell: Callable[[Started], None]) -> Outcome:
+        folder = RunFolder(Path(assignment.folder))
+        try:
+            if assignment.boot_id != process.boot_id():
+                outcome = finished(assignment, folder)
+                return _lost_with_the_boot() if outcome is None else outcome
+            return await self._see_through(assignment, folder, tell)
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            return outcome_of(Reason.START_ERROR, f"the run's folder cannot be used: {error.strerror}{where}")
+
+    async def _see_through(
+        self, assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]
+    ) -> Outcome:
+        line: Line | None = None
+        try:
+            if not (folder.is_alive() or folder.started()):
+                hit("lease.before_launch")
+                folder.create()
+                report, line = await self._spawner.launch(folder, shim_spec(assignment, folder))
+                hit("lease.after_launch")
+                if report.event == "start_error" and not folder.started():
+                    return outcome_of(
+                        Reason.START_ERROR, report.why or "the shim could not use the run's folder"
+                    )
+            _tell_started(assignment, folder, tell)
+            await (line.closed() if line else _ended(folder))
+        finally:
+            if line:
+                line.close()
+        outcome = finished(assignment, folder)
+        if outcome is not None:
+            return outcome
+        return await asyncio.to_thread(unfinished, assignment, folder)
+
+
+def _tell_started(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:
+    started, child = folder.started(), folder.child()
+    if started and child:
+        tell(
+            Started(
+                run_id=assignment.run_id,
+                attempt=assignment.attempt,
+                pid=int(child["pid"]),
+                shim_pid=int(started["shim_pid"]),
+                started_at=int(started["started_at"]),
+                enforcement=child.get("enforcement") or started.get("enforcement", {}),
+            )
+        )
+
+
+def _lost_with_the_boot() -> Outcome:
+    return outcome_of(Reason.NODE_LOST, "the machine restarted while the run was active", ended_by="node")
+
+
+async def _ended(folder: RunFolder) -> None:
+    """Wait until no shim holds the attempt: by its process where the system can tell of that, else by its lock."""
+    started = folder.started() or {}
+    descriptor = process.exit_descriptor(int(started.get("shim_pid", 0)))
+    if descriptor is None:
+        return await _in_thread(folder.wait_end)
+    try:
+        # The lock is held, so the number that the descriptor was made from was still the shim's.
+        if folder.is_alive():
+            await _readable(descriptor)
+    finally:
+        os.close(descriptor)
+    if folder.is_alive():
+        await _in_thread(folder.wait_end)
+    return None
+
+
+async def _readable(descriptor: int) -> None:
+    loop, is_readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, is_readable.set)
+    try:
+        await is_readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def _in_thread(wait: Callable[[], None]) -> None:
+    """Wait in a thread that keeps nobody from leaving: there may be hundreds, each for as long as its run takes."""
+    ended = Future[None]()
+
+    def work() -> None:
+        wait()
+        if not ended.cancelled():
+            ended.set_result(None)
+
+    threading.Thread(target=work, name="end of a run", daemon=True).start()
+    await asyncio.wrap_future(ended)

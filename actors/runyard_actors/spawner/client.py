@@ -1,0 +1,133 @@
+"""Asking for shims: of a spawner where processes can fork, of a new interpreter each elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.shim.launch import IMPORT_ROOTS, LaunchReport, inherited, launch
+from runyard_actors.shim.spec import ShimSpec
+from runyard_actors.spawner.main import REQUEST
+from runyard_cluster import process
+
+BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import main; main()"
+
+#: A spawner that dies under a request is replaced this often before a shim is started without one.
+TRIES = 2
+#: A spawner that does not answer for so long is taken for dead. If it is not, the shim that comes second refuses.
+ANSWER_SECONDS = 30.0
+_ANSWER_BYTES = 1 << 16
+
+
+class Line:
+    """The line to one shim: it answers once, and the line closes with the shim's end."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    async def report(self) -> LaunchReport:
+        """Return the shim's answer; an empty report when there was none, or none in time."""
+        try:
+            answer = await asyncio.wait_for(self._answer(), ANSWER_SECONDS)
+        except (OSError, TimeoutError):
+            return LaunchReport()
+        return LaunchReport(**json.loads(answer)) if answer else LaunchReport()
+
+    async def _answer(self) -> bytes:
+        loop, answer = asyncio.get_running_loop(), b""
+        while not answer.endswith(b"\n"):
+            data = await loop.sock_recv(self._end, _ANSWER_BYTES)
+            if not data:
+                return b""
+            answer += data
+        return answer
+
+    async def closed(self) -> None:
+        """Wait until the shim has ended; what else it says is of no interest."""
+        loop = asyncio.get_running_loop()
+        try:
+            while await loop.sock_recv(self._end, _ANSWER_BYTES):
+                pass
+        except ConnectionError:
+            return
+
+    def close(self) -> None:
+        """Have done with the line; the shim goes on."""
+        self._end.close()
+
+
+class Spawner:
+    """Starts shims from one event loop. Its process is started with the first one, and again whenever it is gone."""
+
+    def __init__(self) -> None:
+        self._requests: socket.socket | None = None
+        self.pid: int | None = None
+
+    async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line | None]:
+        """Start the shim of an attempt; return its answer, and the line that closes when it ends, if it has one."""
+        for _ in range(TRIES):
+            line = await self._ask(folder, spec)
+            if line is None:
+                continue
+            report = await line.report()
+            if report.event or folder.started():
+                return report, line
+            line.close()
+            self.close()
+        folder.write_spec(spec.to_json())
+        return await asyncio.to_thread(launch, folder), None
+
+    def close(self) -> None:
+        """Let the spawner's process end; shims go on."""
+        if self._requests is not None:
+            self._requests.close()
+            self._requests = self.pid = None
+
+    async def _ask(self, folder: RunFolder, spec: ShimSpec) -> Line | None:
+        """Send a request; None where nothing can fork, and when the spawner is gone, which is replaced then."""
+        if sys.platform == "win32":
+            return None
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                socket.send_fds(self._line_to_process(), [REQUEST], [theirs.fileno()])
+            await asyncio.get_running_loop().sock_sendall(ours, spec.to_json(folder=str(folder.path)))
+            ours.shutdown(socket.SHUT_WR)
+        except OSError:
+            ours.close()
+            self.close()
+            return None
+        return Line(ours)
+
+    def _line_to_process(self) -> socket.socket:
+        if self._requests is None:
+            self._requests, self.pid = _start()
+        return self._requests
+
+
+def _start() -> tuple[socket.socket, int]:
+    """Start a spawner's process; return the line to it and its pid. Raises OSError when it does not come up."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        started = process.popen_detached(
+            [sys.executable, "-I", "-S", "-c", BOOT, *IMPORT_ROOTS],
+            env=inherited(os.environ),
+            cwd=str(Path.cwd()),
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    process.leave(started)
+    ours.settimeout(ANSWER_SECONDS)
+    hello = ours.recv(_ANSWER_BYTES)
+    if not hello:
+        ours.close()
+        raise ConnectionResetError("the spawner ended while it started")
+    return ours, int(hello)

@@ -1,0 +1,203 @@
+"""The node agent: starts attempts through its spawner, and loses none when anything of that dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from runyard_actors.assignment import Assignment, Started, shim_spec
+from runyard_actors.node_agent import NodeAgent
+from runyard_actors.run import Outcome
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.shim.launch import launch
+from runyard_cluster import process
+from tests.support import python, wait_until
+
+#: Prints what a process finds when it starts: all that the way of starting it could leave behind.
+PROBE = """
+import json, os, signal, sys
+mask = os.umask(0)
+print(json.dumps({
+    "argv": sys.argv, "cwd": os.getcwd(), "umask": mask, "environment": dict(os.environ),
+    "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    "ignored": sorted(n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN),
+    "leads its session": os.getsid(0) == os.getpid() == os.getpgrp(),
+    "descriptors": sorted(int(n) for n in os.listdir("/proc/self/fd"))[:-1],
+    "standard input": os.readlink("/proc/self/fd/0"), "is a terminal": os.isatty(1),
+    "nice": os.nice(0), "memory score": open("/proc/self/oom_score_adj").read(),
+}))
+"""
+
+
+@pytest.fixture
+def agent() -> Iterator[NodeAgent]:
+    """A node agent that is closed afterwards, its spawner too."""
+    agent = NodeAgent()
+    before = set(spawners())
+    yield agent
+    agent.close()
+    wait_until(lambda: set(spawners()) <= before, 10, "the spawner has ended")
+
+
+def spawners() -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["name"]) if p.info["name"] == "runyard-spawner"]
+
+
+def assignment(folder: Path, *command: str, **more: Any) -> Assignment:
+    return Assignment(
+        **{
+            "run_id": folder.name,
+            "attempt": 1,
+            "nonce": folder.name,
+            "boot_id": process.boot_id(),
+            "folder": str(folder),
+            "command": command,
+            "cwd": "/",
+            "batch_id": None,
+            "env": {},
+            "cpu_milli": 1000,
+            "memory_bytes": 0,
+            "gpu_ids": (),
+            "timeout_seconds": 60,
+            "grace_seconds": 1,
+            "max_log_bytes": 1 << 20,
+            "max_processes": 0,
+            **more,
+        }
+    )
+
+
+def ignore(started: Started) -> None:
+    del started
+
+
+def run(work: Callable[[], Awaitable[Any]]) -> Any:
+    async def limited() -> Any:
+        async with asyncio.timeout(60):
+            return await work()
+
+    return asyncio.run(limited())
+
+
+def keep_all(agent: NodeAgent, *wanted: Assignment) -> list[Outcome]:
+    async def work() -> list[Outcome]:
+        return await asyncio.gather(*(agent.keep(each, ignore) for each in wanted))
+
+    found: list[Outcome] = run(work)
+    return found
+
+
+def test_fifty_at_once_each_end_with_their_own_code_and_log(agent: NodeAgent, tmp_path: Path) -> None:
+    wanted = [assignment(tmp_path / str(i), "sh", "-c", f"echo {i}; exit {i}") for i in range(50)]
+    assert [outcome.exit_code for outcome in keep_all(agent, *wanted)] == list(range(50))
+    assert [RunFolder(tmp_path / str(i)).log_file.read_text() for i in range(50)] == [
+        f"{i}\n" for i in range(50)
+    ]
+
+
+def test_a_run_outlives_the_spawner_and_later_runs_get_another(agent: NodeAgent, tmp_path: Path) -> None:
+    before = set(spawners())
+    marker = tmp_path / "go"
+    waits = assignment(tmp_path / "a", "sh", "-c", f"until [ -e {marker} ]; do sleep 0.05; done; exit 7")
+
+    async def work() -> tuple[Outcome, Outcome]:
+        is_started = asyncio.Event()
+        first = asyncio.create_task(agent.keep(waits, lambda _: is_started.set()))
+        await is_started.wait()
+        for spawner in set(spawners()) - before:
+            spawner.kill()
+            spawner.wait(5)
+        second = await agent.keep(assignment(tmp_path / "b", "true"), ignore)
+        marker.touch()
+        return await first, second
+
+    first, second = run(work)
+    assert (first.exit_code, second.exit_code) == (7, 0)
+
+
+def test_another_agent_finds_the_run_and_its_true_end(agent: NodeAgent, tmp_path: Path) -> None:
+    marker = tmp_path / "go"
+    waits = assignment(tmp_path / "a", "sh", "-c", f"until [ -e {marker} ]; do sleep 0.05; done; exit 7")
+    successor = NodeAgent()
+
+    async def work() -> tuple[Outcome, list[int]]:
+        pids: list[int] = []
+        is_started = asyncio.Event()
+
+        def note(started: Started) -> None:
+            pids.append(started.pid)
+            is_started.set()
+
+        first = asyncio.create_task(agent.keep(waits, note))
+        await is_started.wait()
+        first.cancel()
+        is_started.clear()
+        second = asyncio.create_task(successor.keep(waits, note))
+        await is_started.wait()
+        marker.touch()
+        return await second, pids
+
+    outcome, pids = run(work)
+    successor.close()
+    assert outcome.exit_code == 7
+    assert pids[0] == pids[1]
+
+
+@pytest.mark.parametrize("point", ["spawner.before_fork:kill", "spawner.before_fork:raise"])
+def test_without_a_spawner_that_lives_a_shim_is_started_all_the_same(
+    point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNYARD_FAIL", point)
+    agent = NodeAgent()
+    try:
+        (outcome,) = keep_all(agent, assignment(tmp_path / "a", "sh", "-c", "exit 3"))
+    finally:
+        agent.close()
+    assert outcome.exit_code == 3
+
+
+def test_a_large_command_and_environment_arrive_whole(agent: NodeAgent, tmp_path: Path) -> None:
+    wanted = assignment(
+        tmp_path / "a",
+        *python("import os, sys; print(len(sys.argv), len(''.join(sys.argv[1:])), len(os.environ['LARGE']))"),
+        *["x" * 1000] * 900,
+        env={"LARGE": "y" * 100_000},
+    )
+    keep_all(agent, wanted)
+    assert RunFolder(tmp_path / "a").log_file.read_text().split() == ["901", "900000", "100000"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_module_finds_the_same_however_its_shim_was_started(agent: NodeAgent, tmp_path: Path) -> None:
+    keep_all(agent, assignment(tmp_path / "forked", *python(PROBE)))
+    folder = RunFolder(tmp_path / "new")
+    folder.create()
+    folder.write_spec(shim_spec(assignment(folder.path, *python(PROBE)), folder).to_json())
+    launch(folder)
+    folder.wait_end()
+    forked, new = (_found(RunFolder(tmp_path / name)) for name in ("forked", "new"))
+    assert forked == new
+    assert forked["leads its session"]
+    assert forked["descriptors"] == [0, 1, 2]
+
+
+def _found(folder: RunFolder) -> dict[str, Any]:
+    text = folder.log_file.read_text().replace(str(folder.path), "FOLDER").replace(folder.path.name, "NAME")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_nothing_of_a_run_is_left_open_in_the_agent(agent: NodeAgent, tmp_path: Path) -> None:
+    keep_all(agent, assignment(tmp_path / "first", "true"))
+    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    keep_all(agent, *(assignment(tmp_path / str(i), "true") for i in range(20)))
+    after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    assert after <= before
