@@ -80,10 +80,10 @@ class NodeAgent:
         line: Line | None = None
         try:
             if not (folder.is_alive() or folder.started()):
-                hit("lease.before_launch")
+                hit("agent.before_launch")
                 folder.create()
                 report, line = await self._spawner.launch(folder, shim_spec(assignment, folder))
-                hit("lease.after_launch")
+                hit("agent.after_launch")
                 if report.event == "start_error" and not folder.started():
                     return outcome_of(
                         Reason.START_ERROR, report.why or "the shim could not use the run's folder"
