@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runyard_actors.lease import Started
-
+from runyard_actors.assignment import Started
 from runyard_actors.ids import new_id
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.look import NodeLook
