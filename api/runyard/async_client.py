@@ -78,9 +78,12 @@ class AsyncClient:
         """Cancel a run."""
         return await self._json("POST", f"/api/runs/{run_id}/cancel", {"reason": reason} if reason else {})
 
-    async def restart(self, run_id: str, edits: Mapping[str, Any] | None = None) -> Json:
+    async def restart(
+        self, run_id: str, edits: Mapping[str, Any] | None = None, idempotency_key: str | None = None
+    ) -> Json:
         """Submit a run again as a new one."""
-        return await self._json("POST", f"/api/runs/{run_id}/restart", edits or {})
+        path = f"/api/runs/{run_id}/restart"
+        return await self._json("POST", path, edits or {}, key=idempotency_key or _new_key())
 
     async def batch(self, batch_id: str) -> Json:
         """Show one batch with its counts."""
@@ -99,9 +102,10 @@ class AsyncClient:
         body = {"reason": reason} if reason else {}
         return await self._json("POST", f"/api/batches/{batch_id}/cancel", body)
 
-    async def retry_failed(self, batch_id: str) -> Json:
+    async def retry_failed(self, batch_id: str, idempotency_key: str | None = None) -> Json:
         """Submit the failed runs of a batch again."""
-        return await self._json("POST", f"/api/batches/{batch_id}/retry-failed", {})
+        path = f"/api/batches/{batch_id}/retry-failed"
+        return await self._json("POST", path, {}, key=idempotency_key or _new_key())
 
     async def pause(self) -> Json:
         """Start no new runs."""

@@ -68,9 +68,11 @@ class Client:
         """Cancel a run."""
         return self._background.call(self._async.cancel(run_id, reason))
 
-    def restart(self, run_id: str, edits: Mapping[str, Any] | None = None) -> Json:
+    def restart(
+        self, run_id: str, edits: Mapping[str, Any] | None = None, idempotency_key: str | None = None
+    ) -> Json:
         """Submit a run again as a new one."""
-        return self._background.call(self._async.restart(run_id, edits))
+        return self._background.call(self._async.restart(run_id, edits, idempotency_key))
 
     def batch(self, batch_id: str) -> Json:
         """Show one batch with its counts."""
@@ -88,9 +90,9 @@ class Client:
         """Cancel what is left of a batch."""
         return self._background.call(self._async.cancel_batch(batch_id, reason))
 
-    def retry_failed(self, batch_id: str) -> Json:
+    def retry_failed(self, batch_id: str, idempotency_key: str | None = None) -> Json:
         """Submit the failed runs of a batch again."""
-        return self._background.call(self._async.retry_failed(batch_id))
+        return self._background.call(self._async.retry_failed(batch_id, idempotency_key))
 
     def pause(self) -> Json:
         """Start no new runs."""

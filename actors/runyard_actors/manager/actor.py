@@ -111,9 +111,11 @@ class RunManager:
         """Let runs go on that are held still."""
         return await _guarded(suspend.resume(self._yard, run_ids))
 
-    async def retry_failed(self, batch_id: BatchId) -> Accepted | Refused:
+    async def retry_failed(
+        self, batch_id: BatchId, key: str | None, digest: str | None
+    ) -> Accepted | Refused:
         """Submit the failed runs of a batch again, as new runs of the same batch."""
-        return await _guarded(retry_failed.retry_failed(self._yard, batch_id))
+        return await _guarded(retry_failed.retry_failed(self._yard, batch_id, key, digest))
 
     async def hold_lease(self, lease_id: int) -> None:
         """A lease tells that Ray granted it; the answer is its end."""

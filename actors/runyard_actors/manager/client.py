@@ -81,9 +81,9 @@ class ManagerClient:
         """Let runs go on that are held still."""
         await self._call("resume_runs", list(run_ids))
 
-    async def retry_failed(self, batch_id: str) -> Accepted:
-        """Submit the failed runs of a batch again."""
-        answer: Accepted = await self._call("retry_failed", batch_id)
+    async def retry_failed(self, batch_id: str, key: str | None, digest: str | None) -> Accepted:
+        """Submit the failed runs of a batch again; with a key, once however often this is called."""
+        answer: Accepted = await self._call("retry_failed", batch_id, key, digest)
         return answer
 
     async def put_module(self, module_id: str, definition: Mapping[str, Any]) -> bool:

@@ -77,13 +77,20 @@ def _enqueue(yard: Yard, submission: Submission) -> None:
     yard.pump()
 
 
+async def answer_to_key(yard: Yard, key: str | None, digest: str | None) -> Accepted | None:
+    """Return what was answered to that key before, or None. Raises ConflictError if it was another request."""
+    known = await asyncio.to_thread(yard.reader.idempotent_answer, key) if key else None
+    if known is None:
+        return None
+    if known.digest != (digest or ""):
+        raise ConflictError(f"the idempotency key {key!r} was used before with another request")
+    return Accepted(run_ids=known.run_ids, batch_id=known.batch_id, is_repeat=True)
+
+
 async def _earlier_answer(yard: Yard, submission: Submission) -> Accepted | None:
-    key, first = submission.idempotency_key, submission.runs[0].run_id
-    if key and (known := await asyncio.to_thread(yard.reader.idempotent_answer, key)):
-        if known.digest != (submission.digest or ""):
-            raise ConflictError(f"the idempotency key {key!r} was used before with another request")
-        return Accepted(run_ids=known.run_ids, batch_id=known.batch_id, is_repeat=True)
-    if await asyncio.to_thread(yard.reader.status, first) is not None:
+    if earlier := await answer_to_key(yard, submission.idempotency_key, submission.digest):
+        return earlier
+    if await asyncio.to_thread(yard.reader.status, submission.runs[0].run_id) is not None:
         ids = tuple(r.run_id for r in submission.runs)
         return Accepted(run_ids=ids, batch_id=_batch_id(submission), is_repeat=True)
     return None

@@ -76,6 +76,7 @@ class Yard:
         self.attempts_used: dict[RunId, int] = {}
         self.fresh_specs: dict[RunId, RunSpec] = {}
         self.admitting = Admitting()
+        self.retrying = asyncio.Lock()
         self.storage_fault: str | None = None
         self.guard: str | None = None
         #: What the node looked like last; None until it was looked at.

@@ -100,6 +100,7 @@ class _Host:
             context, servers = await self._build(supervisor, listen)
             await bring_up
             tasks = self._tasks(context, zip(servers, sockets, strict=False), supervisor)
+            await _listening(servers, tasks)
             self._announce(context, listen, sockets, supervisor.dashboard)
             leave = asyncio.create_task(self._leave.wait(), name="leave")
             done, _ = await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
@@ -201,6 +202,14 @@ class _Host:
                 loop.add_signal_handler(number, self._leave.set)
             except NotImplementedError:
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._leave.set))
+
+
+async def _listening(servers: Sequence[Any], tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Return once all servers can be connected to: who reads where they are connects at once."""
+    listening = asyncio.gather(*(server.is_listening.wait() for server in servers))
+    done, _ = await asyncio.wait([listening, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
 
 
 def _sockets(listen: Listen) -> list[socket.socket]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +19,16 @@ KEEP_ALIVE_SECONDS = 75
 
 
 class WebServer(uvicorn.Server):
-    """A uvicorn server that leaves signals to the process it is part of."""
+    """A uvicorn server that leaves signals to the process it is part of, and tells when it can be connected to."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await super().startup(sockets)
+        self.is_listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

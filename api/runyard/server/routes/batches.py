@@ -73,10 +73,13 @@ async def cancel(here: Here, batch_id: BatchId, body: CancelIn | None = None) ->
 
 
 @router.post("/{batch_id}/retry-failed", status_code=202, response_model=BatchAccepted)
-async def retry_failed(here: Here, batch_id: BatchId) -> Any:
+async def retry_failed(
+    here: Here, request: Request, batch_id: BatchId, idempotency_key: IdempotencyKey = None
+) -> Any:
     """Submit the failed runs again, as new runs of the same batch."""
     await one(here, batch_id)
-    accepted = await here.manager.retry_failed(batch_id)
+    mark = digest(request.url.path, await request.body())
+    accepted = await here.manager.retry_failed(batch_id, idempotency_key, mark)
     runs = [{"run_id": r, "status": "queued"} for r in accepted.run_ids]
     return {**await one(here, batch_id), "runs": runs}
 
