@@ -36,7 +36,7 @@ def usage(yard: Yard) -> list[RunUsage]:
 def warnings(yard: Yard) -> tuple[str, ...]:
     """Return what somebody should know of the node: what keeps its GPUs, or its memory, from being as they should."""
     of_gpus = yard.look.warnings if yard.look else ()
-    return (*of_gpus, yard.memory_warning) if yard.memory_warning else of_gpus
+    return (*of_gpus, *(words for words in (yard.memory_warning, yard.ray_warning) if words))
 
 
 def view(yard: Yard) -> YardView:

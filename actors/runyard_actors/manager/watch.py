@@ -14,8 +14,9 @@ from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
 from runyard_actors.manager.stall import StallWatch, hold_stalls
 from runyard_actors.manager.truly_free import tell_truly_free
-from runyard_actors.manager.yard import Yard
+from runyard_actors.manager.yard import Yard, log
 from runyard_actors.store.changes import Change, ProgressReported
+from runyard_cluster import ray_monitor
 from runyard_cluster.sizes import format_size
 
 WATCH_SECONDS = 1.0
@@ -31,6 +32,10 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     memory = MemoryGuard()
     stalls = StallWatch()
     metrics = RayMetrics(yard)
+    if yard.settings.ray_address != "local":
+        yard.ray_warning = await asyncio.to_thread(ray_monitor.warning)
+        if yard.ray_warning:
+            log.warning("%s", yard.ray_warning)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         look = await asyncio.to_thread(_look, yard, meter, recorders, list(yard.active.values()))

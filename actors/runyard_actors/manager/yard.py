@@ -85,6 +85,8 @@ class Yard:
         self.lost_gpus: dict[int, str] = {}
         #: That memory is nearly all in use, and no run is to blame.
         self.memory_warning: str | None = None
+        #: That Ray ends leases by itself when memory is short.
+        self.ray_warning: str | None = None
         self.is_stale = False
         self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
         self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None

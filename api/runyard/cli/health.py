@@ -7,11 +7,12 @@ import platform
 import shutil
 import sqlite3
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runyard.cli import health_watch
+from runyard.cli.fact import Fact
 from runyard_cluster.delegation import delegated_group, limits_below
 from runyard_cluster.errors import RunyardError
 from runyard_cluster.locate import find_config, locate
@@ -20,20 +21,12 @@ from runyard_cluster.sizes import format_size
 if TYPE_CHECKING:
     from runyard_cluster.pause import Own, Rule
 
+#: What has the kernel hold limits, on a Linux with systemd.
+DELEGATE = "; the kernel holds it for a server of `systemd-run --user --scope -p Delegate=yes runyard up`"
 #: Below this, logs and history soon have no room.
 LITTLE_DISK = 1 << 30
 #: SQLite before this can damage a database that two connections write; ours has one writer.
 SOUND_SQLITE = (3, 51, 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing looked at. `state` is good, limited or missing; without a needed one, runyard cannot work."""
-
-    subject: str
-    state: str
-    detail: str
-    is_needed: bool = False
 
 
 def facts(config: Path | None) -> list[Fact]:
@@ -48,7 +41,10 @@ def facts(config: Path | None) -> list[Fact]:
         _whole_tree(),
         _cpu(),
         _processes(),
-        *_gpus(),
+        health_watch.machine_memory(),
+        health_watch.stalls(),
+        *health_watch.gpus(),
+        health_watch.ray_memory_monitor(config),
         *_pause_rules(config),
     ]
 
@@ -100,7 +96,8 @@ def _memory() -> Fact:
     if "memory" in _kernel_limits():
         return Fact("memory limit", "good", "control group: the kernel holds it, to the page")
     if Path("/proc/self/smaps_rollup").exists():
-        return Fact("memory limit", "good", "the supervisor adds up the tree and stops it; some MiB late")
+        words = f"the supervisor adds up the tree and stops it; some MiB late{DELEGATE}"
+        return Fact("memory limit", "good", words)
     return Fact("memory limit", "limited", "the supervisor adds up what it can see of the tree")
 
 
@@ -115,6 +112,8 @@ def _whole_tree() -> Fact:
 def _cpu() -> Fact:
     share = "weight by num_cpus" if "cpu" in _kernel_limits() else "lower priority than other programs"
     words = f"declared and scheduled, thread counts set, {share}"
+    if "cpu" not in _kernel_limits() and sys.platform == "linux":
+        words += DELEGATE
     if hasattr(os, "sched_getaffinity"):
         words += f"; {len(os.sched_getaffinity(0))} CPUs usable"
     return Fact("CPU", "limited", words)
@@ -150,18 +149,3 @@ def _pause_rule(words: str, rule: Rule, own: Own) -> Fact:
         return Fact("pause_when", "limited", f"{words}: not available here, so it never holds: {missing}")
     now = rule.holds(own)
     return Fact("pause_when", "good", f"{words}: {f'paused {now}' if now else 'does not hold now'}")
-
-
-def _gpus() -> list[Fact]:
-    """A machine without GPUs misses nothing, so that is good as well."""
-    try:
-        from runyard_cluster.gpu import GpuReader
-    except ImportError as error:
-        return [Fact("GPU", "limited", f"cannot be looked at: {error}")]
-    reader = GpuReader()
-    found = [
-        Fact(f"GPU {gpu.index}", "good", f"{gpu.name}, {format_size(gpu.memory_bytes)}, by NVML")
-        for gpu in reader.read()
-    ]
-    warnings = [Fact("GPU", "limited", words) for words in reader.warnings]
-    return found or warnings or [Fact("GPU", "good", "none here")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runyard.cli.health import Fact, facts
+from runyard.cli.fact import Fact
+from runyard.cli.health import facts
 from runyard.cli.say import put, put_json
 from runyard.cli.verb import Options, verb
 from runyard.cli.view.table import Column, render

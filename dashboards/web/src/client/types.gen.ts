@@ -2387,6 +2387,14 @@ export type BatchesFailedResponse = BatchesFailedResponses[keyof BatchesFailedRe
 
 export type BatchesRetryFailedData = {
     body?: never;
+    headers?: {
+        /**
+         * Idempotency-Key
+         *
+         * the same key with the same body gives the same answer
+         */
+        'idempotency-key'?: string | null;
+    };
     path: {
         /**
          * Batch Id
