@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from runyard_actors.module_environment import module_environment
 from runyard_actors.run_folder import RunFolder
@@ -65,5 +66,11 @@ def shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
         max_log_bytes=assignment.max_log_bytes,
         max_processes=assignment.max_processes,
         cpu_milli=assignment.cpu_milli,
-        cgroup=str(delegated_group() or ""),
+        cgroup=_group(),
     )
+
+
+@cache
+def _group() -> str:
+    """Return where runs' control groups are made. Asked once: nobody moves this process to another group."""
+    return str(delegated_group() or "")

@@ -22,6 +22,8 @@ LOOK_SECONDS = 2.0
 #: A manager that does not answer for this long, while Ray lives, is replaced.
 DEAF_SECONDS = 30.0
 CLOSE_SECONDS = 10.0
+#: Pause between two tries to have Ray again once it was lost.
+RETRY_SECONDS = 5.0
 
 
 class Supervisor:
@@ -101,4 +103,11 @@ class Supervisor:
         log.error("Ray is gone; it is started again, runs go on meanwhile")
         self.on_manager(None)
         await asyncio.to_thread(self._ray.leave)
-        await self.bring_up()
+        while True:
+            try:
+                return await self.bring_up()
+            except UnavailableError as error:
+                log.error(
+                    "%s; tried again in %g s, what is stored can be read meanwhile", error, RETRY_SECONDS
+                )
+            await asyncio.sleep(RETRY_SECONDS)
