@@ -26,8 +26,9 @@ from runyard_actors.manager import (
     view,
     watch,
 )
+from runyard_actors.manager.expected import Expectations
 from runyard_actors.manager.look import NodeMeter
-from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.messages import Accepted, BatchEnd, CancelAnswer, Refused, Submission, YardView
 from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
@@ -66,6 +67,7 @@ class RunManager:
             leases=leases or _ray_leases(capacity),
         )
         self._changed = asyncio.Event()
+        self._expectations = Expectations(self._yard)
         loop = asyncio.get_running_loop()
         self._yard.writer.on_commit = lambda seq: _call(loop, self._note_commit, seq)
         self._last_seq = 0
@@ -143,6 +145,14 @@ class RunManager:
     async def waiting_for(self, run_ids: Sequence[RunId]) -> dict[str, str]:
         """Say for each queued run what it waits for."""
         return view.waiting_for(self._yard, run_ids)
+
+    async def expected_starts(self, run_ids: Sequence[RunId]) -> dict[str, int]:
+        """Say when queued runs may start, of those that it can be told of."""
+        return await self._expectations.starts(run_ids)
+
+    async def expected_end(self, batch_id: BatchId) -> BatchEnd | None:
+        """Say when the runs of a batch may have ended, of those that it can be told of."""
+        return await self._expectations.batch_end(batch_id)
 
     async def view(self) -> YardView:
         """Return the semaphore, the queue and the nodes as they are now."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from runyard_actors.manager.gathering import Gathering
-from runyard_actors.manager.messages import Accepted, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.messages import Accepted, BatchEnd, CancelAnswer, Refused, Submission, YardView
 from runyard_actors.manager.name import NAME
 from runyard_actors.manager.usage import RunUsage
 from runyard_cluster.capacity import Capacity
@@ -110,6 +110,24 @@ class ManagerClient:
             )
         except UnavailableError:
             return {}
+        return answer
+
+    async def expected_starts(self, run_ids: Sequence[str], limit_seconds: float = 1.0) -> dict[str, int]:
+        """Say when queued runs may start, in microseconds since the epoch; empty when the manager has no time."""
+        try:
+            answer: dict[str, int] = await self._call(
+                "expected_starts", list(run_ids), limit_seconds=limit_seconds
+            )
+        except UnavailableError:
+            return {}
+        return answer
+
+    async def expected_end(self, batch_id: str, limit_seconds: float = 1.0) -> BatchEnd | None:
+        """Say when the runs of a batch may have ended; None when nobody can tell, or the manager has no time."""
+        try:
+            answer: BatchEnd | None = await self._call("expected_end", batch_id, limit_seconds=limit_seconds)
+        except UnavailableError:
+            return None
         return answer
 
     async def view(self) -> YardView:

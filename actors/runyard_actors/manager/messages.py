@@ -95,6 +95,14 @@ class YardView:
     nodes: tuple[NodeView, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEnd:
+    """When the last of `runs` runs of a batch may have ended, in microseconds since the epoch."""
+
+    at: int
+    runs: int
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """An answer that is an error. A value, because Ray wraps what an actor raises into types of its own."""

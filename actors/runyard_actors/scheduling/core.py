@@ -203,6 +203,10 @@ class Core:
             return {entry.run.run_id: None for entry in self._admission.queue.first(count)}
         return expected_starts(self._admission, durations, elapsed, count)
 
+    def first_queued(self, count: int = FIRST) -> list[QueuedRun]:
+        """Return the runs that `expected_starts` tells of."""
+        return [entry.run for entry in self._admission.queue.first(count)]
+
     def can_ever_fit(self, request: Request) -> str | None:
         """Return None if some node could hold the request with nothing else on it, else a sentence."""
         return never_fits_words(request, self._admission.nodes)

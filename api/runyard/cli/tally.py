@@ -21,6 +21,8 @@ class Tally:
         self.active: dict[str, Run] = {}
         self.failures: list[Run] = []
         self.counts: Counter[str] = Counter(queued=total)
+        #: What all of it takes as past runs of its modules went, in seconds; None where nobody can tell.
+        self.expected_seconds: float | None = None
         self._status: dict[str, str] = {}
 
     @property
@@ -70,8 +72,12 @@ class Tally:
         return True
 
     def eta_seconds(self, elapsed_seconds: float) -> float | None:
-        """Return the seconds the rest takes at the pace so far, or None while there is no pace."""
+        """Return the seconds the rest takes at the pace so far, and while there is no pace, what was expected of it."""
         progress = self.progress
-        if self.is_done or progress <= 0.0 or elapsed_seconds <= 0.0:
+        if self.is_done:
             return None
+        if progress <= 0.0 or elapsed_seconds <= 0.0:
+            return (
+                None if self.expected_seconds is None else max(0.0, self.expected_seconds - elapsed_seconds)
+            )
         return elapsed_seconds * (1.0 - progress) / progress

@@ -13,12 +13,12 @@ from fastapi import Depends, Request
 from runyard.server.hub import Hub
 from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
-from runyard.server.recent import Recent
 from runyard.server.registry import Registry
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
 from runyard_actors.manager.client import ManagerClient
 from runyard_actors.store.reader import StoreReader
+from runyard_actors.store.recent import Recent
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError

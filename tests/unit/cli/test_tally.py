@@ -36,6 +36,14 @@ def test_the_time_left_goes_by_the_pace_so_far() -> None:
     assert tally.is_done and tally.eta_seconds(10.0) is None
 
 
+def test_before_there_is_a_pace_the_time_left_is_what_was_expected() -> None:
+    tally = Tally(2)
+    tally.expected_seconds = 30.0
+    assert (tally.eta_seconds(0.0), tally.eta_seconds(12.0), tally.eta_seconds(40.0)) == (30.0, 18.0, 0.0)
+    tally.take(ended_json("a"))
+    assert tally.eta_seconds(50.0) == 50.0
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["queued", "running", *ENDED]))))
 def test_the_counts_always_add_up(states: list[tuple[str, str]]) -> None:
     tally = Tally(4)

@@ -16,6 +16,7 @@ from runyard.cli.verbs.top import frame
 from runyard.cli.view.batch_lines import bar, ended_line, live_lines, summary
 from runyard.cli.view.batch_view import LiveView, PlainView, batch_view
 from runyard.cli.view.machine import paused_words
+from runyard.cli.view.run_table import active_table, facts
 from runyard.cli.view.table import Column, cell_width, cut, render
 from runyard.cli.view.words import plural
 from tests.unit.cli.playing import ended_json, run_json
@@ -166,6 +167,18 @@ def test_a_long_summary_names_the_command_for_the_rest() -> None:
     for index in range(30):
         tally.take(ended_json(f"r{index}", "failed", reason="exit_code"))
     assert "and 10 more: runyard history --batch b1 --status failed" in summary(tally, 1.0, None, "b1", None)
+
+
+def test_a_queued_run_says_in_how_long_it_may_start() -> None:
+    now = datetime(2026, 1, 31, 8, 0, 0, tzinfo=UTC)
+    queued = run_json("01B", waiting_for="all slots", expected_start="2026-01-31T08:03:20.000000Z")
+    lines = click.unstyle(active_table([run_json("01A", status="running"), queued], None, now)).splitlines()
+    assert "STARTS IN" in lines[0]
+    assert "3 m 20 s" not in lines[1] and "3 m 20 s" in lines[2]
+    assert "in about 3 m 20 s, if runs take what they usually do" in click.unstyle(facts(queued, (), now))
+    late = {**queued, "expected_start": "2026-01-31T07:59:00.000000Z"}
+    assert "0.0 s" in click.unstyle(active_table([late], None, now))
+    assert "STARTS IN" not in click.unstyle(active_table([run_json("01B")], None, now))
 
 
 def test_both_kinds_of_pause_are_told() -> None:

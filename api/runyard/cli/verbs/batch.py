@@ -12,7 +12,7 @@ import click
 
 from runyard.cli.exit_code import GOOD, INTERRUPTED, SOME_FAILED
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
-from runyard.cli.say import complain, put, put_json, say
+from runyard.cli.say import complain, is_terminal, put, put_json, say
 from runyard.cli.source import ServerSource, every_run
 from runyard.cli.tally import Tally
 from runyard.cli.verb import Options, verb
@@ -84,6 +84,8 @@ class _Attendance:
 
     def attend(self) -> int:
         """Show the batch until it has ended; return the exit code."""
+        if is_terminal(sys.stdout):
+            self._tally.expected_seconds = self._client.batch(self._id)["eta_seconds"]
         while not self._tally.is_done:
             try:
                 self._show()

@@ -66,6 +66,7 @@ def _add_waiting_for(options: Options, runs: list[dict[str, Any]]) -> None:
         return
     with client:
         page = client.runs(status=["queued"], sort="created_at", limit=PAGE)
-    words = {run["run_id"]: run["waiting_for"] for run in page["runs"]}
+    known = {run["run_id"]: run for run in page["runs"]}
     for run in runs:
-        run["waiting_for"] = words.get(run["run_id"])
+        told = known.get(run["run_id"], {})
+        run |= {name: told.get(name) for name in ("waiting_for", "expected_start")}

@@ -18,6 +18,7 @@ from runyard.cli.view.words import (
     number,
     percent,
     seconds_since,
+    seconds_until,
     size,
 )
 
@@ -61,8 +62,16 @@ def active_table(
     columns = (*_COMMON, *_TIMES, Column("CPUS", is_number=True), Column("MEMORY", is_number=True))
     shown = _usage_columns(usage)
     rows = [_active_row(run, now, [each(use) for _, each in shown]) for run, use in _with_use(runs, usage)]
-    used = (Column(name, is_number=True) for name, _ in shown)
+    used = [Column(name, is_number=True) for name, _ in shown]
+    if any(run.get("expected_start") for run in runs):
+        used.append(Column("STARTS IN", is_number=True))
+        rows = [[*row[:-1], starts_in(run, now), row[-1]] for row, run in zip(rows, runs, strict=True)]
     return render((*columns, *used, Column("NOW", gives_way=True)), rows, width)
+
+
+def starts_in(run: Run, now: datetime | None = None) -> str:
+    """Return in how long a queued run is expected to start; nothing where nobody can tell."""
+    return duration(seconds_until(run["expected_start"], now)) if run.get("expected_start") else ""
 
 
 def _usage_columns(usage: Mapping[str, Run] | None) -> list[tuple[str, Callable[[Run], str]]]:
@@ -154,6 +163,7 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("status", run["status"]),
         ("why", cause(run)),
         ("waits for", run["waiting_for"]),
+        ("starts", _expected(run, now)),
         ("progress", f"{percent(run['progress'])} {run['message'] or ''}".strip()),
         ("warning", run.get("warning")),
         ("stalled", _stalled(run, now)),
@@ -188,6 +198,11 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("enforced by", ", ".join(f"{k}: {v}" for k, v in (run["enforcement"] or {}).items())),
         ("log", f"{size(run['log_bytes'])}, runyard logs {run['run_id']}" if run["log_bytes"] else ""),
     ]
+
+
+def _expected(run: Run, now: datetime | None) -> str:
+    words = starts_in(run, now)
+    return f"in about {words}, if runs take what they usually do" if words else ""
 
 
 def _named(name: str, module_id: str) -> str:

@@ -54,6 +54,11 @@ def seconds_since(moment: str, now: datetime | None = None) -> float:
     return max(0.0, ((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds())
 
 
+def seconds_until(moment: str, now: datetime | None = None) -> float:
+    """Return the seconds until a date, never negative."""
+    return max(0.0, (datetime.fromisoformat(moment) - (now or datetime.now(UTC))).total_seconds())
+
+
 def elapsed(run: Mapping[str, Any], now: datetime | None = None) -> float | None:
     """Return how long a run ran, or has been running."""
     if run.get("duration_seconds") is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from runyard.server.schemas import CancelIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
 from runyard_actors.manager.messages import Submission
+from runyard_actors.run import Status
 from runyard_cluster.errors import NotFoundError
 from runyard_cluster.settings import ModuleSettings
 
@@ -54,7 +56,7 @@ async def list_batches(here: Here, page: Annotated[Page, Query()]) -> Any:
 @router.get("/{batch_id}", response_model=Batch)
 async def show(here: Here, batch_id: BatchId) -> Any:
     """Show one batch: counts by status, progress, estimated seconds to its end."""
-    return await one(here, batch_id)
+    return await _with_eta(here, await one(here, batch_id))
 
 
 @router.get("/{batch_id}/advice", response_model=BatchAdvice)
@@ -94,6 +96,17 @@ def _advice(here: Context, registry: Mapping[str, ModuleSettings], batch_id: str
         for m in here.reader.modules_of_batch(batch_id, ADVISED_MODULES)
     )
     return [{"module_id": module_id, **advice[0]} for module_id, advice in found if advice]
+
+
+async def _with_eta(here: Context, batch: dict[str, Any]) -> dict[str, Any]:
+    """Before any of its runs ended a batch has no pace to go by; then what its modules took before may tell."""
+    counts = batch["counts"]
+    left = counts[Status.QUEUED] + counts[Status.RUNNING]
+    if batch["eta_seconds"] is None and left and here.current_manager:
+        end = await here.current_manager.expected_end(batch["batch_id"])
+        if end is not None and end.runs == left:
+            batch["eta_seconds"] = max(0.0, end.at / 1_000_000 - time.time())
+    return batch
 
 
 async def one(here: Context, batch_id: str) -> dict[str, Any]:

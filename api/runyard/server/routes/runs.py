@@ -19,7 +19,7 @@ from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.run import Status
-from runyard_actors.store.present import accepted_json
+from runyard_actors.store.present import accepted_json, rfc3339
 from runyard_actors.store.records import RunFilter
 from runyard_cluster.errors import ConflictError, NotFoundError
 from runyard_cluster.failpoint import hit
@@ -164,6 +164,9 @@ async def _add_what_only_the_server_knows(here: Context, runs: list[dict[str, An
         run["ray_log_url"] = here.log_links.of_run(run) if here.log_links else None
     queued = [r["run_id"] for r in runs if r["status"] == Status.QUEUED]
     if queued and here.current_manager:
-        words = await here.current_manager.waiting_for(queued)
+        words, starts = await asyncio.gather(
+            here.current_manager.waiting_for(queued), here.current_manager.expected_starts(queued)
+        )
         for run in runs:
             run["waiting_for"] = words.get(run["run_id"])
+            run["expected_start"] = rfc3339(starts.get(run["run_id"]))
