@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from runyard_cluster.gpu import Gpu, GpuReader, Nvml, error_number
 #: NVML's own numbers: there was no sample since the last look; this GPU, or this driver, cannot tell or may not.
 _SUCCESS, _NO_SAMPLE = 0, 6
 _CANNOT_TELL = (3, 4, 13)
+#: An NVML that does not start is tried again after so long: looking for its library takes milliseconds.
+TRY_SECONDS = 10.0
 #: The calls that list processes of a GPU. One may be in several lists, with the same figure in each.
 _LISTS = (
     "nvmlDeviceGetComputeRunningProcesses",
@@ -50,6 +53,8 @@ class GpuMeter:
         self._reader = reader or GpuReader()
         self._seen_until: dict[int, int] = {}
         self._blind: set[int] = set()
+        #: When an NVML that did not start is tried again, on the monotonic clock.
+        self._try_at = 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -63,9 +68,12 @@ class GpuMeter:
 
     def look(self) -> GpuLook:
         """Return how everything stands now. Raises nothing: what NVML cannot tell is left out."""
+        if time.monotonic() < self._try_at:
+            return GpuLook(lost=self._reader.lost)
         gpus = self._reader.read()
         nvml = self._reader.nvml
         if nvml is None:
+            self._try_at = time.monotonic() + TRY_SECONDS
             return GpuLook(lost=self._reader.lost)
         processes: list[GpuProcess] = []
         busy: dict[int, float | None] = {}

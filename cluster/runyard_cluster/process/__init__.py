@@ -30,7 +30,6 @@ if sys.platform == "win32":
         tree,
         tree_anonymous_bytes,
         tree_size,
-        tree_usage,
         wait_unlocked,
     )
 else:
@@ -55,7 +54,6 @@ else:
         tree,
         tree_anonymous_bytes,
         tree_size,
-        tree_usage,
         wait_unlocked,
     )
 
@@ -80,6 +78,5 @@ __all__ = [
     "tree",
     "tree_anonymous_bytes",
     "tree_size",
-    "tree_usage",
     "wait_unlocked",
 ]

@@ -167,10 +167,6 @@ if sys.platform != "win32":
         """Return of every process: pid, parent, its CPU seconds, those of its ended children, resident bytes."""
         return table.process_table()
 
-    def tree_usage(pids: Iterable[int]) -> tuple[float, int]:
-        """Return CPU seconds and resident bytes of these processes together."""
-        return table.usage(pids)
-
     def tree_size(roots: Iterable[int]) -> tuple[int, int]:
         """Return the resident bytes and the number of all descendants of `roots`; the cheapest look there is."""
         return table.size_below(roots)

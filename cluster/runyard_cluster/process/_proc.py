@@ -32,6 +32,9 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Kernels built without CONFIG_PROC_CHILDREN keep no lists of children.
 _HAS_CHILDREN_LISTS = os.path.exists("/proc/thread-self/children")
 
+#: More than /proc/PID/stat ever has: 52 numbers and a name of 64 bytes at most.
+_LINE_BYTES = 2048
+
 _FALLOCATE_PUNCH_KEEPING_SIZE = 3
 
 
@@ -49,17 +52,6 @@ def start_time(pid: int) -> float | None:
 def descendants(roots: Iterable[int]) -> list[int]:
     """Return all living descendants."""
     return [pid for pid in _below(roots) if start_time(pid) is not None]
-
-
-def usage(pids: Iterable[int]) -> tuple[float, int]:
-    """Return CPU seconds and resident bytes of these processes together."""
-    pids = list(pids)
-    ticks = 0
-    for pid in pids:
-        columns = _stat(pid)
-        if columns is not None:
-            ticks += int(columns[_UTIME]) + int(columns[_STIME])
-    return ticks / _TICKS, sum(map(_resident, pids))
 
 
 def process_table() -> list[tuple[int, int, float, float, int]]:
@@ -180,8 +172,22 @@ def _pids() -> Iterator[int]:
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    data = _read(f"/proc/{pid}/stat")
+    data = _read_line(f"/proc/{pid}/stat")
     return data[data.rindex(b")") + 2 :].split() if data else None
+
+
+def _read_line(path: str) -> bytes:
+    """Read a file of one short line: the kernel hands it out whole at the first read, so there is no second."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, _LINE_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: str) -> bytes:

@@ -230,7 +230,7 @@ if sys.platform == "win32":
             found += waiting
         return found
 
-    def tree_usage(pids: Iterable[int]) -> tuple[float, int]:
+    def _usage(pids: Iterable[int]) -> tuple[float, int]:
         """Return CPU seconds and resident bytes of these processes together."""
         found = [_figures(pid) for pid in pids]
         return sum(seconds for _, seconds, _ in found), sum(memory for _, _, memory in found)
@@ -250,11 +250,11 @@ if sys.platform == "win32":
     def tree_size(roots: Iterable[int]) -> tuple[int, int]:
         """Return the resident bytes and the number of all descendants of `roots`."""
         found = tree(roots)
-        return tree_usage(found)[1], len(found)
+        return _usage(found)[1], len(found)
 
     def tree_anonymous_bytes(pids: Iterable[int]) -> int:
         """Return the resident bytes: Windows has no figure that divides shared pages."""
-        return tree_usage(pids)[1]
+        return _usage(pids)[1]
 
     def find_by_cookie(name: str, value: str) -> list[int]:
         """Return processes by a variable of their environment: not to be had here, the Job Object does it."""
