@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +28,25 @@ def test_quiet_hours_hold_starts_until_the_settings_change(tmp_path: Path) -> No
     with in_process(tmp_path) as server, server.http() as http:
         assert wait_ended(http, run["run_id"])["status"] == "completed"
         assert http.get("/api/resources").json()["semaphore"]["paused_while"] is None
+
+
+def test_the_command_line_says_why_nothing_starts(tmp_path: Path) -> None:
+    with in_process(tmp_path, pause_when=[ALWAYS]) as server, server.http() as http:
+        environ = {**os.environ, "RUNYARD_URL": server.url, "RUNYARD_TOKEN": server.token}
+
+        def lines(*words: str) -> list[str]:
+            command = [sys.executable, "-m", "runyard", *words]
+            done = subprocess.run(
+                command, env=environ, capture_output=True, text=True, check=True, timeout=60
+            )
+            return done.stdout.splitlines()
+
+        submit(http, command=python("pass"))
+        head, table, row, *_ = lines("ps")
+        assert head == WORDS and table.startswith("RUN ") and row.endswith(WORDS)
+        assert lines("resources")[0].endswith(f"1 queued; {WORDS}")
+        http.post("/api/pause")
+        assert lines("ps")[:2] == ["paused, 'runyard resume' goes on", WORDS]
 
 
 def test_what_runs_goes_on_and_the_end_of_the_hours_lets_the_queue_go(tmp_path: Path) -> None:
