@@ -152,18 +152,6 @@ has "$batch"
 expect 202 'submit its failed runs again' curl -X POST "$RUNYARD_URL/api/batches/$batch/retry-failed"
 expect 202 'submit another batch' curl "$RUNYARD_URL/api/batches" -d '{"runs": [{"command": ["sleep", "300"], "num_cpus": 0.1}, {"command": ["sleep", "300"], "num_cpus": 0.1}]}'
 sleeping=$(field batch_id)
-# It is running as soon as its process is; until then there is nothing to hold still.
-tries=0
-until curl "$RUNYARD_URL/api/runs/$long" | grep -q '"status":"running"'; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || fail 'the run does not start'
-    sleep 0.3
-done
-expect 200 'hold its processes still' curl -X POST "$RUNYARD_URL/api/runs/$long/suspend"
-has '"suspended":true'
-expect 200 'let them go on' curl -X POST "$RUNYARD_URL/api/runs/$long/resume"
-has '"suspended":false'
-expect 409 'an ended run cannot be held still' curl -X POST "$RUNYARD_URL/api/runs/$run/suspend"
 expect 200 'cancel it' curl "$RUNYARD_URL/api/batches/$sleeping/cancel" -d '{"reason": "only an example"}'
 
 echo '# Lists'
@@ -183,6 +171,18 @@ expect 200 'all before an hour ago' curl "$RUNYARD_URL/api/runs?until=1h&limit=1
 echo '# Cancel and restart'
 expect 202 'submit a run that takes long' curl "$RUNYARD_URL/api/runs" -d '{"command": ["sleep", "300"], "num_cpus": 0.1}'
 long=$(field run_id)
+# It is running as soon as its process is; until then there is nothing to hold still.
+tries=0
+until curl "$RUNYARD_URL/api/runs/$long" | grep -q '"status":"running"'; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || fail 'the run does not start'
+    sleep 0.3
+done
+expect 200 'hold its processes still' curl -X POST "$RUNYARD_URL/api/runs/$long/suspend"
+has '"suspended":true'
+expect 200 'let them go on' curl -X POST "$RUNYARD_URL/api/runs/$long/resume"
+has '"suspended":false'
+expect 409 'an ended run cannot be held still' curl -X POST "$RUNYARD_URL/api/runs/$run/suspend"
 expect 200 'cancel it' curl "$RUNYARD_URL/api/runs/$long/cancel" -d '{"reason": "only an example"}'
 await "$long"
 has '"status":"cancelled"'

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-#: How far a tree may pass its limit between two looks, in bytes; four of these are what is promised at 500 MB/s.
-SPARE = 16 << 20
+#: How far a tree may pass its limit between two looks, in bytes: one that grows, and one that has stood still and may
+#: begin to. At 500 MB/s no more than 64 MiB are promised, and to notice and to kill takes time as well.
+SPARE, SPARE_WHILE_QUIET = 16 << 20, 32 << 20
 #: The growth that is reckoned with before any is seen, in bytes a second; what was seen counts with a margin.
-EXPECTED_GROWTH, MARGIN = 1 << 30, 1.25
+EXPECTED_GROWTH, MARGIN = 600_000_000, 1.25
 #: Seconds between two looks, however near the limit and however far.
 SHORTEST, LONGEST = 0.005, 1.0
 #: Looking takes at most one part in so many of a CPU, however large the tree; of one that grows fast, a larger one.
@@ -48,7 +49,8 @@ class Gauge:
         """
         if not self._limit:
             return max(LONGEST, looked_for * SHARE)
-        share = SHARE_WHILE_GROWING if self._growth > FAST else SHARE
-        room = max(0, self._limit - self._held) + SPARE
+        is_growing = self._growth > FAST
+        share = SHARE_WHILE_GROWING if is_growing else SHARE
+        room = max(0, self._limit - self._held) + (SPARE if is_growing else SPARE_WHILE_QUIET)
         until = room / max(EXPECTED_GROWTH, self._fastest_growth * MARGIN)
         return max(SHORTEST, min(LONGEST, until), looked_for * share)

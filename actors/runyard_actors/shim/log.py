@@ -13,6 +13,8 @@ from runyard_cluster import process
 BLOCK = 4096
 #: A log may pass its limit by this share before its middle is dropped, so that this is done seldom.
 SLACK = 16
+#: Seconds between two looks at a log that grows fast, however fast.
+SHORTEST = 0.05
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -26,11 +28,14 @@ class LogKeeper:
         #: Whether the log is above its limit and this file system cannot drop the middle of a file.
         self.is_overfull = False
         self._max_bytes = max_bytes
+        self._growth = 0.0
+        self._looked_at = time.monotonic()
 
     def look(self) -> None:
         """Note how far the log has grown by now. A full disk costs time stamps, never the run."""
         try:
             size = os.stat(attempt_file.LOG).st_size
+            self._note_growth(size - self.size)
             if size != self.size:
                 self.size = size
                 _append(attempt_file.TIME_INDEX, b"%d %d\n" % (size, time.time_ns() // 1000))
@@ -38,6 +43,18 @@ class LogKeeper:
                 self._drop_middle()
         except OSError:
             return
+
+    def next_look(self) -> float:
+        """Return in how many seconds to look again, before as much is added as may be kept altogether."""
+        if not self._max_bytes or self._growth <= 0:
+            return float("inf")
+        return max(SHORTEST, self._max_bytes / self._growth)
+
+    def _note_growth(self, added: int) -> None:
+        now = time.monotonic()
+        if now > self._looked_at:
+            self._growth = added / (now - self._looked_at)
+        self._looked_at = now
 
     def _drop_middle(self) -> None:
         start = _down(self._max_bytes // 2)

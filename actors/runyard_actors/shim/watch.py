@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIRST_TICK, ENDING_TICK, GROWTH = 0.02, 0.2, 2.0
 #: Seconds between two glances at how many processes the whole system has, and how many more make a tree be looked
 #: at: processes can multiply in far less time than passes between two looks.
-GLANCE_SECONDS, MANY_MORE = 0.25, 200
+GLANCE_SECONDS, MANY_MORE = 0.5, 200
 
 #: What is killed for want of memory has ended this long after it was counted, in seconds.
 JUST_NOW = 2.0
@@ -145,4 +145,4 @@ class Watch:
     def _next_tick(self, looked_for: float) -> float:
         if self.stop is not None:
             return max(min(ENDING_TICK, self._tick * GROWTH), looked_for * SHARE)
-        return min(self._tick * GROWTH, self.gauge.next_look(looked_for))
+        return min(self._tick * GROWTH, self.gauge.next_look(looked_for), self.log.next_look())

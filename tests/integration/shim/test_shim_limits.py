@@ -86,19 +86,16 @@ def test_a_module_yields_to_what_people_use(start: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_module_that_prints_without_end_does_not_busy_its_shim(start: Start) -> None:
+def test_a_module_that_prints_without_end_neither_fills_the_disk_nor_busies_its_shim(start: Start) -> None:
     code = "import os\nwhile True: os.write(1, b'y' * 65536)"
     attempt = start(python(code), max_log_bytes=4 << 20)
     wait_until(lambda: attempt.folder.log_size() > 400 << 20, 60, "400 MiB of output")
     spent = cpu_seconds(attempt.report.shim_pid)
-    blocks = os.stat(attempt.folder.log_file).st_blocks * 512
     attempt.folder.request_stop("cancelled_by_user", "x", grace_seconds=0)
     record = attempt.end()
-    gap = attempt.folder.log_gap()
-    assert gap is not None
     assert spent < 2
-    assert blocks < record["log_bytes"] / 2, "the middle stays on the disk"
-    assert record["log_dropped"] > 0
+    assert os.stat(attempt.folder.log_file).st_blocks * 512 < 6 << 20
+    assert record["log_bytes"] - record["log_dropped"] < 6 << 20
 
 
 def age(attempt: Attempt) -> float:
