@@ -83,3 +83,20 @@ def test_a_pause_outlives_the_manager(tmp_path: Path) -> None:
         assert http.get(f"/api/runs/{run_id}").json()["waiting_for"] == "starts are paused"
         http.post("/api/resume", json={})
         wait_until(lambda: http.get(f"/api/runs/{run_id}").json()["status"] == "completed", 30, "it ran")
+
+
+def test_a_run_that_prints_without_end_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with in_process(tmp_path, max_log_size="4MiB") as server, server.http() as http:
+        flood = {"command": python("import os\nwhile True: os.write(1, b'y' * 65536)"), "num_cpus": 0.1}
+        run_id = http.post("/api/runs", json=flood).json()["run_id"]
+        log = f"/api/runs/{run_id}/log"
+        wait_until(lambda: int(http.get(f"{log}?limit=1").headers["X-Log-Size"]) > 64 << 20, 30, "its output")
+        waits = []
+        for _ in range(20):
+            began = time.perf_counter()
+            assert http.get("/api/runs").status_code == 200
+            assert http.get(f"{log}?tail=1").status_code == 200
+            waits.append(time.perf_counter() - began)
+        http.post(f"/api/runs/{run_id}/cancel")
+        wait_until(lambda: http.get(f"/api/runs/{run_id}").json()["status"] == "cancelled", 30, "its end")
+    assert sorted(waits)[10] < 2, "some tens of milliseconds on an idle machine"

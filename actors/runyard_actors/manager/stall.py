@@ -70,7 +70,9 @@ def _judged(run: RunLook, quiet: _Quiet, look: NodeLook, output: Output) -> Verd
     elapsed = look.monotonic - quiet.since
     used = run.cpu_seconds - quiet.cpu_seconds
     is_computing = used > IDLE_SHARE * max(elapsed, LEAST_SECONDS)
-    if is_computing or output != quiet.output or _uses_gpu(run, look.gpus):
+    # Who is held still cannot show life, and its time does not pass.
+    is_alive = is_computing or output != quiet.output or run.attempt.is_suspended
+    if is_alive or _uses_gpu(run, look.gpus):
         was_told, quiet.is_told = quiet.is_told, False
         quiet.since, quiet.cpu_seconds, quiet.output = look.monotonic, run.cpu_seconds, output
         return None if was_told is False else Verdict(run.attempt, None)

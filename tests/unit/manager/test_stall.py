@@ -69,6 +69,14 @@ def test_output_and_reports_are_signs_of_life(run: Playing) -> None:
     assert run.pass_by(3) == [None]
 
 
+def test_a_run_that_is_held_still_is_not_stalled(run: Playing) -> None:
+    run.attempt.is_suspended = True
+    assert 60.0 not in run.pass_by(300)
+    run.attempt.is_suspended = False
+    assert run.pass_by(50) == []
+    assert run.pass_by(50) == [60.0]
+
+
 def test_use_of_its_gpu_is_a_sign_of_life(run: Playing) -> None:
     assert 60.0 not in run.pass_by(100, gpu_percent=35.0)
     assert run.pass_by(100, gpu_percent=0.0) == [60.0]
