@@ -1,6 +1,6 @@
 """Play a workload through the production core, and through two simple schedulers beside it.
 
-    python tests/benchmarks/simulator.py [--runs 20000] [--nodes 20] [--seed 1] [--spread 0.5]
+    python tests/benchmarks/simulator.py [--runs 20000] [--nodes 20] [--seed 1] [--spread 0.5 | --packing]
     python tests/benchmarks/simulator.py --database FILE [--nodes 1 | --node CPUS,GIB[,GPUS,GIB]]
 
 The clock is simulated, the decisions are not: time jumps from one submission or end to the next. Prints a table in
@@ -25,7 +25,7 @@ from runyard_cluster.durations import format_duration
 from tests.benchmarks.bound import lower_bound
 from tests.benchmarks.policies import NaiveBackfill, Policy, Production, StrictFifo
 from tests.benchmarks.schedule import Measures, Schedule, faults, measure, waits
-from tests.benchmarks.workload import SECOND, Workload, cluster, generate, node, recorded
+from tests.benchmarks.workload import SECOND, Workload, cluster, generate, node, packing, recorded
 
 HEADINGS = (
     "scheduler",
@@ -121,6 +121,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--node", type=_node, help="one node like this instead of --nodes mixed ones")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--spread", type=float, default=0.5, help="submit over this share of the bound")
+    options.add_argument("--packing", action="store_true", help="single short runs, all submitted at once")
     options.add_argument("--database", type=Path, help="play what ran according to this database")
     chosen = options.parse_args()
     if chosen.node is not None and chosen.database is None:
@@ -134,6 +135,8 @@ def main() -> None:
     if chosen.database is not None:
         nodes = [chosen.node] if chosen.node is not None else cluster(chosen.nodes)
         workload, left_out = recorded(chosen.database, nodes)
+    elif chosen.packing:
+        workload, left_out = packing(chosen.runs, chosen.nodes, chosen.seed), 0
     else:
         workload, left_out = generate(chosen.runs, chosen.nodes, chosen.seed, spread=chosen.spread), 0
     if left_out:
@@ -144,7 +147,8 @@ def main() -> None:
     batches = len(workload.submissions) - singles
     print(
         f"{len(workload.durations):,} runs, {batches:,} batches and {singles:,} singles, on "
-        f"{len(workload.nodes):,} nodes; no schedule is done before {format_duration(lower_bound(workload) / SECOND)}"
+        f"{len(workload.nodes):,} nodes; no schedule is done before {format_duration(lower_bound(workload) / SECOND)}; "
+        f"the longest run takes {format_duration(max(workload.durations.values()) / SECOND)}"
     )
     print()
     for line in table(workload):

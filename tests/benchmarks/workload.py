@@ -67,6 +67,21 @@ def generate(runs: int, nodes: int, seed: int, *, spread: float = 0.5) -> Worklo
     return Workload(specs, over_time, durations)
 
 
+def packing(runs: int, nodes: int, seed: int) -> Workload:
+    """Single runs of one priority, mixed as those of `generate`, submitted at once; none takes longer than 10 minutes.
+
+    What is left between makespan and bound is how well runs are packed: there is always something to choose from,
+    and the longest run is short beside the whole.
+    """
+    dice = random.Random(seed)
+    made = [
+        QueuedRun(RunId(f"run-{number:07}"), _request(dice), f"module-{dice.randrange(8)}")
+        for number in range(runs)
+    ]
+    durations = {run.run_id: min(10 * 60 * SECOND, _duration(dice)) for run in made}
+    return Workload(cluster(nodes), [Submission(0, (run,)) for run in made], durations)
+
+
 def _submissions(runs: int, dice: random.Random) -> Iterator[Submission]:
     """Batches have heavy-tailed sizes; all runs of one ask for the same, as they do in a sweep."""
     number, largest = 0, max(1, min(2_000, runs // 10))

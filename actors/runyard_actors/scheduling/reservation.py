@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 #: More than any shortfall: a node whose starts are held is the last choice.
 HELD = 1_000_000.0
 
+#: More than any shortfall: a run without a GPU waits on a node with some only if no other could hold it. Otherwise
+#: the GPUs would stand idle beside the CPUs that are kept.
+WITH_GPUS = 1_000.0
+
 #: More still: a node on which only other programs' end would make room.
 OUTSIDE = 2 * HELD
 
@@ -68,16 +72,19 @@ class Reservation:
 def reserve(request: Request, able: Iterable[NodeGroup]) -> Reservation:
     """Keep room on the node that lacks the least of the request, of those that could hold it when empty.
 
-    One that may start runs goes before one whose starts are held, or whose memory other programs hold.
+    One that may start runs goes before one whose starts are held, or whose memory other programs hold; for a run
+    without a GPU, a node without any goes before one with some.
     """
     best, least = None, math.inf
-    hopeful = sorted([(group.shortfall(request), i, group) for i, group in enumerate(able)])
+    hopeful = sorted([(_least(group, request), i, group) for i, group in enumerate(able)])
     for bound, _, group in hopeful:
         if bound >= least:
             break
         group.tighten()
         for ledger in group.ledgers:
             lacks = _shortfall(ledger, request)
+            if ledger.gpus and not request.needs_gpu:
+                lacks += WITH_GPUS
             if lacks < least:
                 lacks += HELD * (ledger.guard is not None) + OUTSIDE * (not ledger.could_hold_now(request))
             if lacks < least:
@@ -85,6 +92,12 @@ def reserve(request: Request, able: Iterable[NodeGroup]) -> Reservation:
     if best is None:
         raise ValueError("no node could hold it")
     return Reservation(request, best.spec.name, _reserved_gpus(best, request))
+
+
+def _least(group: NodeGroup, request: Request) -> float:
+    """Return what any node of a group lacks at the least."""
+    has_idle_gpus = bool(group.ledgers[0].gpus) and not request.needs_gpu
+    return group.shortfall(request) + (WITH_GPUS if has_idle_gpus else 0.0)
 
 
 def _shortfall(ledger: NodeLedger, request: Request) -> float:

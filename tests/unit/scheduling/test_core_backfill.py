@@ -137,3 +137,18 @@ def test_a_run_that_no_node_could_hold_keeps_no_room_and_holds_up_nobody() -> No
     assert play.core.head is None
     play.core.on_node(node("large", cpus=16))
     assert play.starts() == ["never"]
+
+
+def test_a_head_that_needs_no_gpu_waits_where_there_is_none() -> None:
+    """Room that is kept on a node with GPUs would leave these idle."""
+    play = Play(node("with", cpus=8, gpus=(8,)), node("without", cpus=8))
+    play.submit(run("a", cpus=6), run("b", cpus=1), run("c", cpus=4))
+    play.core.on_submitted([run("head", cpus=8), run("g", cpus=2, gpus=1)])
+    assert play.starts() == ["g"]
+    assert play.core.head == HeadOfQueue(RunId("head"), Placement(node="without"))
+
+
+def test_a_head_waits_on_a_node_with_gpus_if_no_other_could_hold_it() -> None:
+    play = Play(node("with", cpus=8, gpus=(8,)), node("without", cpus=4))
+    assert play.submit(run("a", cpus=2, gpus=0.5), run("head", cpus=8), run("g", cpus=1, gpus=0.5)) == ["a"]
+    assert play.core.head == HeadOfQueue(RunId("head"), Placement(node="with"))
