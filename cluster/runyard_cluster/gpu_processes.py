@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+import psutil
 
 from runyard_cluster.gpu import Gpu, GpuReader, Nvml, error_number
 
@@ -49,10 +51,15 @@ class GpuLook:
 class GpuMeter:
     """Looks at GPUs and their processes again and again; one a node, since NVML is slow and its samples are shared."""
 
-    def __init__(self, reader: GpuReader | None = None) -> None:
+    def __init__(
+        self, reader: GpuReader | None = None, *, is_here: Callable[[int], bool] = psutil.pid_exists
+    ) -> None:
+        """`is_here` says whether a process of that number can be seen from here."""
         self._reader = reader or GpuReader()
         self._seen_until: dict[int, int] = {}
         self._blind: set[int] = set()
+        self._is_here = is_here
+        self._strangers: dict[int, set[int]] = {}
         #: When an NVML that did not start is tried again, on the monotonic clock.
         self._try_at = 0.0
 
@@ -94,6 +101,7 @@ class GpuMeter:
 
     def _processes(self, nvml: Nvml, gpu: int, handle: Any) -> Iterable[GpuProcess]:
         memory = self._memory(nvml, gpu, handle)
+        self._look_for_strangers(gpu, memory)
         percents = self._percents(nvml, gpu, handle)
         for pid in memory:
             percent = None if percents is None else percents.get(pid, 0.0)
@@ -127,6 +135,19 @@ class GpuMeter:
             f"GPU {gpu} does not tell how much memory each process uses, as under Windows' WDDM: "
             "gpu_memory is counted when runs start, and not enforced on it",
         )
+
+    def _look_for_strangers(self, gpu: int, pids: Iterable[int]) -> None:
+        """NVML goes by the numbers of the host; in a container with its own, ours would seem to use nothing."""
+        before, now = self._strangers.get(gpu, set()), {pid for pid in pids if not self._is_here(pid)}
+        self._strangers[gpu] = now
+        # One that has just ended may still be listed, but not for long.
+        if before & now:
+            self._blind.add(gpu)
+            self._reader.tell(
+                f"strangers {gpu}",
+                f"GPU {gpu} names processes by numbers that are none here, as in a container without the host's "
+                "(docker run --pid=host): gpu_memory is counted when runs start, and not enforced on it",
+            )
 
     def _percents(self, nvml: Nvml, gpu: int, handle: Any) -> dict[int, float] | None:
         """Return the mean of what was sampled of each process since the last look; None where nothing is sampled."""

@@ -11,7 +11,7 @@ from tests.unit.cluster.fake_nvml import GIB, FakeNvml
 
 
 def meter(nvml: FakeNvml) -> GpuMeter:
-    return GpuMeter(GpuReader(nvml.load))
+    return GpuMeter(GpuReader(nvml.load), is_here=lambda pid: pid < 1_000)
 
 
 def test_a_process_is_told_with_its_memory_and_the_mean_of_its_samples() -> None:
@@ -53,6 +53,16 @@ def test_a_driver_that_tells_no_memory_of_processes_is_told_once_and_costs_only_
 def test_a_list_that_may_not_be_read_is_the_same(number: int) -> None:
     look = meter(FakeNvml([24], {"compute 0": number})).look()
     assert (look.blind, look.processes, len(look.gpus)) == (frozenset({0}), (), 1)
+
+
+def test_numbers_of_another_system_make_a_gpu_blind_at_the_second_look_and_an_end_does_not() -> None:
+    nvml = FakeNvml([24, 24], held=[("compute", 0, 7_000, GIB), ("compute", 1, 8, GIB)])
+    looking = meter(nvml)
+    assert looking.look().blind == frozenset()
+    nvml.held[0] = ("compute", 0, 7_001, GIB)
+    assert looking.look().blind == frozenset()
+    assert looking.look().blind == frozenset({0})
+    assert len(looking.warnings) == 1 and "--pid=host" in looking.warnings[0]
 
 
 @pytest.mark.parametrize("call", ["samples", "rates"])
