@@ -123,7 +123,7 @@ def test_it_comes_true(seed: int) -> None:
 
 
 def test_two_hundred_runs_beside_fifty_active_take_milliseconds() -> None:
-    """The best of several tries counts, in CPU time; it takes 6 to 12, and may not be several times as much."""
+    """The best of several tries counts, in CPU time; it takes some 11, and may not be several times as much."""
     core = Core(max_concurrent_runs=50)
     core.on_node(node(cpus=64, gib=256, gpus=(24, 24)))
     runs = [
