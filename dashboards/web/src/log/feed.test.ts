@@ -66,7 +66,7 @@ it('all logs come over one connection, from where each is', async () => {
   const [one, other] = [new Heard(), new Heard()]
   feed.listen({ runId: 'a', attempt: 1, offset: 5 }, one)
   feed.listen({ runId: 'b', attempt: 2, offset: 0 }, other)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   expect(server.urls).toEqual(['/s?run_id=a&run_id=b&since=1:5,2:0'])
   await server.send('log', { run_id: 'a', attempt: 1, offset: 5, text: 'é\n' })
   await server.send('log', { run_id: 'b', attempt: 2, offset: 0, base64: btoa('x\xff\ny') })
@@ -77,7 +77,7 @@ it('all logs come over one connection, from where each is', async () => {
 it('a connection that breaks is taken up where each log was', async () => {
   const one = new Heard()
   feed.listen({ runId: 'a', attempt: 1, offset: 0 }, one)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   await server.send('log', { run_id: 'a', attempt: 1, offset: 0, text: 'abc' })
   await server.send('gap', { run_id: 'a', attempt: 1, offset: 3, end: 100 })
   await server.close()
@@ -90,7 +90,7 @@ it('a connection that breaks is taken up where each log was', async () => {
 it('a log that has ended is asked for no more, and the connection rests', async () => {
   const one = new Heard()
   feed.listen({ runId: 'a', attempt: 1, offset: 0 }, one)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   await server.send('end', { run_id: 'a', attempt: 1, run: { status: 'completed' } })
   await server.close()
   await vi.advanceTimersByTimeAsync(60_000)
@@ -101,7 +101,7 @@ it('a log that has ended is asked for no more, and the connection rests', async 
 it('a run that is gone is told, once', async () => {
   const one = new Heard()
   feed.listen({ runId: 'a', attempt: 3, offset: 0 }, one)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   await server.send('missing', { run_id: 'a', attempt: 3, detail: 'no run a is known' })
   expect(one.over).toEqual([undefined])
 })
@@ -125,12 +125,12 @@ it('one who may not is told so, and asks no more by himself', async () => {
 it('a page that nobody sees lets go of its connection, and asks where it stands when it is seen', async () => {
   const one = new Heard()
   feed.listen({ runId: 'a', attempt: 1, offset: 0 }, one)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   feed.see(false)
   await vi.advanceTimersByTimeAsync(60_000)
   expect(server.urls).toHaveLength(1)
   feed.see(true)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   expect([server.urls.length, one.resumes]).toEqual([2, 1])
 })
 
@@ -138,8 +138,8 @@ it('who no longer listens is asked for no more', async () => {
   const [one, other] = [new Heard(), new Heard()]
   const stop = feed.listen({ runId: 'a', attempt: 1, offset: 0 }, one)
   feed.listen({ runId: 'b', attempt: 1, offset: 0 }, other)
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   stop()
-  await vi.advanceTimersByTimeAsync(50)
+  await vi.advanceTimersByTimeAsync(80)
   expect(server.urls.at(-1)).toBe('/s?run_id=b&since=1:0')
 })

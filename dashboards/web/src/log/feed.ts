@@ -64,12 +64,12 @@ export class LogFeed {
     entry.listeners.add(listener)
     this.entries.set(key, entry)
     listener.state(this.feedState === 'denied' ? 'connecting' : this.feedState)
-    this.connectSoon(20)
+    this.connectSoon(60)
     return () => {
       entry.listeners.delete(listener)
       if (entry.listeners.size || this.entries.get(key) !== entry) return
       this.entries.delete(key)
-      this.connectSoon(20)
+      this.connectSoon(60)
     }
   }
 

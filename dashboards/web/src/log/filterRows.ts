@@ -21,6 +21,8 @@ interface Entry {
 }
 
 export class FilterRows implements Rows {
+  /** Whether one has seen it, and is where one wants to be. */
+  wasShown = false
   private readonly entries: Entry[] = []
   private readonly indexes = new Map<number, number>()
   private readonly known = new Map<number, Line>()
@@ -124,7 +126,7 @@ export class FilterRows implements Rows {
   private push(number: number, isContext: boolean, last: number): void {
     const before = this.entries.at(-1)?.number ?? 0
     this.indexes.set(number, this.entries.length)
-    this.entries.push({ number, isContext, isBreak: last > 0 && number > before + 1 })
+    this.entries.push({ number, isContext, isBreak: this.context > 0 && last > 0 && number > before + 1 })
   }
 
   /** A line that stood around the one before was found itself. */

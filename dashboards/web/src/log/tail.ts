@@ -98,6 +98,11 @@ export class Tail {
     return this.number - 1
   }
 
+  /** The number of the last line that has come to its end. */
+  get finished(): number {
+    return this.isOpen ? this.last - 1 : this.last
+  }
+
   get(number: number): Line | undefined {
     return number < this.first ? undefined : this.kept[this.gone + number - this.first]
   }

@@ -152,11 +152,21 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
 
   function setFilter(): void {
     const { value } = search.walk
-    const next = search.asked.isFilter && value && search.state.isOpen ? new FilterRows(session, options, value, search.asked.context, changed) : undefined
     const number = viewport ? numberAt(viewport.inView()[0]) : 1
+    const isOn = search.asked.isFilter && search.state.isOpen && value
+    const next: FilterRows | undefined = isOn ? new FilterRows(session, options, value, search.asked.context, () => grown(next, number)) : undefined
     filter.value = next
     viewport?.setRows(next ?? logRows)
     if (!next) viewport?.toRow(number - 1, 0)
+  }
+
+  /** The first rows of a filter are shown from the line on that was in view before. */
+  function grown(rows: FilterRows | undefined, number: number): void {
+    const isFirst = rows && rows === filter.value && !rows.wasShown && rows.total > 0
+    if (isFirst) {
+      rows.wasShown = true
+      viewport?.toRow(rows.indexOf(number), 0)
+    } else changed()
   }
 
   /** Go to the next line that looks like an error, or back. */

@@ -7,6 +7,8 @@ import { ROW, Scroll } from './scroll'
 
 /** Rows above and below the view that are there already when they come into it. */
 const OVER = 12
+/** How often heights are measured before a drawing is good enough. */
+const TURNS = 4
 /** Rows in the document at most, also where all heights are wrong. */
 const MOST = 400
 
@@ -110,10 +112,15 @@ export class Viewport {
     const { scroll } = this
     this.rows.prepare(Math.max(0, scroll.row - OVER), scroll.row + Math.ceil(scroll.view / ROW) + OVER)
     scroll.total = this.rows.total
-    const [first, last] = this.window()
-    this.rows.need(first, last)
+    let [first, last] = this.window()
     this.place(first, last)
-    if (this.measure(first, last)) scroll.settle(scroll.isPinned)
+    // Rows turn out to be higher or lower than was thought, and then others are in view.
+    for (let turn = 0; turn < TURNS && this.measure(first, last); turn++) {
+      scroll.settle(scroll.isPinned)
+      ;[first, last] = this.window()
+      this.place(first, last)
+    }
+    this.rows.need(first, last)
     this.position(first)
     this.setBar()
     this.moved()
