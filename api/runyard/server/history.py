@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("runyard.server")
 
 #: How long changes gather before they are followed, in seconds; whoever asks sooner follows at once.
-FOLLOW_SECONDS = 5.0
+FOLLOW_SECONDS = 2.0
 
 
 async def keep_ready(reader: StoreReader) -> None:
