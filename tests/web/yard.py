@@ -38,7 +38,7 @@ def fill(client: httpx.Client) -> dict[str, Any]:
         client, "sweep", [*sweep, *[row("Evaluate", python(WAIT), after=[0])]], max_concurrent=6
     )
     long = submit(client, row("Transcode", python(WAIT), labels={"film": "metropolis"}))
-    big = submit(client, row("Simulate", python(WAIT), memory="15GiB"))
+    big = submit(client, row("Simulate", python(WAIT), num_gpus=2))
     running = [run["run_id"] for run in sweep_batch["runs"][:5]] + [long["run_id"]]
     wait_until(
         lambda: all(client.get(f"/api/runs/{r}").json()["status"] == "running" for r in running),
@@ -67,3 +67,25 @@ def submit(client: httpx.Client, run: dict[str, Any]) -> dict[str, Any]:
     assert answer.status_code == 202, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+def paths(server: Any) -> dict[str, str]:
+    """Return the address of each view, and of what it can show, for a server whose yard was filled."""
+    ids = server.ids
+    train, broken = ids["sweep"]["runs"][0]["run_id"], ids["nightly"]["runs"][9]["run_id"]
+    return {
+        "overview": "/",
+        "runs": "/runs",
+        "runs with a pane": f"/runs?run={broken}",
+        "run": f"/runs/{train}",
+        "run that failed": f"/runs/{broken}",
+        "usage": f"/runs/{train}?tab=usage",
+        "request": f"/runs/{broken}?tab=request",
+        "attempts": f"/runs/{broken}?tab=attempts",
+        "details": f"/runs/{train}?tab=details",
+        "batches": "/batches",
+        "batch": f"/batches/{ids['nightly']['batch_id']}",
+        "monitor": f"/monitor?runs={train},{broken}",
+        "modules": "/modules",
+        "machine": "/machine",
+    }

@@ -10,7 +10,8 @@ import pytest
 import runyard_dashboards
 from runyard_dashboards import page
 
-ROUTER = Path(__file__).parents[3] / "dashboards" / "web" / "src" / "router.ts"
+ROOM = Path(__file__).parents[3]
+ROUTER = ROOM / "dashboards" / "web" / "src" / "router.ts"
 
 
 @pytest.fixture
@@ -56,3 +57,13 @@ def test_server_and_page_know_the_same_views() -> None:
         re.sub(r":(\w+)Id", r"{\1_id}", p) for p in re.findall(r"path: '(/[^']*)'", ROUTER.read_text("utf-8"))
     }
     assert known - {"/:rest(.*)*"} == set(runyard_dashboards.VIEWS)
+
+
+def test_the_page_listens_to_every_kind_of_event() -> None:
+    store = ROOM / "actors" / "runyard_actors" / "store"
+    written = "".join(path.read_text("utf-8") for path in (*store.glob("*.py"), store / "queries.sql"))
+    kinds = set(re.findall(r"""["']((?:run|batch|module|start|cancel)_[a-z_]+ed)["']""", written)) | set(
+        re.findall(r"module_put", written)
+    )
+    known = (ROOM / "dashboards" / "web" / "src" / "live" / "event.ts").read_text("utf-8")
+    assert {kind for kind in kinds if f"'{kind}'" not in known} == set()

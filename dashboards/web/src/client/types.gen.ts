@@ -3232,12 +3232,6 @@ export type RunsListRunsData = {
          */
         status?: Array<Status> | null;
         /**
-         * Run Id
-         *
-         * may repeat; of these runs only
-         */
-        run_id?: Array<string> | null;
-        /**
          * Module Id
          */
         module_id?: string | null;

@@ -1,6 +1,6 @@
 /** What is done to runs: shown at once, and taken back when the server refuses. */
 import { reactive } from 'vue'
-import { runsCancel, runsRestart, type RestartIn, type Run } from '@/client'
+import { runsCancel, runsRestart, runsResume, runsSuspend, type RestartIn, type Run } from '@/client'
 import { call, root } from '@/api/call'
 import { takeRun } from '@/live/runs'
 import { router } from '@/router'
@@ -43,6 +43,18 @@ export async function restartRuns(runs: readonly Run[]): Promise<void> {
   const show = () => void router.push(`/runs/${only?.run_id}`)
   if (only) toast(`${only.module_name} is submitted again`, { action: { label: 'Show', do: show } })
   else if (made.length) toast(`${made.length} runs are submitted again`)
+}
+
+/** Holds a running run still, or lets it go on: shown at once, taken back when the server refuses. */
+export async function setSuspended(run: Run, suspended: boolean): Promise<void> {
+  takeRun({ ...run, suspended })
+  const path = { run_id: run.run_id }
+  try {
+    takeRun(await call((o) => (suspended ? runsSuspend({ ...o, path }) : runsResume({ ...o, path }))))
+  } catch (error) {
+    takeRun(run)
+    toastError(error)
+  }
 }
 
 /** randomUUID is for secure contexts only, which a page of another machine without TLS is not. */
