@@ -37,6 +37,7 @@ class Assignment:
     grace_seconds: float
     max_log_bytes: int
     max_processes: int
+    preload: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ def shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
         max_processes=assignment.max_processes,
         cpu_milli=assignment.cpu_milli,
         cgroup=_group(),
+        preload=assignment.preload,
     )
 
 

@@ -13,7 +13,8 @@ from runyard_actors.assignment import Assignment, Started, shim_spec
 from runyard_actors.ending import finished, outcome_of, unfinished
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
-from runyard_actors.spawner.client import Line, Spawner
+from runyard_actors.spawner.client import Line
+from runyard_actors.spawner.spawners import Spawners
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
 
@@ -27,12 +28,12 @@ class NodeAgent:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="node agent", daemon=True)
         self._thread.start()
-        self._spawner = Spawner()
+        self._spawners = Spawners()
 
     @property
-    def spawner_pid(self) -> int | None:
-        """The process that becomes shims, once there is one."""
-        return self._spawner.pid
+    def spawner_pids(self) -> list[int]:
+        """The processes that become shims."""
+        return self._spawners.pids
 
     async def keep(self, assignment: Assignment, on_started: Callable[[Started], None]) -> Outcome:
         """Start the attempt, or adopt it when it was started before; return how it ended.
@@ -61,7 +62,7 @@ class NodeAgent:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        self._spawner.close()
+        self._spawners.close()
 
     async def _keep(self, assignment: Assignment, tell: Callable[[Started], None]) -> Outcome:
         folder = RunFolder(Path(assignment.folder))
@@ -82,7 +83,7 @@ class NodeAgent:
             if not (folder.is_alive() or folder.started()):
                 hit("agent.before_launch")
                 folder.create()
-                report, line = await self._spawner.launch(folder, shim_spec(assignment, folder))
+                report, line = await self._spawners.launch(folder, shim_spec(assignment, folder))
                 hit("agent.after_launch")
                 if report.event == "start_error" and not folder.started():
                     return outcome_of(

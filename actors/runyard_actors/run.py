@@ -96,6 +96,7 @@ class RunSpec:
 
     `command[args_from:]` are the arguments that a restart may replace. With `retry_on_out_of_memory`, a run that had
     too little memory is queued again with that many times as much in its `request`, `memory_retries` times so far.
+    With `preload`, also an empty one, it starts as a copy of an interpreter that has imported these modules already.
     `request_note` says in words where a request came from that was not asked for in numbers.
     """
 
@@ -121,6 +122,7 @@ class RunSpec:
     batch_index: int | None = None
     restarted_from: RunId | None = None
     request_note: str | None = None
+    preload: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

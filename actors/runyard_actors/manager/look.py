@@ -52,14 +52,14 @@ class NodeMeter:
         self._cgroup = cgroup
         self._rows: list[ProcessRow] | None = None
 
-    def look(self, attempts: Sequence[ActiveRun], *, spawner: int | None = None) -> NodeLook:
-        """Return how everything stands now; `spawner` is the process that starts our runs' supervisors."""
+    def look(self, attempts: Sequence[ActiveRun], *, spawners: Sequence[int] = ()) -> NodeLook:
+        """Return how everything stands now; `spawners` start our runs' supervisors."""
         self._rows = None
         started = [a for a in attempts if a.started]
         # Our runs' supervisors, and Ray's node process with all its workers: their use is no reason to wait.
         own = {
             os.getppid(),
-            *([spawner] if spawner else []),
+            *spawners,
             *(a.started.shim_pid for a in started if a.started),
         }
         busy = self._cpu.sample(own)

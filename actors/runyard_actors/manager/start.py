@@ -142,4 +142,5 @@ def _assignment(yard: Yard, attempt: ActiveRun) -> Assignment:
         grace_seconds=yard.settings.grace,
         max_log_bytes=yard.settings.max_log_size,
         max_processes=yard.settings.max_processes,
+        preload=spec.preload,
     )

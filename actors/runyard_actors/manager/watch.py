@@ -52,7 +52,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
 
 
 def _look(yard: Yard, meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
-    look = meter.look(active, spawner=yard.agent.spawner_pid)
+    look = meter.look(active, spawners=yard.agent.spawner_pids)
     recorders.record(look)
     return look
 

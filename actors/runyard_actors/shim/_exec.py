@@ -7,6 +7,7 @@ import os
 import sys
 
 from runyard_actors import attempt_file
+from runyard_actors.shim.take_over import TakeOver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,13 +73,19 @@ if sys.platform != "win32":
             stage = "cwd"
             os.chdir(spec.cwd)
             stage = "exec"
+            if spec.preload is not None:
+                os.close(failed)
+                raise TakeOver(spec)
             _execute(spec)
         except OSError as error:
             os.write(failed, f"{stage} {error.errno}".encode())
         except ValueError:
             os.write(failed, f"{stage} {errno.EINVAL}".encode())
-        finally:
+        except TakeOver:
+            raise
+        except BaseException:
             os._exit(127)
+        os._exit(127)
 
     def _reset_signals() -> None:
         """Have the module find each signal as if a shell had started it; Python and Ray ignore some."""

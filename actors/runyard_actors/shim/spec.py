@@ -12,6 +12,8 @@ class ShimSpec:
 
     `cgroup` is the control group in which the run's own is made; empty where there is none to be had.
 
+    With `preload`, the shim is a copy of a warm interpreter with these modules imported, and the module a copy of it.
+
     A plain class: `dataclasses` alone would cost a shim as much as its interpreter does.
     """
 
@@ -27,6 +29,7 @@ class ShimSpec:
         "max_processes",
         "memory_bytes",
         "nonce",
+        "preload",
         "run_id",
         "timeout_seconds",
     )
@@ -47,6 +50,7 @@ class ShimSpec:
         max_processes: int = 0,
         cpu_milli: int = 0,
         cgroup: str = "",
+        preload: Sequence[str] | None = None,
     ) -> None:
         self.run_id = run_id
         self.attempt = attempt
@@ -61,6 +65,7 @@ class ShimSpec:
         self.max_processes = max_processes
         self.cpu_milli = cpu_milli
         self.cgroup = cgroup
+        self.preload = preload
 
     def to_json(self, **more: str) -> bytes:
         """Return the spec as the shim reads it, and `more` that whoever starts the shim wants to know."""

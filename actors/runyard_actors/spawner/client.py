@@ -1,22 +1,20 @@
-"""Asking for shims: of a spawner where processes can fork, of a new interpreter each elsewhere."""
+"""Asking a spawner for shims."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runyard_actors.run_folder import RunFolder
-from runyard_actors.shim.launch import IMPORT_ROOTS, LaunchReport, inherited, launch
+from runyard_actors.shim.launch import LaunchReport
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.spawner.main import REQUEST
 from runyard_cluster import process
-
-BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import main; main()"
 
 #: A spawner that dies under a request is replaced this often before a shim is started without one.
 TRIES = 2
@@ -63,14 +61,20 @@ class Line:
 
 
 class Spawner:
-    """Starts shims from one event loop. Its process is started with the first one, and again whenever it is gone."""
+    """Starts shims from one event loop. Its process is started with the first one, and again whenever it is gone.
 
-    def __init__(self) -> None:
+    `command` starts that process and `env` is its environment: a plain one, or one that is warm for some modules.
+    """
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+        self._command = command
+        self._env = env
         self._requests: socket.socket | None = None
+        self._starting = asyncio.Lock()
         self.pid: int | None = None
 
-    async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line | None]:
-        """Start the shim of an attempt; return its answer, and the line that closes when it ends, if it has one."""
+    async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line] | None:
+        """Start the shim of an attempt; return its answer and the line to it, or None if that cannot be had here."""
         for _ in range(TRIES):
             line = await self._ask(folder, spec)
             if line is None:
@@ -80,8 +84,7 @@ class Spawner:
                 return report, line
             line.close()
             self.close()
-        folder.write_spec(spec.to_json())
-        return await asyncio.to_thread(launch, folder), None
+        return None
 
     def close(self) -> None:
         """Let the spawner's process end; shims go on."""
@@ -97,37 +100,44 @@ class Spawner:
         ours.setblocking(False)
         try:
             with theirs:
-                socket.send_fds(self._line_to_process(), [REQUEST], [theirs.fileno()])
+                socket.send_fds(await self._line_to_process(), [REQUEST], [theirs.fileno()])
             await asyncio.get_running_loop().sock_sendall(ours, spec.to_json(folder=str(folder.path)))
             ours.shutdown(socket.SHUT_WR)
-        except OSError:
+        except (OSError, TimeoutError):
             ours.close()
             self.close()
             return None
         return Line(ours)
 
-    def _line_to_process(self) -> socket.socket:
-        if self._requests is None:
-            self._requests, self.pid = _start()
-        return self._requests
+    async def _line_to_process(self) -> socket.socket:
+        async with self._starting:
+            if self._requests is None:
+                self._requests, self.pid = await self._start()
+            return self._requests
 
+    async def _start(self) -> tuple[socket.socket, int]:
+        """Start the process; return the line to it and its pid. Raises OSError when it does not come up."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                await asyncio.to_thread(self._start_process, theirs.fileno())
+            loop = asyncio.get_running_loop()
+            hello = await asyncio.wait_for(loop.sock_recv(ours, _ANSWER_BYTES), ANSWER_SECONDS)
+            if not hello:
+                raise ConnectionResetError("the spawner ended while it started")
+        except (OSError, TimeoutError):
+            ours.close()
+            raise
+        return ours, int(hello)
 
-def _start() -> tuple[socket.socket, int]:
-    """Start a spawner's process; return the line to it and its pid. Raises OSError when it does not come up."""
-    ours, theirs = socket.socketpair()
-    with theirs:
+    def _start_process(self, line: int) -> None:
         started = process.popen_detached(
-            [sys.executable, "-I", "-S", "-c", BOOT, *IMPORT_ROOTS],
-            env=inherited(os.environ),
+            self._command,
+            env=self._env,
             cwd=str(Path.cwd()),
-            stdin=theirs.fileno(),
+            stdin=line,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-    process.leave(started)
-    ours.settimeout(ANSWER_SECONDS)
-    hello = ours.recv(_ANSWER_BYTES)
-    if not hello:
-        ours.close()
-        raise ConnectionResetError("the spawner ended while it started")
-    return ours, int(hello)
+        process.leave(started)

@@ -11,11 +11,13 @@ from runyard_actors.shim import main as shim
 from runyard_actors.shim.quick_json import loads
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.shim.system import leave_parent, name_process
+from runyard_actors.shim.take_over import TakeOver
 from runyard_cluster.failpoint import hit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from typing import NoReturn
 elif sys.platform != "win32":
     import _signal as signal
 
@@ -25,8 +27,11 @@ _READ_BYTES = 1 << 16
 
 if sys.platform != "win32":
 
-    def main() -> None:
-        """Say who we are, and serve the requests on standard input until whoever makes them is gone."""
+    def serve() -> None:
+        """Say who we are, and serve the requests on standard input until whoever makes them is gone.
+
+        Raises TakeOver in the process of a module that is to run here.
+        """
         leave_parent()
         name_process("runyard-spawner")
         os.chdir("/")
@@ -56,7 +61,7 @@ if sys.platform != "win32":
             _become_shim(descriptor)
         os.close(descriptor)
 
-    def _become_shim(descriptor: int) -> None:
+    def _become_shim(descriptor: int) -> NoReturn:
         """In the child: read what is to be run, and own it to its end."""
         try:
             os.setsid()
@@ -67,7 +72,9 @@ if sys.platform != "win32":
             folder, spec = _read(1)
             os.chdir(folder)
             shim.own_folder(spec)
-        finally:
+        except TakeOver:
+            raise
+        except BaseException:
             os._exit(1)
 
     def _read(descriptor: int) -> tuple[str, ShimSpec]:

@@ -228,6 +228,7 @@ def run_spec(row: sqlite3.Row) -> RunSpec:
         batch_index=row["batch_index"],
         restarted_from=RunId(row["restarted_from"]) if row["restarted_from"] is not None else None,
         request_note=row["request_note"],
+        preload=None if row["preload"] is None else tuple(json.loads(row["preload"])),
     )
 
 

@@ -32,8 +32,9 @@ INSERT INTO runs (
 
 -- insert_spec --
 INSERT INTO run_specs (
-    seq, command, cwd, env, labels, timeout_seconds, args_from, request_note, stall_seconds, on_stall
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    seq, command, cwd, env, labels, timeout_seconds, args_from, request_note, stall_seconds, on_stall,
+    preload
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_label --
 INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
@@ -233,7 +234,7 @@ SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
 
 -- run_columns --
 runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds, run_specs.args_from,
-run_specs.request_note, run_specs.stall_seconds AS stall_after_seconds, run_specs.on_stall
+run_specs.request_note, run_specs.stall_seconds AS stall_after_seconds, run_specs.on_stall, run_specs.preload
 
 -- runs_by_id --
 SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq

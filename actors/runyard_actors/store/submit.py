@@ -90,6 +90,7 @@ def _spec_row(seq: int, spec: RunSpec, texts: _Texts) -> tuple[Any, ...]:
         spec.request_note,
         spec.stall_after_seconds,
         spec.on_stall,
+        None if spec.preload is None else to_json(spec.preload),
     )
 
 

@@ -98,6 +98,7 @@ class Resolver:
             env={**module.env, **run.env},
             request=request,
             request_note=note,
+            preload=_preload(run, module),
             timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
             stall_after_seconds=_first(
                 run.stall_after, module.stall_after, self.settings.defaults.stall_after
@@ -181,6 +182,13 @@ def _id_from(run: RunIn, command: Sequence[str]) -> str:
     if run.script is not None:
         return Path(run.script).stem[:200] or "script"
     return Path(command[0]).name[:200] or "command"
+
+
+def _preload(run: RunIn, module: ModuleSettings) -> tuple[str, ...] | None:
+    """Return what is imported before the run starts; None for a cold start."""
+    if not (run.warm or module.warm):
+        return None
+    return tuple(dict.fromkeys((*module.preload, *run.preload)))
 
 
 def _dependencies(after: Sequence[int | str], ids: Sequence[RunId], own: int | None) -> tuple[RunId, ...]:

@@ -1,0 +1,107 @@
+"""All spawners of a node: the plain one, and warm ones for what modules want imported beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from runyard_actors.module_environment import THREAD_COUNTS
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.shim.launch import IMPORT_ROOTS, LaunchReport, inherited, launch
+from runyard_actors.shim.spec import ShimSpec
+from runyard_actors.spawner.client import Line, Spawner
+
+PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve()"
+#: The program is called from here, with nothing of ours above it, so that it ends as every program ends.
+WARM = """
+import sys
+count = int(sys.argv[1])
+roots, preload = sys.argv[2:2 + count], sys.argv[2 + count:]
+sys.path[:0] = roots
+from runyard_actors.spawner.warm import main
+program = main(roots, preload)
+del count, roots, preload, main
+program()
+"""
+#: Warm interpreters that are kept at most; the one that was not used for longest goes first.
+MOST_WARM = 8
+#: One that did not come up, for want of an import for one, is not tried again for so long.
+BROKEN_SECONDS = 60.0
+#: Variables of Python's that a started interpreter still heeds, or that change nothing of what a program does.
+_HEEDED = frozenset({"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"})
+
+Key = tuple[str, ...]
+
+
+class Spawners:
+    """Starts each shim in the best way there is for it."""
+
+    def __init__(self) -> None:
+        self._plain = Spawner([sys.executable, "-I", "-S", "-c", PLAIN, *IMPORT_ROOTS], inherited(os.environ))
+        self._warm: OrderedDict[Key, Spawner] = OrderedDict()
+        self._broken: dict[Key, float] = {}
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that become shims."""
+        return [s.pid for s in (self._plain, *self._warm.values()) if s.pid]
+
+    async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line | None]:
+        """Start the shim of an attempt; return its answer, and the line that closes when it ends, if it has one."""
+        if spec.preload is not None:
+            started = await self._launch_warm(folder, spec)
+            if started:
+                return started
+            spec.preload = None
+        started = await self._plain.launch(folder, spec)
+        if started:
+            return started
+        folder.write_spec(spec.to_json())
+        return await asyncio.to_thread(launch, folder), None
+
+    def close(self) -> None:
+        """Let all spawners end; shims go on."""
+        for spawner in (self._plain, *self._warm.values()):
+            spawner.close()
+
+    async def _launch_warm(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line] | None:
+        if sys.platform == "win32" or not can_be_warm(spec):
+            return None
+        threads = tuple(f"{name}={spec.env[name]}" for name in THREAD_COUNTS if name in spec.env)
+        key = (spec.command[0], *threads, *(spec.preload or ()))
+        if self._broken.get(key, 0.0) > time.monotonic():
+            return None
+        started = await self._warm_for(key, spec).launch(folder, spec)
+        if started is None:
+            self._broken[key] = time.monotonic() + BROKEN_SECONDS
+        return started
+
+    def _warm_for(self, key: Key, spec: ShimSpec) -> Spawner:
+        if key not in self._warm:
+            self._warm[key] = Spawner(_warm_command(spec), _warm_environment(spec))
+            while len(self._warm) > MOST_WARM:
+                self._warm.popitem(last=False)[1].close()
+        self._warm.move_to_end(key)
+        return self._warm[key]
+
+
+def can_be_warm(spec: ShimSpec) -> bool:
+    """Whether a started interpreter can run this as well as a new one: a script of Python, and no wishes for Python."""
+    wishes = {name for name in spec.env if name.startswith("PYTHON")} - _HEEDED - set(THREAD_COUNTS)
+    is_python = Path(spec.command[0]).name.startswith("python")
+    return is_python and len(spec.command) > 1 and not spec.command[1].startswith("-") and not wishes
+
+
+def _warm_command(spec: ShimSpec) -> Sequence[str]:
+    return [spec.command[0], "-c", WARM, str(len(IMPORT_ROOTS)), *IMPORT_ROOTS, *(spec.preload or ())]
+
+
+def _warm_environment(spec: ShimSpec) -> dict[str, str]:
+    """Libraries read how many threads to start when they are imported, and Python where to look for them."""
+    own = {n: v for n, v in spec.env.items() if n in THREAD_COUNTS or n in ("PYTHONPATH", "LD_LIBRARY_PATH")}
+    return inherited(os.environ) | own

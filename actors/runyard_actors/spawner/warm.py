@@ -1,0 +1,129 @@
+"""A warm interpreter: the module's own Python with its imports done, of which each run gets a copy.
+
+The copy runs the script as `python script.py` would, in a process, session, environment, folder and log of its own.
+What differs, since it cannot be undone in a process that has started, is listed in docs/CONCURRENCY.md.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import importlib.machinery
+import io
+import os
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NoReturn, TextIO
+
+from runyard_actors.shim.spec import ShimSpec
+from runyard_actors.shim.take_over import TakeOver
+
+_OURS = ("runyard_actors", "runyard_cluster")
+
+if sys.platform != "win32":
+    from runyard_actors.spawner.main import serve
+
+    def main(roots: Sequence[str], preload: Sequence[str]) -> Callable[[], None]:
+        """Import what the module wants, then serve. Returns, in each copy that is to run, the program."""
+        for name in preload:
+            importlib.import_module(name)
+        kept = _open_descriptors()
+        try:
+            serve()
+        except TakeOver as taken:
+            spec = taken.spec
+        else:
+            os._exit(0)
+        return partial(_run, spec, roots, kept)
+
+    def _run(spec: ShimSpec, roots: Sequence[str], kept: set[int]) -> None:
+        """Run the script of the spec as the program of this process; called with nothing above it."""
+        for descriptor in _open_descriptors() - kept - {0, 1, 2}:
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
+        _restore_signals()
+        _restore_interpreter(spec, roots)
+        script = spec.command[1]
+        sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
+        program = types.ModuleType("__main__")
+        program.__dict__.update(
+            __builtins__=__builtins__,
+            __file__=os.path.abspath(script),
+            __loader__=importlib.machinery.SourceFileLoader("__main__", script),
+        )
+        for name in [n for n in sys.modules if n.split(".")[0] in _OURS]:
+            del sys.modules[name]
+        sys.modules["__main__"] = program
+        _execute(script, program)
+
+    def _execute(script: str, program: types.ModuleType) -> None:
+        try:
+            with open(script, "rb") as file:
+                source = file.read()
+        except OSError as error:
+            words = f"{sys.executable}: can't open file {os.path.abspath(script)!r}: "
+            sys.stderr.write(f"{words}[Errno {error.errno}] {error.strerror}\n")
+            sys.exit(2)
+        try:
+            exec(compile(source, os.path.abspath(script), "exec"), program.__dict__)  # noqa: S102 - the module itself
+        except SystemExit:
+            raise
+        except BaseException as error:
+            _end_with(error)
+
+    def _end_with(error: BaseException) -> NoReturn:
+        """Show an error without the lines of this file, and end as Python ends with it."""
+        if error.__traceback__:
+            error.__traceback__ = error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            sys.stdout.flush()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        sys.exit(1)
+
+    def _restore_signals() -> None:
+        """Have each signal as Python has it when a program begins."""
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _restore_interpreter(spec: ShimSpec, roots: Sequence[str]) -> None:
+        os.environ.clear()
+        os.environ.update(spec.env)
+        time.tzset()
+        sys.argv = list(spec.command[1:])
+        extra = [path for path in spec.env.get("PYTHONPATH", "").split(os.pathsep) if path]
+        sys.path[:] = extra + [path for path in sys.path if path and path not in roots]
+        if spec.env.get("PYTHONUNBUFFERED"):
+            sys.stdout = vars(sys)["__stdout__"] = _unbuffered(1, "<stdout>", sys.stdout)
+            sys.stderr = vars(sys)["__stderr__"] = _unbuffered(2, "<stderr>", sys.stderr)
+        gc.unfreeze()
+        gc.enable()
+        # Python gives each copy other random numbers by itself; NumPy would give all of them the same.
+        if numpy_random := sys.modules.get("numpy.random"):
+            numpy_random.seed()
+
+    def _unbuffered(descriptor: int, name: str, like: TextIO) -> io.TextIOWrapper:
+        """Return a stream as Python makes it when nothing may be held back."""
+        raw = io.FileIO(descriptor, "w", closefd=False)
+        raw.name = name
+        return io.TextIOWrapper(
+            raw,
+            encoding=like.encoding,
+            errors=like.errors,
+            newline="\n",
+            write_through=True,
+        )
+
+    def _open_descriptors() -> set[int]:
+        folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+        return {int(name) for name in os.listdir(folder)}

@@ -1,0 +1,135 @@
+"""A module that starts warm does the same as one that starts cold, only sooner."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard_actors.assignment import Assignment
+from runyard_actors.node_agent import NodeAgent
+from runyard_actors.run import Outcome
+from runyard_actors.run_folder import RunFolder
+from tests.integration.test_node_agent import PROBE, assignment, ignore
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can be copied here")
+
+#: Programs whose whole output, exit code and signal are the same either way.
+PROGRAMS = {
+    "what a process finds": PROBE,
+    "arguments and names": "import sys; print(sys.argv, __name__, __file__, __spec__, __doc__, sys.path[0])",
+    "nothing of ours": "import sys; print([n for n in sys.modules if n.startswith('runyard')])",
+    "an import beside it": "import neighbour; print(neighbour.VALUE)",
+    "streams": "import sys; print([(s.name, s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines, "
+    "type(s.buffer).__name__) for s in (sys.stdout, sys.stderr, sys.__stdout__)])",
+    "an error": "def f():\n    raise ValueError('no')\nf()",
+    "a syntax error": "print('never')\nthis is no Python",
+    "an exit code": "import sys; sys.exit(7)",
+    "words at the exit": "import sys; sys.exit('that was all')",
+    "output without an end of line": "import sys; sys.stdout.write('a'); sys.stderr.write('b')",
+    "what is left to do at the end": "import atexit; atexit.register(print, 'last'); print('first')",
+    "threads are waited for": "import threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(0.2), print('late'))).start()",
+    "its own signal": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "an interrupt": "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)",
+    "a broken pipe": "import os; r, w = os.pipe(); os.close(r); os.write(w, b'x')",
+    "children": "import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'print(5)'], "
+    "capture_output=True, check=True).stdout)",
+    "copies": "import os, sys\npid = os.fork()\nif pid:\n    print(os.waitpid(pid, 0)[1] >> 8)\nelse:\n    os._exit(4)",
+    "classes travel": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))) is A)",
+    "processes of its own": "import multiprocessing as m\ndef f(x): return x * x\n"
+    "if __name__ == '__main__':\n    with m.get_context('spawn').Pool(1) as p: print(p.map(f, [1, 2, 3]))",
+    "its environment": "import os; print(os.environ['OWN'], os.getenv('HOME'), len(os.environ))",
+    "collection is on": "import gc; print(gc.isenabled(), gc.get_freeze_count())",
+    "standard input": "import sys; print(repr(sys.stdin.read()))",
+}
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[NodeAgent]:
+    """One agent, so that its interpreter is warm for all but the first program."""
+    agent = NodeAgent()
+    yield agent
+    agent.close()
+
+
+def program(folder: Path, source: str, **more: Any) -> Assignment:
+    """Return an assignment of a script that lies in a folder of its own, with a module beside it."""
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "neighbour.py").write_text("VALUE = 42")
+    (home / "program.py").write_text(source)
+    own = {"OWN": "yes"}
+    return assignment(
+        folder / "run", sys.executable, "program.py", "an argument", cwd=str(home), env=own, **more
+    )
+
+
+def keep(agent: NodeAgent, wanted: Assignment) -> Outcome:
+    async def work() -> Outcome:
+        async with asyncio.timeout(60):
+            return await agent.keep(wanted, ignore)
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_does_the_same_warm_as_cold(agent: NodeAgent, tmp_path: Path, name: str) -> None:
+    cold = program(tmp_path, PROGRAMS[name])
+    warm = replace(cold, preload=("json",), folder=str(tmp_path / "again" / "run"))
+    ends = [keep(agent, each) for each in (cold, warm)]
+    logs = [
+        RunFolder(Path(each.folder)).log_file.read_text().replace(each.folder, "FOLDER")
+        for each in (cold, warm)
+    ]
+    assert logs[0] == logs[1]
+    shown = [(end.exit_code, end.signal, end.reason) for end in ends]
+    assert shown[0] == shown[1]
+
+
+def test_what_is_wanted_is_imported_before_and_by_one_process_for_all(
+    agent: NodeAgent, tmp_path: Path
+) -> None:
+    source = "import json, os, sys; print(json.dumps([os.getppid(), 'sqlite3' in sys.modules, sys.flags.isolated]))"
+    first, second = (program(tmp_path / str(i), source, preload=("sqlite3",)) for i in range(2))
+    found = []
+    for wanted in (first, second):
+        assert keep(agent, wanted).exit_code == 0
+        found.append(json.loads(RunFolder(Path(wanted.folder)).log_file.read_text()))
+    assert [f[1:] for f in found] == [[True, 0], [True, 0]]
+    assert found[0][0] != found[1][0], "each run has a supervisor of its own"
+
+
+@pytest.mark.parametrize(
+    ("preload", "env"),
+    [(("no_such_module_anywhere",), {}), ((), {"PYTHONHASHSEED": "7"}), ((), {"PYTHONDEVMODE": "1"})],
+)
+def test_where_it_cannot_start_warm_it_starts_cold(
+    agent: NodeAgent, tmp_path: Path, preload: tuple[str, ...], env: dict[str, str]
+) -> None:
+    wanted = program(tmp_path, "import sys; print(sys.argv[1]); sys.exit(3)", preload=preload)
+    outcome = keep(agent, replace(wanted, env={**wanted.env, **env}))
+    assert outcome.exit_code == 3
+    assert RunFolder(Path(wanted.folder)).log_file.read_text() == "an argument\n"
+
+
+def test_numbers_of_numpy_differ_from_run_to_run(agent: NodeAgent, tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    logs = []
+    for i in range(2):
+        wanted = program(tmp_path / str(i), "import numpy; print(numpy.random.rand())", preload=("numpy",))
+        assert keep(agent, wanted).exit_code == 0
+        logs.append(RunFolder(Path(wanted.folder)).log_file.read_text())
+    assert logs[0] != logs[1]
+
+
+def test_a_program_of_another_kind_is_never_taken_for_python(agent: NodeAgent, tmp_path: Path) -> None:
+    wanted = assignment(tmp_path / "run", "echo", "hello", preload=())
+    assert keep(agent, wanted).exit_code == 0
+    assert RunFolder(Path(wanted.folder)).log_file.read_text() == "hello\n"
