@@ -52,6 +52,7 @@ _PLAIN = (
 )
 #: Those of them that a run has from the beginning.
 _PLAIN_OF_SPEC = (
+    "args_from",
     "run_id",
     "module_id",
     "module_name",
