@@ -149,6 +149,8 @@ expect 200 'show it' curl "$RUNYARD_URL/api/batches/$batch"
 has '"total":3'
 expect 200 'list batches' curl "$RUNYARD_URL/api/batches?limit=10"
 has "$batch"
+expect 200 'search the logs of all its runs' curl "$RUNYARD_URL/api/batches/$batch/log/search?q=o"
+has '"total":3'
 expect 202 'submit its failed runs again' curl -X POST "$RUNYARD_URL/api/batches/$batch/retry-failed"
 expect 202 'submit another batch' curl "$RUNYARD_URL/api/batches" -d '{"runs": [{"command": ["sleep", "300"], "num_cpus": 0.1}, {"command": ["sleep", "300"], "num_cpus": 0.1}]}'
 sleeping=$(field batch_id)

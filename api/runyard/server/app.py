@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from runyard.server import metrics, openapi, problems
 from runyard.server.context import Context
 from runyard.server.routes import (
+    batch_logs,
     batch_parts,
     batches,
     docs,
@@ -48,7 +49,20 @@ def bare_app() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    nouns = (runs, usage, logs, many_logs, batches, batch_parts, modules, machine, events, docs, page)
+    nouns = (
+        runs,
+        usage,
+        logs,
+        many_logs,
+        batches,
+        batch_parts,
+        batch_logs,
+        modules,
+        machine,
+        events,
+        docs,
+        page,
+    )
     routers = [noun.router for noun in nouns]
     for router in routers:
         app.include_router(router)

@@ -69,15 +69,29 @@ class LinesIn(OfAttempt):
         return self
 
 
+SearchText = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_is_one_line)]
+
+
 class SearchIn(OfAttempt):
     """What to look for."""
 
-    q: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_is_one_line)]
+    q: SearchText
     regex: bool = Field(False, description="`q` is a pattern of Python's `re`, for within a line")
     ignore_case: bool = False
     limit: int = Field(100, ge=0, le=1_000, description="how many hits are listed; all are counted")
     offset: Offset = Field(0, description="hits that begin before this byte are not listed")
     skip: Offset = Field(0, description="the first hits of the log, this many, are not listed")
+
+
+class BatchSearchIn(BaseModel):
+    """What to look for in all logs of a batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: SearchText
+    regex: bool = Field(False, description="`q` is a pattern of Python's `re`, for within a line")
+    ignore_case: bool = False
+    limit: int = Field(3, ge=0, le=20, description="how many hits of each run are listed; all are counted")
 
 
 class LogLine(BaseModel):
@@ -133,3 +147,26 @@ class LogSearch(BaseModel):
     complete: bool = Field(description="whether the whole log was searched in the time there is for it")
     searched_bytes: int
     size: int = Field(description="bytes of the whole log when the search began")
+
+
+class RunLogSearch(BaseModel):
+    """What a search found in the log of one run of a batch."""
+
+    run_id: str
+    batch_index: int
+    attempt: int
+    count: int = Field(description="all occurrences, listed or not")
+    hits: list[LogHit]
+    complete: bool = Field(description="whether its whole log was searched")
+
+
+class BatchLogSearch(BaseModel):
+    """What a search found in the logs of a batch."""
+
+    count: int = Field(description="all occurrences in all logs that were searched")
+    runs: list[RunLogSearch] = Field(
+        description="those that have any, 1,000 at most, in the order of the batch"
+    )
+    searched: int = Field(description="runs whose logs were searched in the time there is for it")
+    total: int = Field(description="runs of the batch")
+    complete: bool = Field(description="whether all logs were searched as a whole")

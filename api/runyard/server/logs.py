@@ -66,10 +66,16 @@ class Logs:
         log = Log(path=folder.log_file, gap=folder.log_gap(), has_ended=is_over(run, number))
         return Place(attempt=Followed(run_id=run_id, attempt=number, folder=folder), log=log)
 
-    async def search(self, log: Log, query: Query, has_left: Callable[[], Awaitable[bool]]) -> Found:
+    async def search(
+        self,
+        log: Log,
+        query: Query,
+        has_left: Callable[[], Awaitable[bool]],
+        seconds: float = log_search.SEARCH_SECONDS,
+    ) -> Found:
         """Search a log; given up when the caller `has_left` or the server leaves, as UnavailableError."""
         is_left = threading.Event()
-        limits = Limits(is_wanted=lambda: not is_left.is_set())
+        limits = Limits(seconds=seconds, is_wanted=lambda: not is_left.is_set())
         async with self._slots:
             work = asyncio.create_task(
                 asyncio.to_thread(log_search.search, log, query, self.lines, limits), name="search a log"

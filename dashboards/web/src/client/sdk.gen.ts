@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
+import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -113,6 +113,23 @@ export const batchesFailed = <ThrowOnError extends boolean = false>(options: Opt
             type: 'apiKey'
         }],
     url: '/api/batches/{batch_id}/failures',
+    ...options
+});
+
+/**
+ * Search Batch
+ *
+ * Search the newest log of each run: count all occurrences, and list the runs that have any with their first ones.
+ *
+ * After 20 seconds it answers with what it found by then; `searched` tells of how many runs.
+ */
+export const logsSearchBatch = <ThrowOnError extends boolean = false>(options: Options<LogsSearchBatchData, ThrowOnError>): RequestResult<LogsSearchBatchResponses, LogsSearchBatchErrors, ThrowOnError> => (options.client ?? client).get<LogsSearchBatchResponses, LogsSearchBatchErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/log/search',
     ...options
 });
 

@@ -331,6 +331,44 @@ export type BatchIn = {
 };
 
 /**
+ * BatchLogSearch
+ *
+ * What a search found in the logs of a batch.
+ */
+export type BatchLogSearch = {
+    /**
+     * Complete
+     *
+     * whether all logs were searched as a whole
+     */
+    complete: boolean;
+    /**
+     * Count
+     *
+     * all occurrences in all logs that were searched
+     */
+    count: number;
+    /**
+     * Runs
+     *
+     * those that have any, 1,000 at most, in the order of the batch
+     */
+    runs: Array<RunLogSearch>;
+    /**
+     * Searched
+     *
+     * runs whose logs were searched in the time there is for it
+     */
+    searched: number;
+    /**
+     * Total
+     *
+     * runs of the batch
+     */
+    total: number;
+};
+
+/**
  * BatchPage
  *
  * One page of batches, newest first.
@@ -1619,6 +1657,42 @@ export type RunIn = unknown & {
 };
 
 /**
+ * RunLogSearch
+ *
+ * What a search found in the log of one run of a batch.
+ */
+export type RunLogSearch = {
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Batch Index
+     */
+    batch_index: number;
+    /**
+     * Complete
+     *
+     * whether its whole log was searched
+     */
+    complete: boolean;
+    /**
+     * Count
+     *
+     * all occurrences, listed or not
+     */
+    count: number;
+    /**
+     * Hits
+     */
+    hits: Array<LogHit>;
+    /**
+     * Run Id
+     */
+    run_id: string;
+};
+
+/**
  * RunPage
  *
  * One page of runs; `total` counts all that the filter finds.
@@ -2384,6 +2458,83 @@ export type BatchesFailedResponses = {
 };
 
 export type BatchesFailedResponse = BatchesFailedResponses[keyof BatchesFailedResponses];
+
+export type LogsSearchBatchData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query: {
+        /**
+         * Q
+         */
+        q: string;
+        /**
+         * Regex
+         *
+         * `q` is a pattern of Python's `re`, for within a line
+         */
+        regex?: boolean;
+        /**
+         * Ignore Case
+         */
+        ignore_case?: boolean;
+        /**
+         * Limit
+         *
+         * how many hits of each run are listed; all are counted
+         */
+        limit?: number;
+    };
+    url: '/api/batches/{batch_id}/log/search';
+};
+
+export type LogsSearchBatchErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type LogsSearchBatchError = LogsSearchBatchErrors[keyof LogsSearchBatchErrors];
+
+export type LogsSearchBatchResponses = {
+    /**
+     * Successful Response
+     */
+    200: BatchLogSearch;
+};
+
+export type LogsSearchBatchResponse = LogsSearchBatchResponses[keyof LogsSearchBatchResponses];
 
 export type BatchesRetryFailedData = {
     body?: never;

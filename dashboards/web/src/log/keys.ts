@@ -14,11 +14,11 @@ const KEYS: Record<string, LogKey> = {
 /** For the list of keys: what each does, in words. */
 export const LOG_KEYS: readonly (readonly [string, string])[] = [
   ['/', 'search the whole log'],
-  ['n  N', 'next and previous hit'],
+  ['n N', 'next and previous hit'],
   ['m', 'only lines that match'],
-  ['e  E', 'next and previous error'],
+  ['e E', 'next and previous error'],
   ['f', 'follow'],
-  ['g  G', 'first and last line'],
+  ['g G', 'first and last line'],
   ['w', 'wrap long lines'],
   ['t', 'times'],
   ['u', 'every update of progress bars'],

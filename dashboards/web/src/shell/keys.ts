@@ -2,6 +2,7 @@
 import { onScopeDispose } from 'vue'
 import { router } from '@/router'
 import { openSubmit } from '@/submit/open'
+import { LOG_KEYS } from '@/log/keys'
 import { places } from './places'
 
 export interface KeyGroup {
@@ -13,7 +14,7 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
   { title: 'Everywhere', keys: [['Ctrl K', 'find or do'], ['?', 'these keys'], ['c', 'new run'], ['Esc', 'close what is open']] },
   { title: 'Go to', keys: places.map((place) => [`g ${place.key}`, place.title] as const) },
   { title: 'In a list of runs', keys: [['j k', 'next, previous'], ['Enter', 'open the page of the run'], ['Space', 'look inside beside the list'], ['x', 'select'], ['/', 'search']] },
-  { title: 'In a log', keys: [['f', 'follow'], ['/', 'search'], ['n N', 'next, previous hit'], ['g G', 'begin, end'], ['e E', 'next, previous error'], ['w', 'wrap'], ['t', 'time stamps']] },
+  { title: 'In a log', keys: LOG_KEYS },
 ]
 
 /** How long a second key may come after `g`. */
