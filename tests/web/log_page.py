@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.test_log_routes import Logged, running
 from tests.store_server import StoreServer, serving
@@ -17,21 +17,6 @@ AXE = Path(__file__).parents[2] / "dashboards" / "web" / "node_modules" / "axe-c
 #: What a busy machine may take to show something.
 LIMIT_MS = 20_000
 expect.set_options(timeout=LIMIT_MS)
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the system's browser, or the one that Playwright brought."""
-    with sync_playwright() as playwright:
-        path = next(
-            (p for p in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if p.exists()), None
-        )
-        args = ["--no-sandbox", "--js-flags=--expose-gc", "--enable-precise-memory-info"]
-        browser = playwright.chromium.launch(executable_path=path, args=args)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 class LogPages:
@@ -75,9 +60,11 @@ class LogPages:
 
 
 @pytest.fixture(scope="module")
-def server_and_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreServer, Browser]]:
-    with serving(tmp_path_factory.mktemp("data")) as server, chromium() as browser:
-        yield server, browser
+def server_and_browser(
+    tmp_path_factory: pytest.TempPathFactory, chromium: Browser
+) -> Iterator[tuple[StoreServer, Browser]]:
+    with serving(tmp_path_factory.mktemp("data")) as server:
+        yield server, chromium
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ export function folds(texts: readonly (string | undefined)[], first: number): Fo
   for (let at = 0; at < texts.length; at++) {
     const text = texts[at]
     if (text === undefined || text === '') continue
-    const end = PYTHON.test(plain(text)) ? framesOfPython(texts, at + 1, indent(text)) : framesOf(texts, at + 1)
+    const isPython = text.includes('Traceback') && PYTHON.test(plain(text))
+    const end = isPython ? framesOfPython(texts, at + 1, indent(text)) : framesOf(texts, at + 1)
     if (end - at - 1 >= LEAST) {
       found.push({ first: first + at + 1, last: first + end - 1 })
       at = end - 1
@@ -41,8 +42,13 @@ function framesOfPython(texts: readonly (string | undefined)[], at: number, marg
 }
 
 function framesOf(texts: readonly (string | undefined)[], at: number): number {
-  while (at < texts.length && JAVA_FRAME.test(plain(texts[at] ?? ''))) at++
+  while (at < texts.length && isFrame(texts[at])) at++
   return at
+}
+
+/** Asked of every line in each drawing, so most are turned down by a glance. */
+function isFrame(text: string | undefined): boolean {
+  return text !== undefined && (text.includes('at ') || text.includes('... ')) && JAVA_FRAME.test(plain(text))
 }
 
 function indent(text: string): number {
