@@ -45,6 +45,9 @@ class StoreNews(ManagerClient):
             raise UnavailableError("there is no manager")
         return self.yard
 
+    async def expected_end(self, batch_id: str, limit_seconds: float = 1.0) -> None:
+        return None
+
     async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
         self.is_awaited = True
         return await asyncio.to_thread(self._wait, after_seq, limit_seconds)

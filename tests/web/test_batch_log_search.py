@@ -33,6 +33,7 @@ def test_a_hit_leads_to_its_line(pages: LogPages, scheme: str) -> None:
     page.get_by_label("Search the logs of all runs").fill("IS NAN")
     page.keyboard.press("Enter")
     expect(page.get_by_text("6 hits in 3 of 4 runs")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
     assert violations(page) == []
     hit = page.get_by_role("link", name="<b>loss</b> is nan").nth(1)
     hit.click()
