@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
-from tests.acceptance.conftest import Shell
+from tests.acceptance.conftest import Installed, Shell
 from tests.support import processes_with, python, wait_until
 
 
@@ -83,3 +84,16 @@ def test_verbs_that_need_a_server_say_so_without_one(shell: Shell) -> None:
     done = shell.run("resources")
     assert done.returncode == 3
     assert "runyard up" in done.stderr
+
+
+def test_the_wheel_carries_the_page(installed: Installed) -> None:
+    code = (
+        "import re, runyard_dashboards as d; html = d.index('/runs/x').decode();"
+        'names = re.findall(r\'(?:src|href)="\\./([^"]+)"\', html);'
+        "print(len(names), all(d.asset(name) for name in names), '<base href=\"../\" />' in html)"
+    )
+    told = subprocess.run(
+        [installed.python, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert int(told[0]) >= 4
+    assert told[1:] == ["True", "True"]

@@ -28,6 +28,7 @@ def fill(client: httpx.Client) -> dict[str, Any]:
         row(
             "Train",
             train(rate, 120, 8 * i, 20 + 30 * i, 0.4),
+            num_cpus=0.1,
             num_gpus=0.25,
             gpu_memory="2GiB",
             labels={"rate": str(rate)},

@@ -50,7 +50,7 @@ _SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "what a browser gets from a login link; ends with the server",
+        "description": "what a browser gets from a login link; lasts over restarts",
     },
 }
 

@@ -15,8 +15,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runyard.server import body
+from runyard.server.locked import locked_page, wants_page
 from runyard.server.problems import problem
-from runyard.server.sessions import COOKIE, Sessions
+from runyard.server.sessions import COOKIE, SESSION_SECONDS, Sessions
 
 #: Routes that answer without a token: they say nothing but that the server lives.
 PUBLIC = frozenset({"/healthz"})
@@ -73,9 +74,11 @@ class Gate:
             return problem(421, "InvalidRequestError", "this server does not answer to that host name")
         if not _is_own_origin(headers, host):
             return problem(403, "AuthenticationError", "calls from pages of another origin are refused")
-        if login := self._login(scope):
+        if login := self._login(scope, headers):
             return login
         if scope["path"] not in PUBLIC and not self._sessions.allows(headers):
+            if wants_page(scope, headers):
+                return locked_page()
             return problem(
                 401,
                 "AuthenticationError",
@@ -87,21 +90,30 @@ class Gate:
     def _answers_to(self, name: str) -> bool:
         return name in self._hosts or (ANY_ADDRESS in self._hosts and _is_address(name))
 
-    def _login(self, scope: Scope) -> Response | None:
+    def _login(self, scope: Scope, headers: Headers) -> Response | None:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         if scope["method"] != "GET" or "login" not in query:
             return None
         cookie = self._sessions.redeem(query.pop("login"))
-        if cookie is None:
+        # Who is in already may come by an old link, as out of the browser's history.
+        if cookie is None and not self._sessions.allows(headers):
+            if wants_page(scope, headers):
+                return locked_page()
             return problem(
                 401, "AuthenticationError", "this link was used or is old: `runyard open` makes another"
             )
         rest = f"?{urlencode(query)}" if query else ""
         # One slash in front only: two would name another host.
         response = RedirectResponse("/" + scope["path"].lstrip("/\\") + rest, 303)
-        response.set_cookie(
-            COOKIE, cookie, httponly=True, samesite="strict", secure=scope["scheme"] == "https"
-        )
+        if cookie is not None:
+            response.set_cookie(
+                COOKIE,
+                cookie,
+                max_age=SESSION_SECONDS,
+                httponly=True,
+                samesite="strict",
+                secure=scope["scheme"] == "https",
+            )
         return response
 
 

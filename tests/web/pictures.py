@@ -1,0 +1,54 @@
+"""`python -m tests.web.pictures` takes the pictures of docs/images, of the page as it is built now."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.in_process import InProcess, in_process
+from tests.web import yard
+from tests.web.conftest import PROGRAMS, ROOT
+
+IMAGES = ROOT / "docs" / "images"
+VIEWS = ("overview", "runs with a pane", "usage", "batch")
+#: So long the runs go on first, so that there is something to see of them.
+MILLISECONDS = 22_000
+
+
+def main() -> None:
+    """Take each view in both themes."""
+    logging.disable(logging.INFO)
+    program = next(filter(None, map(shutil.which, PROGRAMS)))
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="runyard-pictures-") as folder,
+        in_process(Path(folder), modules=yard.MODULES, max_concurrent_runs=10) as server,
+        server.http() as client,
+        sync_playwright() as playwright,
+    ):
+        server.ids = yard.fill(client)  # type: ignore[attr-defined] # where the views are
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        pages = [(theme, _logged_in(browser, server, theme)) for theme in ("light", "dark")]
+        pages[0][1].wait_for_timeout(MILLISECONDS)
+        for view in VIEWS:
+            for theme, page in pages:
+                if view != "overview":
+                    page.goto(server.url + yard.paths(server)[view])
+                page.wait_for_timeout(2_500)
+                page.screenshot(path=IMAGES / f"{view.split()[0]}-{theme}.png")
+        browser.close()
+
+
+def _logged_in(browser: Browser, server: InProcess, theme: str) -> Page:
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    with server.http() as client:
+        page.goto(server.url + client.post("/api/login-link").json()["path"])
+    return page
+
+
+if __name__ == "__main__":
+    main()
