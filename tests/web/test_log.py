@@ -140,6 +140,26 @@ def test_what_was_dropped_is_shown_as_that(pages: LogPages) -> None:
     assert texts(page) == ["first", "begin ", "last"]
 
 
+def test_lines_are_numbered_anew_when_a_part_is_dropped_while_one_looks(pages: LogPages) -> None:
+    (run,) = pages.runs()
+    run.append(counted(1, 20_000))
+    page = pages.log(run)
+    wait_for_line(page, "line 20000")
+    run.drop(40_000, 120_000)
+    run.append(counted(20_001, 20_010))
+    wait_for_line(page, "line 20010")
+    page.keyboard.press("g")
+    wait_for_line(page, "line 1")
+    page.keyboard.press("G")
+    wait_for_line(page, "line 20010")
+    total = run.get("/lines").json()["total"]
+    assert total < 20_000
+    assert numbers(page)[-1] == total
+    run.append(b"next\n")
+    wait_for_line(page, "next")
+    assert numbers(page)[-1] == total + 1
+
+
 # What lines show
 
 
