@@ -149,6 +149,12 @@ expect 200 'show it' curl "$RUNYARD_URL/api/batches/$batch"
 has '"total":3'
 expect 200 'list batches' curl "$RUNYARD_URL/api/batches?limit=10"
 has "$batch"
+expect 200 'how each of its runs stands' curl "$RUNYARD_URL/api/batches/$batch/squares"
+has "$failing"
+expect 200 'its failures, by how they ended' curl "$RUNYARD_URL/api/batches/$batch/failures"
+has "$failing"
+expect 200 'what its modules could ask for instead' curl "$RUNYARD_URL/api/batches/$batch/advice"
+has '"advice":'
 expect 200 'search the logs of all its runs' curl "$RUNYARD_URL/api/batches/$batch/log/search?q=o"
 has '"total":3'
 expect 202 'submit its failed runs again' curl -X POST "$RUNYARD_URL/api/batches/$batch/retry-failed"
