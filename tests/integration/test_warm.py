@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import secrets
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +16,13 @@ from typing import Any
 import pytest
 
 from runyard_actors.assignment import Assignment
+from runyard_actors.attempt_file import COOKIE
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
+from runyard_cluster.process import process_start_time
 from tests.integration.test_node_agent import PROBE, assignment, ignore
+from tests.support import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can be copied here")
 
@@ -133,3 +139,32 @@ def test_a_program_of_another_kind_is_never_taken_for_python(agent: NodeAgent, t
     wanted = assignment(tmp_path / "run", "echo", "hello", preload=())
     assert keep(agent, wanted).exit_code == 0
     assert RunFolder(Path(wanted.folder)).log_file.read_text() == "hello\n"
+
+
+@pytest.mark.parametrize("preload", [None, ("json",)], ids=["cold", "warm"])
+def test_a_daemon_does_not_outlive_a_run_whose_supervisor_was_killed(
+    agent: NodeAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preload: tuple[str, ...] | None
+) -> None:
+    # Given a machine on which no control group can be made, as most are
+    monkeypatch.setattr("runyard_actors.assignment._group", lambda: "")
+    source = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        open('daemon.part', 'w').write(str(os.getpid()))\n        os.rename('daemon.part', 'daemon')\n"
+        "        time.sleep(300)\n    os._exit(0)\nos.wait()\ntime.sleep(300)"
+    )
+    nonce = secrets.token_hex(8)
+    wanted = program(tmp_path, source, preload=preload, nonce=nonce, timeout_seconds=0)
+    wanted = replace(wanted, env={**wanted.env, COOKIE: nonce})
+    note = tmp_path / "home" / "daemon"
+
+    async def killed() -> Outcome:
+        async with asyncio.timeout(60):
+            run = asyncio.create_task(agent.keep(wanted, ignore))
+            await asyncio.to_thread(wait_until, note.exists, 30, "the daemon is there")
+            started = RunFolder(Path(wanted.folder)).started() or {}
+            os.kill(int(started["shim_pid"]), signal.SIGKILL)
+            return await run
+
+    outcome = asyncio.run(killed())
+    assert outcome.reason == "supervisor_lost"
+    assert process_start_time(int(note.read_text())) is None

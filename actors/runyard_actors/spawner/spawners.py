@@ -15,6 +15,7 @@ from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.launch import IMPORT_ROOTS, LaunchReport, inherited, launch
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.spawner.client import Line, Spawner
+from runyard_actors.spawner.cookie import PLACE
 
 PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve()"
 #: The program is called from here, with nothing of ours above it, so that it ends as every program ends.
@@ -104,4 +105,4 @@ def _warm_command(spec: ShimSpec) -> Sequence[str]:
 def _warm_environment(spec: ShimSpec) -> dict[str, str]:
     """Libraries read how many threads to start when they are imported, and Python where to look for them."""
     own = {n: v for n, v in spec.env.items() if n in THREAD_COUNTS or n in ("PYTHONPATH", "LD_LIBRARY_PATH")}
-    return inherited(os.environ) | own
+    return inherited(os.environ) | PLACE | own

@@ -21,6 +21,7 @@ from typing import NoReturn, TextIO
 
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.shim.take_over import TakeOver
+from runyard_actors.spawner.cookie import Cookie
 
 _OURS = ("runyard_actors", "runyard_cluster")
 
@@ -29,6 +30,7 @@ if sys.platform != "win32":
 
     def main(roots: Sequence[str], preload: Sequence[str]) -> Callable[[], None]:
         """Import what the module wants, then serve. Returns, in each copy that is to run, the program."""
+        cookie = Cookie()
         for name in preload:
             importlib.import_module(name)
         kept = _open_descriptors()
@@ -36,6 +38,7 @@ if sys.platform != "win32":
             serve()
         except TakeOver as taken:
             spec = taken.spec
+            cookie.become(spec.nonce)
         else:
             os._exit(0)
         return partial(_run, spec, roots, kept)
