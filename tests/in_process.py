@@ -65,6 +65,12 @@ class NoLeases:
     async def tidy_for_ever(self) -> None:
         """There is nothing to tidy."""
 
+    def on_node(self, capacity: Capacity, ray_id: str) -> None:
+        """Nothing is held there."""
+
+    def on_node_gone(self, node: str) -> None:
+        """Nothing was held there."""
+
 
 class InProcessManager(ManagerClient):
     """A manager's client whose calls go to an object of this process; all that travels is pickled, as by Ray."""

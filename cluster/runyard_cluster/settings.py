@@ -36,6 +36,9 @@ from runyard_cluster.setting_kinds import (
 from runyard_cluster.setting_problems import Problem, dotted, invalid, known_only, words_of
 from runyard_cluster.setting_variables import PREFIX, WHERE, read_variables, variable_of
 
+#: A shorter silence of a node says nothing, in seconds.
+LEAST_NODE_TIMEOUT = 10.0
+
 #: Keys of a module that are paths, relative to the file they stand in.
 _MODULE_PATHS = ("script", "cwd", "python")
 
@@ -43,6 +46,12 @@ _MODULE_PATHS = ("script", "cwd", "python")
 def _database(url: str) -> str:
     database_file(url, Path())
     return url
+
+
+def _node_timeout(seconds: float) -> float:
+    if seconds < LEAST_NODE_TIMEOUT:
+        raise ValueError(f"must be at least {LEAST_NODE_TIMEOUT:g} seconds: nodes are heard of every two")
+    return seconds
 
 
 class _Part(BaseModel):
@@ -97,6 +106,7 @@ class Settings(BaseSettings):
 
     `allowed_hosts`: further names that the server answers to, as that of a proxy in front. `check_files`: refuse
     a run at once when its script or folder is missing on the server's machine, rather than when it starts.
+    `node_timeout`: a node of the cluster that is silent for so long is lost, and what ran there has failed.
     `pause_when`: rules that hold new starts for as long as one of them is true; docs/OPERATIONS.md has them.
     `max_processes`: how many processes one run may have at once; 0 = any number.
     """
@@ -118,6 +128,7 @@ class Settings(BaseSettings):
     database_url: Annotated[Text, AfterValidator(_database)] | None = Field(default=None, repr=False)
     retention: Duration = 90 * 86400.0
     ray_address: Text = "local"
+    node_timeout: Annotated[Duration, AfterValidator(_node_timeout)] = 60.0
     grace: Duration = 10.0
     host: Text = "127.0.0.1"
     port: Annotated[int, whole(0, 65_535)] = 8300

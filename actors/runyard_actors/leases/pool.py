@@ -8,7 +8,7 @@ out to last gets a lease of its own, with its own name, as far as `own_limit` al
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -40,14 +40,15 @@ class Close:
 class LeasePool:
     """Knows every lease. `capacity` is what Ray has in all; times are seconds of a clock that never goes back."""
 
-    def __init__(self, *, capacity: Shape, own_limit: int) -> None:
+    def __init__(self, *, capacity: Shape, own_limit: int, ids: Iterator[int] | None = None) -> None:
+        """Give leases the next of `ids`, or numbers of its own."""
         self._capacity = capacity
         self._own_limit = own_limit
         self._leases: dict[int, Lease] = {}
         self._of_run: dict[RunId, Lease] = {}
         self._waiting: dict[Shape, dict[RunId, str]] = {}
         self._actions: list[Open | Close] = []
-        self._ids = count(1)
+        self._ids = ids or count(1)
 
     @property
     def held(self) -> Shape:
@@ -56,6 +57,10 @@ class LeasePool:
         for lease in self._leases.values():
             total = total.plus(lease.total)
         return total
+
+    def set_capacity(self, capacity: Shape) -> None:
+        """Ray has another amount from now on."""
+        self._capacity = capacity
 
     def take(self, run_id: RunId, name: str, shape: Shape, now: float) -> bool:
         """Find a slot for a run; return whether it is held already. If not, `plan`, and `on_granted` tells."""

@@ -1,123 +1,63 @@
-"""Leases on Ray: tasks that declare what their runs need, and do nothing but hold it until they are told to end."""
+"""Leases on Ray, of runs on all nodes: each node has a pool of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from typing import Any
+from itertools import count
 
 import ray
-from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from runyard_actors.leases.lease import Lease, Shape
-from runyard_actors.leases.pool import Close, LeasePool
+from runyard_actors.leases.node_leases import NodeLeases
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.request import WHOLE
-from runyard_actors.run import RunId
 from runyard_cluster.capacity import Capacity
 
-#: Runs with a lease of their own, at least and at most, by the machine's cores between.
-LEAST_OWN, MOST_OWN = 8, 32
 TIDY_SECONDS = 0.5
-#: Pause before a lost lease is taken again; Ray needs a moment to see its own losses.
-RETRY_SECONDS = 0.5
-
-
-def _lease(manager: Any, lease_id: int) -> None:
-    """Hold what this task declares. A thread waits, not Ray: it would lend out the CPU of a task that waits for it."""
-    manager.hold_lease.remote(lease_id).future().result()
 
 
 class RayLeases:
-    """Takes leases as Ray tasks owned by this actor, on the actor's own node."""
+    """Takes each lease on the node that its run was given to."""
 
     def __init__(self, capacity: Capacity) -> None:
-        context = ray.get_runtime_context()
-        self._manager = context.current_actor
-        self._affinity = NodeAffinitySchedulingStrategy(context.get_node_id(), soft=False)
-        self._task = ray.remote(max_retries=0)(_lease)
-        self._pool = LeasePool(
-            capacity=Shape(
-                cpu_milli=capacity.cpu_milli,
-                gpu_milli=len(capacity.gpus) * WHOLE,
-                memory_bytes=capacity.memory_bytes,
-            ),
-            own_limit=min(MOST_OWN, max(LEAST_OWN, os.cpu_count() or 1)),
-        )
-        self._held: dict[RunId, asyncio.Event] = {}
-        self._closed: dict[int, asyncio.Event] = {}
-        self._watchers: set[asyncio.Task[None]] = set()
-        self._is_planned = False
+        self._ids = count(1)
+        self._home = NodeLeases(capacity, ray.get_runtime_context().get_node_id(), self._ids)
+        self._others: dict[str, NodeLeases] = {}
+        self._capacities: dict[str, Capacity] = {}
+
+    def on_node(self, capacity: Capacity, ray_id: str) -> None:
+        """Another node is there, as this node of Ray's: leases of runs on it are taken there."""
+        known = self._others.get(capacity.node)
+        if known is None:
+            self._others[capacity.node] = NodeLeases(capacity, ray_id, self._ids)
+        else:
+            known.move(capacity, ray_id)
+        self._capacities[capacity.node] = capacity
+
+    def on_node_gone(self, node: str) -> None:
+        """Another node is not there for now: nothing can be taken on it."""
+        if known := self._others.get(node):
+            known.move(self._capacities[node], None)
 
     async def take(self, attempt: ActiveRun) -> None:
         """Wait until Ray holds what the attempt declares."""
-        spec = attempt.spec
-        assert spec is not None
-        name = f"{spec.module_id} {spec.run_id}"
-        if self._pool.take(attempt.run_id, name, Shape.of(spec.request), time.monotonic()):
-            return
-        held = self._held[attempt.run_id] = asyncio.Event()
-        self._plan_soon()
-        await held.wait()
+        await self._of(attempt).take(attempt)
 
     def give_back(self, attempt: ActiveRun) -> None:
         """Have done with what the attempt declared."""
-        self._held.pop(attempt.run_id, None)
-        self._pool.give_back(attempt.run_id, time.monotonic())
+        self._of(attempt).give_back(attempt)
 
     async def hold(self, lease_id: int) -> None:
         """A lease is granted: return when it is to end."""
-        if not self._pool.is_open(lease_id):
-            return
-        for run_id in self._pool.on_granted(lease_id, time.monotonic()):
-            if held := self._held.get(run_id):
-                held.set()
-        self._plan_soon()
-        await self._closed[lease_id].wait()
+        for node in (self._home, *self._others.values()):
+            if node.owns(lease_id):
+                return await node.hold(lease_id)
+        return None
 
     async def tidy_for_ever(self) -> None:
         """Close unused leases and divide up those that last."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
-            self._pool.tidy(time.monotonic())
-            self._plan()
+            for node in (self._home, *self._others.values()):
+                node.tidy()
 
-    def _plan_soon(self) -> None:
-        """Plan once for all runs that start in this turn of the loop."""
-        if not self._is_planned:
-            self._is_planned = True
-            asyncio.get_running_loop().call_soon(self._plan)
-
-    def _plan(self) -> None:
-        self._is_planned = False
-        for action in self._pool.plan(time.monotonic()):
-            if isinstance(action, Close):
-                self._closed.pop(action.lease_id).set()
-            else:
-                self._open(action.lease)
-
-    def _open(self, lease: Lease) -> None:
-        self._closed[lease.lease_id] = asyncio.Event()
-        total = lease.total
-        task = self._task.options(
-            name=lease.name,
-            num_cpus=total.cpu_milli / WHOLE,
-            num_gpus=total.gpu_milli / WHOLE,
-            memory=total.memory_bytes or None,
-            scheduling_strategy=self._affinity,
-        )
-        watcher = asyncio.create_task(self._watch(lease.lease_id, task.remote(self._manager, lease.lease_id)))
-        self._watchers.add(watcher)
-        watcher.add_done_callback(self._watchers.discard)
-
-    async def _watch(self, lease_id: int, task: Any) -> None:
-        try:
-            await task
-        except RayError:
-            await asyncio.sleep(RETRY_SECONDS)
-        if self._pool.is_open(lease_id):
-            self._pool.on_lost(lease_id)
-            self._closed.pop(lease_id).set()
-            self._plan_soon()
+    def _of(self, attempt: ActiveRun) -> NodeLeases:
+        return self._others.get(attempt.placement.node, self._home)

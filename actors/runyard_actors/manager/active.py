@@ -41,6 +41,11 @@ class ActiveRun:
     is_suspended: bool | None = False
 
     @property
+    def key(self) -> tuple[RunId, int]:
+        """Its run and its number."""
+        return (self.run_id, self.attempt)
+
+    @property
     def is_started(self) -> bool:
         """Whether its process is known to run."""
         return self.started is not None

@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 from runyard_actors.manager import (
     back_up,
     boot,
+    bring,
     cancel,
     end,
+    follow_nodes,
     modules,
     pause_when,
     prune,
@@ -27,6 +29,7 @@ from runyard_actors.manager import (
     watch,
 )
 from runyard_actors.manager.expected import Expectations
+from runyard_actors.manager.follow_nodes import Cluster
 from runyard_actors.manager.look import NodeMeter
 from runyard_actors.manager.messages import Accepted, BatchEnd, CancelAnswer, Refused, Submission, YardView
 from runyard_actors.manager.usage import RunUsage
@@ -54,8 +57,12 @@ class RunManager:
         capacity: Capacity,
         leases: Leases | None = None,
         meter: NodeMeter | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
-        """Rebuild the yard from the store; `leases` are Ray's if left out, and `meter` looks at this node."""
+        """Rebuild the yard from the store; `leases` are Ray's if left out, and `meter` looks at this node.
+
+        `cluster` tells of other nodes; Ray's if left out, where `ray_address` names one.
+        """
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         hit("manager.boot")
         known = Settings.model_validate(settings)
@@ -81,6 +88,9 @@ class RunManager:
         self._last_seq = self._yard.reader.last_seq()
         self._yard.spawn(self._yard.leases.tidy_for_ever(), "tidy leases")
         self._yard.spawn(watch.watch(self._yard, meter), "watch the node")
+        if cluster or known.ray_address != "local":
+            cluster = cluster or _ray_nodes(self._yard)
+            self._yard.spawn(follow_nodes.follow_nodes(self._yard, cluster), "follow nodes")
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
         self._yard.spawn(back_up.back_up_for_ever(self._yard), "back up")
@@ -122,6 +132,10 @@ class RunManager:
     async def hold_lease(self, lease_id: int) -> None:
         """A lease tells that Ray granted it; the answer is its end."""
         await self._yard.leases.hold(lease_id)
+
+    async def bring_log(self, run_id: RunId, attempt: int) -> Refused | None:
+        """Bring what an active attempt wrote on another node, for who reads its files here."""
+        return await _guarded(bring.bring(self._yard, run_id, attempt))
 
     async def put_module(self, module_id: str, definition: Mapping[str, Any]) -> bool | Refused:
         """Set a module of the registry; answer whether it is new."""
@@ -179,6 +193,12 @@ class RunManager:
         self._last_seq = max(self._last_seq, seq)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def _ray_nodes(yard: Yard) -> Cluster:
+    from runyard_actors.nodes.ray_nodes import RayNodes
+
+    return RayNodes(yard.data_dir, yard.settings.reserve_memory, yard.capacity.node)
 
 
 def _ray_leases(capacity: Capacity) -> Leases:

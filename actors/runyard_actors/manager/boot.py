@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from runyard_actors.manager.active import ActiveRun, CancelOrder
 from runyard_actors.manager.cancel import stop_attempt
+from runyard_actors.manager.follow_nodes import other_node
 from runyard_actors.manager.gpu_lost import node_spec
 from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.start import see_through
@@ -36,7 +37,7 @@ def rebuild(yard: Yard) -> None:
 
 
 async def _adopted(yard: Yard, attempt: ActiveRun) -> None:
-    if attempt.cancel:
+    if attempt.cancel and yard.other(attempt) is None:
         stop_attempt(attempt, attempt.cancel)
     await see_through(yard, attempt)
 
@@ -65,6 +66,8 @@ def _adopt(yard: Yard, stored: ActiveAttempt) -> ActiveRun:
     )
     if stored.cancel_reason:
         attempt.cancel = CancelOrder(Reason(stored.cancel_reason), stored.cancel_detail or "cancelled")
+    if yard.settings.ray_address != "local" and stored.placement.node != yard.capacity.node:
+        other_node(yard, stored.placement.node)
     yard.active[run.run_id] = attempt
     yard.core.on_adopted(queued_run(run), stored.placement)
     return attempt

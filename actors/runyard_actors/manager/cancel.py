@@ -71,11 +71,14 @@ async def _stop(
     yard.pump()
     await yard.write_surely([*notes, *dropped, *asked])
     for attempt in active:
-        await asyncio.to_thread(stop_attempt, attempt, order)
+        if node := yard.other(attempt):
+            yard.spawn(node.stop(attempt), f"stop {attempt.run_id} on {node.name}")
+        else:
+            await asyncio.to_thread(stop_attempt, attempt, order)
     return CancelAnswer(gone=tuple(queued), stopping=tuple(a.run_id for a in active), ended=tuple(ended))
 
 
 def stop_attempt(attempt: ActiveRun, order: CancelOrder) -> None:
-    """Keep an attempt from ever starting, or have its shim end it: whoever claims the folder first decides."""
+    """Keep an attempt on this node from ever starting, or have its shim end it: who claims the folder first decides."""
     if not attempt.folder.never_start(order.reason, order.detail):
         attempt.folder.request_stop(order.reason, order.detail)

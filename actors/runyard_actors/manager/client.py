@@ -86,6 +86,10 @@ class ManagerClient:
         answer: Accepted = await self._call("retry_failed", batch_id, key, digest)
         return answer
 
+    async def bring_log(self, run_id: str, attempt: int) -> None:
+        """Bring what an active attempt wrote on another node, for who reads its files here."""
+        await self._call("bring_log", run_id, attempt)
+
     async def put_module(self, module_id: str, definition: Mapping[str, Any]) -> bool:
         """Set a module of the registry; return whether it is new."""
         return bool(await self._call("put_module", module_id, dict(definition)))

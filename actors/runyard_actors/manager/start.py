@@ -7,15 +7,20 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 
 from runyard_actors.assignment import Assignment, Started
+from runyard_actors.ending import outcome_of
 from runyard_actors.manager import gpu_limit
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.bring import bring_all
 from runyard_actors.manager.end import finish
+from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.yard import Yard
-from runyard_actors.run import RunId
+from runyard_actors.run import Outcome, Reason, RunId
 from runyard_actors.scheduling.decision import Start
 from runyard_actors.store.changes import AttemptStarted, AttemptStarting, RunDropped
 from runyard_actors.store.errors import StoreUnavailable
+from runyard_cluster.durations import format_duration
 from runyard_cluster.failpoint import hit
+from runyard_cluster.gpu import Gpu
 
 
 def start(yard: Yard, starts: Sequence[Start]) -> Awaitable[None]:
@@ -42,15 +47,42 @@ async def _start(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
 
 
 async def see_through(yard: Yard, attempt: ActiveRun) -> None:
-    """Take a lease for the attempt, and have the node agent keep it until it ended."""
-    if attempt.cancel and not attempt.is_started:
+    """Take a lease for the attempt, and have the agent of its node keep it until it ended."""
+    node = yard.other(attempt)
+    if node is None and attempt.cancel and not attempt.is_started:
         attempt.folder.never_start(attempt.cancel.reason, attempt.cancel.detail)
     try:
-        await yard.leases.take(attempt)
-        outcome = await yard.agent.keep(_assignment(yard, attempt), partial(on_started, yard))
+        outcome = await (_kept_here(yard, attempt) if node is None else _kept_there(yard, attempt, node))
     finally:
         yard.leases.give_back(attempt)
     await finish(yard, attempt, outcome)
+
+
+async def _kept_here(yard: Yard, attempt: ActiveRun) -> Outcome:
+    await yard.leases.take(attempt)
+    gpus = yard.capacity.gpus
+    return await yard.agent.keep(_assignment(yard, attempt, gpus), partial(on_started, yard))
+
+
+async def _kept_there(yard: Yard, attempt: ActiveRun, node: OtherNode) -> Outcome:
+    outcome = await node.unless_lost(_kept_by(yard, attempt, node))
+    if outcome is None:
+        node.given_up[attempt.key] = attempt.nonce
+        detail = f"nothing was heard of {node.name} for {format_duration(yard.settings.node_timeout)}"
+        return outcome_of(Reason.NODE_LOST, detail, ended_by="node")
+    await bring_all(yard, attempt)
+    return outcome
+
+
+async def _kept_by(yard: Yard, attempt: ActiveRun, node: OtherNode) -> Outcome:
+    await node.line.is_open.wait()
+    if attempt.cancel and not attempt.is_started:
+        await node.stop(attempt)
+    facts = node.line.facts
+    assert facts is not None
+    await yard.leases.take(attempt)
+    assignment = _assignment(yard, attempt, facts.capacity.gpus)
+    return await node.line.keep(assignment, partial(on_started, yard))
 
 
 def on_started(yard: Yard, started: Started) -> None:
@@ -79,10 +111,19 @@ def _register(yard: Yard, decision: Start) -> ActiveRun:
         attempt=number,
         placement=decision.placement,
         folder=yard.folder(run_id, number),
-        boot_id=yard.boot_id,
+        boot_id=_boot_id(yard, decision.placement.node),
     )
     yard.active[run_id] = attempt
     return attempt
+
+
+def _boot_id(yard: Yard, name: str) -> str:
+    node = yard.others.get(name)
+    if node is None:
+        return yard.boot_id
+    # The core was told of the node with what it said of itself.
+    assert node.line.facts is not None
+    return node.line.facts.boot_id
 
 
 def _withdraw(yard: Yard, attempts: Sequence[ActiveRun], why: str) -> None:
@@ -121,10 +162,10 @@ def _starting(attempt: ActiveRun) -> AttemptStarting:
     )
 
 
-def _assignment(yard: Yard, attempt: ActiveRun) -> Assignment:
+def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu]) -> Assignment:
     spec = attempt.spec
     assert spec is not None
-    uuids = {gpu.index: gpu.uuid for gpu in yard.capacity.gpus}
+    uuids = {gpu.index: gpu.uuid for gpu in gpus}
     return Assignment(
         run_id=spec.run_id,
         attempt=attempt.attempt,

@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.yard import Yard
 from runyard_actors.run import RunId, Status
-from runyard_actors.run_folder import RunFolder
 from runyard_actors.store.changes import Change, RunResumed, RunSuspended
 from runyard_actors.store.errors import StoreUnavailable
+from runyard_actors.suspending import ACT_SECONDS, LOOK_SECONDS, hold_still
 from runyard_cluster.errors import ConflictError, NotFoundError
-
-#: A shim acts at once. One that cannot be heard of in so many seconds will act later; the answer says what is.
-ACT_SECONDS = 5.0
-LOOK_SECONDS = 0.01
 
 
 async def suspend(yard: Yard, run_ids: Sequence[RunId]) -> None:
     """Hold runs still; repeating it is no error. Raises NotFoundError and ConflictError, with nothing done then."""
-    await _ask(yard, run_ids, "suspended", RunFolder.request_suspend)
+    await _ask(yard, run_ids, "suspended")
 
 
 async def resume(yard: Yard, run_ids: Sequence[RunId]) -> None:
     """Let runs go on; for one that is not held still, nothing is done. Raises NotFoundError and ConflictError."""
-    await _ask(yard, run_ids, "resumed", RunFolder.request_resume)
+    await _ask(yard, run_ids, "resumed")
 
 
 async def note(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
-    """Record which attempts are held still by now, whoever asked for it. Raises StoreUnavailable."""
+    """Record which attempts are held still by now, whoever asked for it. Raises StoreUnavailable.
+
+    Of those on other nodes it is recorded when they are asked.
+    """
     async with yard.noting_suspensions:
-        since = await asyncio.to_thread(_suspended_since, attempts)
-        changes = [_change(a, at) for a, at in since if a.is_suspended != (at is not None)]
-        if changes:
-            await yard.write(changes)
-        for attempt, at in since:
-            attempt.is_suspended = at is not None
+        here = [attempt for attempt in attempts if yard.other(attempt) is None]
+        await _record(yard, await asyncio.to_thread(_suspended_since, here))
 
 
 async def follow(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
@@ -49,17 +44,32 @@ async def follow(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
         yard.spawn(yard.write_surely([]), "wait for the store")
 
 
-async def _ask(yard: Yard, run_ids: Sequence[RunId], what: str, request: Callable[[RunFolder], None]) -> None:
+async def _ask(yard: Yard, run_ids: Sequence[RunId], what: str) -> None:
     attempts = [await _running(yard, run_id, what) for run_id in run_ids]
-    await asyncio.to_thread(_act, attempts, request, is_suspended=what == "suspended")
+    is_suspended = what == "suspended"
+    here = [attempt.folder for attempt in attempts if yard.other(attempt) is None]
+    await asyncio.to_thread(hold_still, here, is_suspended=is_suspended)
     await note(yard, attempts)
+    for attempt in attempts:
+        if node := yard.other(attempt):
+            (since,) = await node.line.ask("suspend", [attempt.key], is_suspended)
+            async with yard.noting_suspensions:
+                await _record(yard, [(attempt, since)])
+
+
+async def _record(yard: Yard, since: Sequence[tuple[ActiveRun, int | None]]) -> None:
+    changes = [_change(a, at) for a, at in since if a.is_suspended != (at is not None)]
+    if changes:
+        await yard.write(changes)
+    for attempt, at in since:
+        attempt.is_suspended = at is not None
 
 
 async def _running(yard: Yard, run_id: RunId, what: str) -> ActiveRun:
     attempt = yard.active.get(run_id)
     if attempt is not None and attempt.cancel is not None:
         raise ConflictError(f"run {run_id} is being stopped, so it cannot be {what}")
-    if attempt is not None and await _has_started(attempt):
+    if attempt is not None and await _has_started(yard, attempt):
         return attempt
     status = await asyncio.to_thread(yard.reader.status, run_id)
     if status is None:
@@ -69,26 +79,14 @@ async def _running(yard: Yard, run_id: RunId, what: str) -> ActiveRun:
     raise ConflictError(f"run {run_id} has not started yet; only a running run can be {what}")
 
 
-async def _has_started(attempt: ActiveRun) -> bool:
+async def _has_started(yard: Yard, attempt: ActiveRun) -> bool:
     """Its process may run, and print already, a moment before its lease has told so."""
     until = time.monotonic() + ACT_SECONDS
     while not attempt.is_started and time.monotonic() < until:
-        if not await asyncio.to_thread(attempt.folder.is_alive):
+        if yard.other(attempt) or not await asyncio.to_thread(attempt.folder.is_alive):
             break
         await asyncio.sleep(LOOK_SECONDS)
     return attempt.is_started
-
-
-def _act(attempts: Sequence[ActiveRun], request: Callable[[RunFolder], None], *, is_suspended: bool) -> None:
-    for attempt in attempts:
-        request(attempt.folder)
-    until = time.monotonic() + ACT_SECONDS
-    for attempt in attempts:
-        while (attempt.folder.suspended_at() is not None) != is_suspended:
-            if not attempt.folder.is_alive() or time.monotonic() > until:
-                break
-            # Nothing tells of a file that another process writes: look again.
-            time.sleep(LOOK_SECONDS)
 
 
 def _suspended_since(attempts: Sequence[ActiveRun]) -> list[tuple[ActiveRun, int | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runyard_actors.manager.messages import GpuView, NodeView, YardView
+from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Yard
 from runyard_actors.request import WHOLE
@@ -49,7 +50,7 @@ def view(yard: Yard) -> YardView:
         is_paused=yard.core.is_paused,
         paused_while=yard.core.held,
         storage_fault=yard.storage_fault,
-        nodes=(_node(yard),),
+        nodes=(_node(yard), *(_other(yard, node) for node in yard.others.values() if node.capacity)),
     )
 
 
@@ -64,6 +65,35 @@ def _node(yard: Yard) -> NodeView:
         gpus=_gpus(yard, free),
         guard=yard.guard,
         warnings=warnings(yard),
+    )
+
+
+def _other(yard: Yard, node: OtherNode) -> NodeView:
+    """Return a node's numbers; those of one that is lost are as it was last heard of."""
+    capacity = node.capacity
+    assert capacity is not None
+    free = None if node.is_lost else yard.core.free_on(node.name)
+    left = {g.index: g for g in free.gpus} if free else {}
+    return NodeView(
+        node=node.name,
+        cpu_milli=capacity.cpu_milli,
+        memory_bytes=capacity.memory_bytes,
+        declared_cpu_milli=capacity.cpu_milli - free.cpu_milli if free else 0,
+        declared_memory_bytes=capacity.memory_bytes - free.memory_bytes if free else 0,
+        gpus=tuple(
+            GpuView(
+                index=gpu.index,
+                uuid=gpu.uuid,
+                name=gpu.name,
+                memory_bytes=gpu.memory_bytes,
+                declared_milli=WHOLE - left[gpu.index].milli if gpu.index in left else 0,
+                declared_memory_bytes=gpu.memory_bytes - left[gpu.index].memory_bytes
+                if gpu.index in left
+                else 0,
+            )
+            for gpu in capacity.gpus
+        ),
+        guard="the node is lost" if node.is_lost else node.guard,
     )
 
 

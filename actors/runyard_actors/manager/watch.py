@@ -38,7 +38,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
             log.warning("%s", yard.ray_warning)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        look = await asyncio.to_thread(_look, yard, meter, recorders, list(yard.active.values()))
+        look = await asyncio.to_thread(_look, yard, meter, recorders, yard.active_here())
         yard.look = look
         pressure = await memory.look(yard, look)
         free = look.use.memory_free_bytes
@@ -72,7 +72,7 @@ def _memory_words(yard: Yard, free: int) -> str | None:
 
 
 async def _take_reports(yard: Yard) -> None:
-    started = [a for a in yard.active.values() if a.is_started]
+    started = [a for a in yard.active_here() if a.is_started]
     changes = await asyncio.to_thread(_new_reports, started)
     await yard.write_if_possible(changes)
     await suspend.follow(yard, started)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.admitting import Admitting
 from runyard_actors.manager.look import NodeLook
+from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
@@ -56,6 +57,14 @@ class Leases(Protocol):
         """Close leases that nobody uses."""
         ...
 
+    def on_node(self, capacity: Capacity, ray_id: str) -> None:
+        """Another node is there, as this node of Ray's: leases of runs on it are taken there."""
+        ...
+
+    def on_node_gone(self, node: str) -> None:
+        """Another node is not there for now: nothing can be taken on it."""
+        ...
+
 
 class Yard:
     """Core, store and registry of one RunManager."""
@@ -69,6 +78,8 @@ class Yard:
         self.boot_id = boot_id
         self.leases = leases
         self.agent = NodeAgent()
+        #: The other nodes of the cluster, by name, those not heard of included.
+        self.others: dict[str, OtherNode] = {}
         self.core = Core(max_concurrent_runs=settings.max_concurrent_runs)
         self.writer = StoreWriter(data_dir.database)
         self.reader = StoreReader(data_dir.database)
@@ -93,8 +104,16 @@ class Yard:
         self.noting_suspensions = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
 
+    def other(self, attempt: ActiveRun) -> OtherNode | None:
+        """Return the node that an attempt runs on; None for this one."""
+        return self.others.get(attempt.placement.node)
+
+    def active_here(self) -> list[ActiveRun]:
+        """Return the attempts that run on this node."""
+        return [attempt for attempt in self.active.values() if attempt.placement.node not in self.others]
+
     def folder(self, run_id: str, attempt: int) -> RunFolder:
-        """Return the folder of one attempt."""
+        """Return the folder of one attempt on this node; of one on another node, what was brought from there."""
         return RunFolder.of(Path(self.data_dir.runs), run_id, attempt)
 
     def pump(self) -> None:
@@ -154,14 +173,14 @@ class Yard:
         if self.storage_fault is None:
             log.error("the store cannot be written: %s", why)
         self.storage_fault = why
-        self._hold_or_go_on()
+        self.hold_or_go_on()
 
     def on_storage_good(self) -> None:
         """Let starts go on once the store took a write again."""
         if self.storage_fault is not None:
             log.warning("the store can be written again")
             self.storage_fault = None
-            self._hold_or_go_on()
+            self.hold_or_go_on()
 
     def on_stale(self, why: str) -> None:
         """Another manager took the store over: start nothing more, and let this process be replaced."""
@@ -173,7 +192,7 @@ class Yard:
         """Hold starts for a reason that was measured on the node, or let them go on."""
         if why != self.guard:
             self.guard = why
-            self._hold_or_go_on()
+            self.hold_or_go_on()
 
     def set_paused_while(self, why: str | None) -> None:
         """Start nothing for a reason that `pause_when` names, or go on; `pause` holds beside it."""
@@ -182,9 +201,12 @@ class Yard:
             self.core.held = why
             self.pump()
 
-    def _hold_or_go_on(self) -> None:
+    def hold_or_go_on(self) -> None:
+        """Hold starts on each node where something stands against them, and let the others go on."""
         fault = f"the store cannot be written: {self.storage_fault}" if self.storage_fault else None
         self.core.on_guard(self.capacity.node, fault or self.guard)
+        for node in self.others.values():
+            self.core.on_guard(node.name, fault or node.guard)
         self.pump()
 
     async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
@@ -198,6 +220,8 @@ class Yard:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        for node in self.others.values():
+            await node.close()
         await asyncio.to_thread(self.agent.close)
         await asyncio.to_thread(self.writer.close)
 

@@ -230,6 +230,9 @@ FROM batches WHERE batch_id IN (SELECT value FROM json_each(?))
 -- statuses --
 SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
 
+-- lost_on --
+SELECT run_id, attempt, nonce FROM attempts WHERE node = ? AND reason = 'node_lost'
+
 -- ## Reading one thing
 
 -- run_columns --

@@ -128,6 +128,10 @@ class StoreReader:
         """Return runs that ended before `at`, oldest first, for pruning."""
         return [RunId(row["run_id"]) for row in self._rows("ended_before", (at, limit))]
 
+    def lost_on(self, node: str) -> dict[tuple[str, int], str]:
+        """Return the nonces of the attempts that were lost with a node, by run and number."""
+        return {(row["run_id"], row["attempt"]): row["nonce"] for row in self._rows("lost_on", (node,))}
+
     def past_runs(self, module_id: str, limit: int, *, with_failed: bool = False) -> list[PastRun]:
         """Return the newest completed runs of a module, newest first; with failed ones among them if asked."""
         with self._snapshot() as connection:

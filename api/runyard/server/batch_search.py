@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -50,7 +49,7 @@ async def _one(
 ) -> dict[str, Any]:
     nothing = {"attempt": 1, "count": 0, "hits": (), "complete": True}
     try:
-        place = await asyncio.to_thread(logs.find, run_id, None)
+        place = await logs.place(run_id, None)
     except NotFoundError:
         return nothing  # Removed meanwhile, with its log.
     if not log_file.size(place.log.path):

@@ -69,7 +69,7 @@ Source = AsyncGenerator[tuple[Mark, Piece], None]
 async def _one(logs: Logs, run_id: str, mark: Mark) -> AsyncGenerator[tuple[Mark, Piece], None]:
     """Yield the pieces of one log. One of which nothing is known says so, and the others go on."""
     try:
-        place = await asyncio.to_thread(logs.find, run_id, mark.attempt or None)
+        place = await logs.place(run_id, mark.attempt or None)
         async for piece in pieces(logs, place.attempt, mark.offset):
             yield Mark(place.attempt.attempt, piece.offset), piece
     except NotFoundError as error:

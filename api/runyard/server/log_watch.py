@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +16,25 @@ from runyard_cluster.errors import UnavailableError
 
 #: How often live logs are looked at, in seconds; within what an eye takes for at once.
 LOOK_SECONDS = 0.05
+#: How often what is new is brought of those that are written on another node.
+BRING_SECONDS = 0.5
 #: Bytes of log handed on at once to a stream that catches up, and to each of those that wait for news.
 CHUNK = 256 * 1024
 NEWS = 64 * 1024
 
 
+#: Brings what an attempt wrote on another node, as far as that can be had now.
+Bring = Callable[[str, int], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """An attempt whose log is followed."""
+    """An attempt whose log is followed; `is_elsewhere`: it is written on another node, and brought from there."""
 
     run_id: str
     attempt: int
     folder: RunFolder
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +64,13 @@ class LogWatch:
     A stream that still sends its last chunk does not wait here, so a slow one costs nothing and delays nobody.
     """
 
-    def __init__(self, hub: Hub, reader: StoreReader) -> None:
+    def __init__(self, hub: Hub, reader: StoreReader, bring: Bring) -> None:
         self._hub = hub
+        self._bring = bring
         self._reader = reader
         self._waiters: set[_Waiter] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._bringing: asyncio.Task[None] | None = None
 
     async def news(self, followed: Followed, offset: int, seen: int, limit_seconds: float) -> Chunk | None:
         """Wait for bytes from `offset` on. None when the run may have ended. Raises TimeoutError.
@@ -71,6 +81,8 @@ class LogWatch:
         self._waiters.add(waiter)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_on(), name="watch logs")
+        if followed.is_elsewhere and (self._bringing is None or self._bringing.done()):
+            self._bringing = asyncio.create_task(self._bring_on(), name="bring logs")
         try:
             async with asyncio.timeout(limit_seconds):
                 return await waiter.news
@@ -88,6 +100,15 @@ class LogWatch:
         finally:
             for waiter in self._waiters:
                 _tell(waiter, None)
+
+    async def _bring_on(self) -> None:
+        """Bring logs from other nodes for as long as anybody waits for one."""
+        while not self._hub.is_closed:
+            wanted = {(f.run_id, f.attempt) for w in self._waiters if (f := w.followed).is_elsewhere}
+            if not wanted:
+                return
+            await asyncio.gather(*(self._bring(*key) for key in wanted))
+            await asyncio.sleep(BRING_SECONDS)
 
     def _look(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter], seq: int) -> None:
         sizes = {waiter.followed.folder.path: -1 for waiter in waiters}

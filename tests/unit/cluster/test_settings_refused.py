@@ -41,7 +41,7 @@ def test_an_unknown_key_is_named_with_the_nearest_that_exists(tmp_path: Path, te
         ("RUNYARD_DEFAULTS_NUM_CPU", "did you mean `RUNYARD_DEFAULTS_NUM_CPUS`? "),
         ("RUNYARD_XYZZY", ""),
         ("RUNYARD_SOURCE", ""),
-        ("RUNYARD_MODULES_M_TIMEOUT", "did you mean `RUNYARD_DEFAULTS_TIMEOUT`? "),
+        ("RUNYARD_MODULES_M_TIMEOUT", "did you mean `RUNYARD_NODE_TIMEOUT`? "),
     ],
 )
 def test_an_unknown_variable_is_named_with_the_nearest_that_exists(

@@ -46,7 +46,7 @@ async def log(
     Where the middle of a log was dropped, its bytes read as zeros for who asks for certain bytes, and a line of words
     stands there for who asks for all.
     """
-    place = await asyncio.to_thread(logs.find, run_id, part.attempt)
+    place = await logs.place(run_id, part.attempt)
     size, start = await asyncio.to_thread(_window, place, part)
     headers = {"X-Log-Size": str(size), "Accept-Ranges": "bytes", "Cache-Control": "no-store"}
     # A log has no validator, so an If-Range holds for none: RFC 9110 has the whole sent then.
@@ -63,7 +63,7 @@ async def log(
 @router.get("/{run_id}/log/lines", response_model=log_models.LogLines)
 async def lines(logs: LogsHere, run_id: RunId, asked: Annotated[LinesIn, Query()]) -> Any:
     """Return lines by their numbers, of a log of any size."""
-    place = await asyncio.to_thread(logs.find, run_id, asked.attempt)
+    place = await logs.place(run_id, asked.attempt)
     found = await asyncio.to_thread(logs.lines.lines, place.log, asked.first, asked.end)
     seen = await asyncio.to_thread(_times, place, found.lines) if asked.timestamps else []
     return {
@@ -78,7 +78,7 @@ async def lines(logs: LogsHere, run_id: RunId, asked: Annotated[LinesIn, Query()
 @router.get("/{run_id}/log/search", response_model=log_models.LogSearch)
 async def search(logs: LogsHere, request: Request, run_id: RunId, asked: Annotated[SearchIn, Query()]) -> Any:
     """Search the whole log, line by line: count all occurrences, and list some of them."""
-    place = await asyncio.to_thread(logs.find, run_id, asked.attempt)
+    place = await logs.place(run_id, asked.attempt)
     query = log_search.Query(
         text=asked.q,
         is_regex=asked.regex,
@@ -111,7 +111,7 @@ async def stream(
     The data is JSON: `offset`, and `text`, or `base64` where the bytes are not UTF-8. A `gap` event tells, by `offset`
     and `end`, which bytes were dropped.
     """
-    place = await asyncio.to_thread(logs.find, run_id, attempt)
+    place = await logs.place(run_id, attempt)
     resumed = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else offset
     events = log_stream.stream(logs, place.attempt, min(resumed, LARGEST))
     return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)

@@ -27,7 +27,7 @@ async def usage(
     attempt: Annotated[int | None, Query(ge=1, le=10_000, description="the newest if left out")] = None,
 ) -> Any:
     """Show what an attempt used over time: a sample a second at first, fewer as it gets older, 3,000 at most."""
-    place = await asyncio.to_thread(logs.find, run_id, attempt)
+    place = await logs.place(run_id, attempt)
     known = await asyncio.to_thread(timeline.read, place.attempt.folder.usage_file)
     return {"run_id": run_id, "attempt": place.attempt.attempt, **_columns(known or _NOTHING)}
 

@@ -1,0 +1,97 @@
+"""Bring: what a run wrote on another node comes to the same folder here, so that all who read logs read it alike.
+
+A log is brought when somebody reads it, and to its end when the run has ended, so history does not depend on its node.
+Where both see the same disk there is nothing to bring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from runyard_actors.attempt_file import LOG, LOG_GAP, REPORT, TIME_INDEX, TROUBLE, USAGE
+from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.yard import Yard, log
+from runyard_actors.nodes.messages import FileState, Key
+from runyard_actors.run_folder import RunFolder
+from runyard_cluster.errors import UnavailableError
+from runyard_cluster.files import durable_replace
+
+#: What is brought of a run folder beside the log; all else is between the shim and its node.
+BROUGHT = frozenset({TIME_INDEX, LOG_GAP, REPORT, USAGE, TROUBLE})
+#: Bytes that are asked for at once: few enough for a network that is busy with more.
+PART_BYTES = 4 << 20
+#: Of a file that is no log, this much is brought; a module may write as much as it likes into its report.
+MOST_BYTES = 16 << 20
+
+
+async def bring(yard: Yard, run_id: str, attempt: int) -> None:
+    """Bring what is new of an active attempt on another node; nothing, if it is none. Raises UnavailableError."""
+    found = next((a for a in yard.active.values() if a.key == (run_id, attempt)), None)
+    node = yard.other(found) if found else None
+    if found and node and not _is_shared(node):
+        await _bring(node, found.key, found.folder)
+
+
+async def bring_all(yard: Yard, attempt: ActiveRun) -> None:
+    """Bring all of an attempt that has ended; what cannot be brought is left there, and told of."""
+    node = yard.other(attempt)
+    if node is None or _is_shared(node):
+        return
+    try:
+        await _bring(node, attempt.key, attempt.folder)
+    except (UnavailableError, OSError) as error:
+        log.warning("the log of run %s stays on %s: %s", attempt.run_id, node.name, error)
+    node.bringing.pop(attempt.key, None)
+
+
+async def _bring(node: OtherNode, key: Key, folder: RunFolder) -> None:
+    async with node.bringing.setdefault(key, asyncio.Lock()):
+        files: list[FileState] = await node.line.ask("files", key)
+        await asyncio.to_thread(folder.create)
+        for file in files:
+            path = folder.path / file.name
+            if file.name == LOG:
+                await _bring_log(node, key, folder, file)
+            elif file.name in BROUGHT and not await asyncio.to_thread(_is_here, path, file):
+                data = await node.line.ask("read", key, file.name, 0, MOST_BYTES)
+                await asyncio.to_thread(_replace, path, data, file)
+
+
+def _is_shared(node: OtherNode) -> bool:
+    return node.line.facts is None or node.line.facts.is_shared
+
+
+async def _bring_log(node: OtherNode, key: Key, folder: RunFolder, file: FileState) -> None:
+    at = folder.log_size()
+    gap = folder.log_gap()
+    while at < file.size:
+        if gap and gap[0] <= at < gap[1]:
+            at = gap[1]
+            continue
+        data = await node.line.ask("read", key, LOG, at, min(PART_BYTES, file.size - at))
+        if not data:
+            return
+        await asyncio.to_thread(_write, folder.log_file, at, data)
+        at += len(data)
+
+
+def _is_here(path: Path, file: FileState) -> bool:
+    try:
+        return path.stat().st_mtime_ns == file.mtime_ns
+    except FileNotFoundError:
+        return False
+
+
+def _replace(path: Path, data: bytes, file: FileState) -> None:
+    durable_replace(path, data)
+    os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
+
+
+def _write(path: Path, offset: int, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.seek(offset)
+        file.write(data)

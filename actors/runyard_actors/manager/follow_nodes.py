@@ -1,0 +1,145 @@
+"""Follow nodes: what joins the Ray cluster becomes a node of the yard, and what is silent for too long is lost.
+
+Ray tells which nodes there are. Whether one still does its work only its agent can tell, by answering: Ray takes a
+minute to find a node dead, and ends nothing on one that it cannot reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.yard import Yard, log
+from runyard_actors.nodes.line import Agent
+from runyard_actors.nodes.messages import Lost, NodeFacts
+from runyard_actors.scheduling.node import GpuSpec, NodeSpec
+from runyard_cluster.capacity import Capacity
+from runyard_cluster.errors import UnavailableError
+
+FOLLOW_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterNode:
+    """A living node of the cluster, apart from the manager's own: its name, Ray's id, and what it offers there."""
+
+    name: str
+    ray_id: str
+    cpu_milli: int
+    memory_bytes: int
+    gpus: int
+
+
+class Cluster(Protocol):
+    """The cluster that the manager is part of."""
+
+    async def nodes(self) -> Sequence[ClusterNode]:
+        """Return the other nodes that are up. Raises UnavailableError."""
+        ...
+
+    async def agent(self, node: ClusterNode) -> Agent:
+        """Return the agent of a node, started if there is none. Raises UnavailableError."""
+        ...
+
+
+async def follow_nodes(yard: Yard, cluster: Cluster) -> None:
+    """Look at the cluster once a second, for ever."""
+    before = time.monotonic()
+    while True:
+        try:
+            found = {node.name: node for node in await cluster.nodes()}
+            for each in found.values():
+                await _meet(yard, cluster, each)
+            _miss(yard, found.keys())
+        except UnavailableError as error:
+            log.warning("the cluster cannot be looked at: %s", error)
+        await asyncio.sleep(FOLLOW_SECONDS)
+        now = time.monotonic()
+        # Time in which this process did not run is no time in which it could have heard of anybody.
+        await count_silence(yard, min(now - before, 2 * FOLLOW_SECONDS))
+        before = now
+
+
+async def count_silence(yard: Yard, seconds: float) -> None:
+    """Let `seconds` pass for nodes that were not heard of meanwhile, and give up those that were silent too long."""
+    for node in list(yard.others.values()):
+        was_guarded = node.guard
+        node.silent_seconds += seconds
+        if node.silent_seconds >= yard.settings.node_timeout and not node.is_lost:
+            lose(yard, node)
+        elif (node.guard is None) != (was_guarded is None):
+            yard.hold_or_go_on()
+
+
+def lose(yard: Yard, node: OtherNode) -> None:
+    """A node is lost: nothing starts there, and what was active there has ended."""
+    log.error("node %s is lost: nothing was heard of it for %.0f s", node.name, node.silent_seconds)
+    yard.core.on_node_gone(node.name)
+    yard.leases.on_node_gone(node.name)
+    node.lose()
+    yard.pump()
+
+
+def other_node(yard: Yard, name: str) -> OtherNode:
+    """Return the node of that name, known from now on."""
+    node = yard.others.get(name)
+    if node is None:
+        node = yard.others[name] = OtherNode(name)
+        node.line.on_open = yard.hold_or_go_on
+    return node
+
+
+async def _meet(yard: Yard, cluster: Cluster, found: ClusterNode) -> None:
+    node = other_node(yard, found.name)
+    if node.ray_id == found.ray_id:
+        return
+    log.info("node %s is in the cluster", node.name)
+    agent = await cluster.agent(found)
+    node.line.on_found = partial(_take_in, yard, node, found)
+    node.connect(found.ray_id, agent)
+
+
+def _miss(yard: Yard, found: Collection[str]) -> None:
+    """Ray says that a node is gone: leases that are tried there now would only fail."""
+    for node in yard.others.values():
+        if node.ray_id is not None and node.name not in found:
+            log.warning("Ray says that node %s is gone", node.name)
+            node.ray_id = None
+            yard.leases.on_node_gone(node.name)
+
+
+async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeFacts) -> None:
+    """Make sure that nothing runs there which was given up, and then let the core count with the node."""
+    given_up = await asyncio.to_thread(yard.reader.lost_on, node.name) | node.given_up
+    if lost := [Lost(key=key, nonce=nonce) for key, nonce in given_up.items()]:
+        stuck = await node.line.end_lost(lost)
+        log.info("node %s: %d attempts were lost before, %d do not end", node.name, len(lost), len(stuck))
+        node.given_up.clear()
+    capacity = node.capacity = _offered(facts.capacity, found)
+    yard.leases.on_node(capacity, found.ray_id)
+    yard.core.on_node(_spec(capacity))
+    node.heard()
+
+
+def _offered(capacity: Capacity, found: ClusterNode) -> Capacity:
+    """Return what the machine has, and no more of it than it offers in Ray."""
+    return replace(
+        capacity,
+        cpu_milli=min(capacity.cpu_milli, found.cpu_milli),
+        memory_bytes=min(capacity.memory_bytes, found.memory_bytes),
+        gpus=capacity.gpus[: found.gpus],
+    )
+
+
+def _spec(capacity: Capacity) -> NodeSpec:
+    return NodeSpec(
+        name=capacity.node,
+        cpu_milli=capacity.cpu_milli,
+        memory_bytes=capacity.memory_bytes,
+        gpus=tuple(GpuSpec(index=g.index, memory_bytes=g.memory_bytes) for g in capacity.gpus),
+    )

@@ -1,0 +1,159 @@
+"""The actor on another node: a thin shell around its node agent, which outlives managers and is found by name.
+
+Every method may be repeated, so each is idempotent. What happens is told as numbered news, which stay until the
+manager has them; an answer that got lost is asked for again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from runyard_actors.assignment import Assignment, Started
+from runyard_actors.attempt_file import LOG
+from runyard_actors.node_agent import NodeAgent
+from runyard_actors.nodes.fence import end_lost
+from runyard_actors.nodes.messages import FileState, Key, Lost, News, NodeFacts, NodeOrders, Order
+from runyard_actors.nodes.place import runs_folder
+from runyard_actors.run import Outcome
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.suspending import hold_still
+from runyard_cluster import process
+from runyard_cluster.capacity import read_capacity
+
+log = logging.getLogger("runyard.node")
+
+
+class NodeActor:
+    """Keeps the attempts of one node, and tells how they go."""
+
+    def __init__(self, orders: NodeOrders) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._orders = orders
+        self._runs, self._is_shared = runs_folder(orders)
+        self._agent = NodeAgent()
+        self._incarnation = secrets.token_hex(8)
+        self._kept: dict[Key, asyncio.Task[None]] = {}
+        self._started: dict[Key, Started] = {}
+        self._news: dict[int, News] = {}
+        self._number = 0
+        self._has_news = asyncio.Event()
+
+    async def facts(self) -> NodeFacts:
+        """Say what this node is and has."""
+        capacity = await asyncio.to_thread(read_capacity, self._orders.reserve_memory)
+        return NodeFacts(
+            capacity=replace(capacity, node=self._orders.name),
+            boot_id=process.boot_id(),
+            runs=str(self._runs),
+            is_shared=self._is_shared,
+            incarnation=self._incarnation,
+        )
+
+    async def end_lost(self, lost: Sequence[Lost]) -> list[Key]:
+        """End what is left of attempts that were given up; return those of which something does not die."""
+        return await asyncio.to_thread(end_lost, [(self._folder(each.key), each) for each in lost])
+
+    async def keep(self, assignments: Sequence[Assignment]) -> None:
+        """Start attempts, or adopt them; news tell the rest. One that is kept already is told of again."""
+        for assignment in assignments:
+            key = (assignment.run_id, assignment.attempt)
+            known = self._kept.get(key)
+            if known is None:
+                here = replace(assignment, folder=str(self._folder(key).path))
+                self._kept[key] = asyncio.create_task(self._see_through(key, here))
+            elif started := self._started.get(key):
+                self._tell(key, started=started)
+
+    async def stop(self, orders: Sequence[Order]) -> None:
+        """Keep attempts from ever starting, or have their shims end them."""
+        await asyncio.to_thread(self._stop, orders)
+
+    async def suspend(self, keys: Sequence[Key], is_suspended: bool) -> list[int | None]:
+        """Hold attempts still, or let them go on; return since when each is held still once its shim has acted."""
+        folders = [self._folder(key) for key in keys]
+        await asyncio.to_thread(hold_still, folders, is_suspended=is_suspended)
+        return [folder.suspended_at() for folder in folders]
+
+    async def news(self, incarnation: str, seen: int, limit_seconds: float) -> list[News] | None:
+        """Return what happened after news number `seen`, once there is something, or nothing after the limit.
+
+        None: this is another incarnation than the caller knows, which was told nothing of what it is to keep.
+        """
+        if incarnation != self._incarnation:
+            return None
+        for number in [n for n in self._news if n <= seen]:
+            del self._news[number]
+        if not self._news:
+            self._has_news.clear()
+            try:
+                await asyncio.wait_for(self._has_news.wait(), limit_seconds)
+            except TimeoutError:
+                return []
+        return list(self._news.values())
+
+    async def files(self, key: Key) -> list[FileState]:
+        """List an attempt's files."""
+        return await asyncio.to_thread(_files, self._folder(key))
+
+    async def read(self, key: Key, name: str, offset: int, limit: int) -> bytes:
+        """Return bytes of one of an attempt's files; none where it is gone."""
+        return await asyncio.to_thread(_read, self._folder(key), name, offset, limit)
+
+    async def close(self) -> None:
+        """Stop watching; what runs goes on."""
+        for task in self._kept.values():
+            task.cancel()
+        await asyncio.gather(*self._kept.values(), return_exceptions=True)
+        await asyncio.to_thread(self._agent.close)
+
+    async def _see_through(self, key: Key, assignment: Assignment) -> None:
+        outcome = await self._agent.keep(assignment, partial(self._note_started, key))
+        self._tell(key, outcome=outcome)
+        self._started.pop(key, None)
+        # Handed here again it would be read from its folder, so nothing is to be remembered of it.
+        self._kept.pop(key, None)
+
+    def _note_started(self, key: Key, started: Started) -> None:
+        self._started[key] = started
+        self._tell(key, started=started)
+
+    def _tell(self, key: Key, started: Started | None = None, outcome: Outcome | None = None) -> None:
+        self._number += 1
+        self._news[self._number] = News(number=self._number, key=key, started=started, outcome=outcome)
+        self._has_news.set()
+
+    def _stop(self, orders: Sequence[Order]) -> None:
+        for order in orders:
+            folder = self._folder(order.key)
+            if not folder.never_start(order.reason, order.detail):
+                folder.request_stop(order.reason, order.detail)
+
+    def _folder(self, key: Key) -> RunFolder:
+        return RunFolder.of(self._runs, *key)
+
+
+def _files(folder: RunFolder) -> list[FileState]:
+    found = []
+    try:
+        for path in folder.path.iterdir():
+            if path.is_file():
+                stat = path.stat()
+                found.append(FileState(name=path.name, size=stat.st_size, mtime_ns=stat.st_mtime_ns))
+    except FileNotFoundError:
+        pass
+    # The log last: what is told of its times and its gap is never ahead of it then.
+    return sorted(found, key=lambda each: (each.name == LOG, each.name))
+
+
+def _read(folder: RunFolder, name: str, offset: int, limit: int) -> bytes:
+    try:
+        with (folder.path / name).open("rb") as file:
+            file.seek(offset)
+            return file.read(limit)
+    except FileNotFoundError:
+        return b""
