@@ -160,6 +160,8 @@ has '"total":3'
 expect 202 'submit its failed runs again' curl -X POST "$RUNYARD_URL/api/batches/$batch/retry-failed"
 expect 202 'submit another batch' curl "$RUNYARD_URL/api/batches" -d '{"runs": [{"command": ["sleep", "300"], "num_cpus": 0.1}, {"command": ["sleep", "300"], "num_cpus": 0.1}]}'
 sleeping=$(field batch_id)
+expect 200 'hold what has not started of it' curl -X POST "$RUNYARD_URL/api/batches/$sleeping/hold"
+expect 200 'let it start' curl -X POST "$RUNYARD_URL/api/batches/$sleeping/release"
 expect 200 'cancel it' curl "$RUNYARD_URL/api/batches/$sleeping/cancel" -d '{"reason": "only an example"}'
 
 echo '# Lists'
@@ -191,6 +193,13 @@ has '"suspended":true'
 expect 200 'let them go on' curl -X POST "$RUNYARD_URL/api/runs/$long/resume"
 has '"suspended":false'
 expect 409 'an ended run cannot be held still' curl -X POST "$RUNYARD_URL/api/runs/$run/suspend"
+expect 409 'a run that has started cannot be held' curl -X POST "$RUNYARD_URL/api/runs/$long/hold"
+expect 202 'one that waits for somebody' curl "$RUNYARD_URL/api/runs" -d '{"command": ["printf", "now\n"], "hold": true, "memory": "32MiB"}'
+held=$(field run_id)
+expect 200 'hold it once more' curl -X POST "$RUNYARD_URL/api/runs/$held/hold"
+has '"held":true'
+expect 200 'let it start' curl -X POST "$RUNYARD_URL/api/runs/$held/release"
+has '"terms":null'
 expect 200 'cancel it' curl "$RUNYARD_URL/api/runs/$long/cancel" -d '{"reason": "only an example"}'
 await "$long"
 has '"status":"cancelled"'

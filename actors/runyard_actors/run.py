@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal, NewType
 
 from runyard_actors.request import Request
+from runyard_actors.terms import Terms
 
 RunId = NewType("RunId", str)
 BatchId = NewType("BatchId", str)
@@ -49,9 +50,7 @@ class Reason(StrEnum):
 
 
 #: A run that ended for one of these never had its own verdict, so it counts as cancelled and not as failed.
-CANCELLING = frozenset(
-    {Reason.CANCELLED_BY_USER, Reason.BATCH_CANCELLED, Reason.DEPENDENCY_FAILED, Reason.QUEUE_TIMEOUT}
-)
+CANCELLING = frozenset({Reason.CANCELLED_BY_USER, Reason.BATCH_CANCELLED, Reason.DEPENDENCY_FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,8 @@ class RunSpec:
     `command[args_from:]` are the arguments that a restart may replace. With `retry_on_out_of_memory`, a run that had
     too little memory is queued again with that many times as much in its `request`, `memory_retries` times so far.
     With `preload`, also an empty one, it starts as a copy of an interpreter that has imported these modules already.
-    `request_note` says in words where a request came from that was not asked for in numbers.
+    `request_note` says in words where a request came from that was not asked for in numbers. `terms` are None for a run
+    that has nothing to say of when it starts but `after`.
     """
 
     run_id: RunId
@@ -123,6 +123,19 @@ class RunSpec:
     restarted_from: RunId | None = None
     request_note: str | None = None
     preload: tuple[str, ...] | None = None
+    terms: Terms | None = None
+
+    @property
+    def comes_after(self) -> tuple[RunId, ...]:
+        """All runs that it waits for, whatever for."""
+        return all_before(self.after, self.terms)
+
+
+def all_before(after: tuple[RunId, ...], terms: Terms | None) -> tuple[RunId, ...]:
+    """Return all runs that one waits for, whatever for."""
+    if terms is None:
+        return after
+    return (*after, *(RunId(each) for each in (*terms.after_any, *terms.after_failed)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

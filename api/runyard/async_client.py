@@ -102,6 +102,22 @@ class AsyncClient:
         body = {"reason": reason} if reason else {}
         return await self._json("POST", f"/api/batches/{batch_id}/cancel", body)
 
+    async def hold(self, run_id: str) -> Json:
+        """Keep a queued run from starting until it is released."""
+        return await self._json("POST", f"/api/runs/{run_id}/hold", {})
+
+    async def release(self, run_id: str) -> Json:
+        """Let a held run start."""
+        return await self._json("POST", f"/api/runs/{run_id}/release", {})
+
+    async def hold_batch(self, batch_id: str) -> Json:
+        """Keep what has not started of a batch from starting until it is released."""
+        return await self._json("POST", f"/api/batches/{batch_id}/hold", {})
+
+    async def release_batch(self, batch_id: str) -> Json:
+        """Let what is held of a batch start."""
+        return await self._json("POST", f"/api/batches/{batch_id}/release", {})
+
     async def retry_failed(self, batch_id: str, idempotency_key: str | None = None) -> Json:
         """Submit the failed runs of a batch again."""
         path = f"/api/batches/{batch_id}/retry-failed"

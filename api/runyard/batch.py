@@ -66,6 +66,14 @@ class Batch:
         """Cancel all runs that have not ended."""
         self._session.client.cancel_batch(self.batch_id, reason)
 
+    def hold(self) -> None:
+        """Keep all runs that have not started from starting, until `release`."""
+        self._session.client.hold_batch(self.batch_id)
+
+    def release(self) -> None:
+        """Let all held runs start."""
+        self._session.client.release_batch(self.batch_id)
+
     def retry_failed(self) -> Batch:
         """Submit the failed runs again; return them as a batch of their own to wait for."""
         return self._session.retry_failed(self)

@@ -1,4 +1,4 @@
-"""The `after` of a batch file's rows: names become indexes, and circles are refused."""
+"""What a batch file's rows come after: names become indexes, and circles are refused."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ from typing import Any
 Problem = tuple[int, str, str]
 
 
+#: The fields of a row that name rows which come before it.
+FIELDS = ("after", "after_any", "after_failed")
+
+
 def resolve_after(runs: list[dict[str, Any]]) -> list[Problem]:
-    """Replace names in each run's `after` by indexes; return what is wrong. Indexes count from 0."""
+    """Replace names in what each run comes after by indexes; return what is wrong. Indexes count from 0."""
     names = Counter(run["name"] for run in runs if "name" in run)
     index_of = {run["name"]: i for i, run in enumerate(runs) if "name" in run}
     problems: list[Problem] = []
     for own, run in enumerate(runs):
-        found = []
-        for wanted in run.get("after", ()):
-            try:
-                found.append(_index(wanted, own, len(runs), names, index_of))
-            except ValueError as error:
-                problems.append((own, "after", str(error)))
-        if found:
-            run["after"] = list(dict.fromkeys(found))
+        for field in FIELDS:
+            found = []
+            for wanted in run.get(field, ()):
+                try:
+                    found.append(_index(wanted, own, len(runs), names, index_of))
+                except ValueError as error:
+                    problems.append((own, field, str(error)))
+            if found:
+                run[field] = list(dict.fromkeys(found))
     return problems or _circle(runs)
+
+
+def _earlier(run: dict[str, Any]) -> list[int]:
+    """Return the indexes of all rows that one comes after, each once."""
+    return list(dict.fromkeys(index for field in FIELDS for index in run.get(field, ())))
 
 
 def _index(wanted: int | str, own: int, total: int, names: Counter[str], index_of: dict[str, int]) -> int:
@@ -46,10 +56,10 @@ def _index(wanted: int | str, own: int, total: int, names: Counter[str], index_o
 
 def _circle(runs: list[dict[str, Any]]) -> list[Problem]:
     """Take away rows whose predecessors are all taken away; what is left waits for itself."""
-    missing = [len(run.get("after", ())) for run in runs]
+    missing = [len(_earlier(run)) for run in runs]
     followers: dict[int, list[int]] = {}
     for own, run in enumerate(runs):
-        for earlier in run.get("after", ()):
+        for earlier in _earlier(run):
             followers.setdefault(earlier, []).append(own)
     free = [i for i, n in enumerate(missing) if n == 0]
     while free:
@@ -68,7 +78,7 @@ def _walk(runs: list[dict[str, Any]], missing: list[int], start: int) -> str:
     while at not in seen:
         seen.add(at)
         path.append(at)
-        at = next(i for i in runs[at]["after"] if missing[i] > 0)
+        at = next(i for i in _earlier(runs[at]) if missing[i] > 0)
     circle = path[path.index(at) :]
     shown = [str(runs[i].get("name", i)) for i in [*circle[:8], *(circle[:1] if len(circle) <= 8 else ())]]
     return " after ".join(shown) + ("" if len(circle) <= 8 else " …")

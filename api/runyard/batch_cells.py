@@ -56,15 +56,24 @@ def _names(cell: str) -> list[Any]:
     ]
 
 
+def _switch(cell: str) -> bool:
+    try:
+        return {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}[cell.lower()]
+    except KeyError:
+        raise ValueError(f"{short(cell)!r} must be true or false") from None
+
+
 #: How a cell becomes a value; what is not here stays a text.
 CELLS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(
         (
             *("priority", "max_retries", "retry_on_out_of_memory", "max_concurrent"),
             *("num_cpus", "num_gpus", "timeout", "stall_after"),
+            *("queue_timeout", "retry_delay", "retry_backoff", "retry_delay_max"),
         ),
         _number,
     ),
     **dict.fromkeys(("args", "command"), shlex.split),
-    "after": _names,
+    **dict.fromkeys(("after", "after_any", "after_failed", "retry_exit_codes"), _names),
+    "hold": _switch,
 }

@@ -26,6 +26,7 @@ BATCH_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "name": text,
     "max_concurrent": lambda value: count(value, 1),
     "max_failures": lambda value: count(value, 1),
+    "after_batch": text,
 }
 
 
@@ -37,6 +38,7 @@ class BatchFile:
     name: str | None = None
     max_concurrent: int | None = None
     max_failures: int | None = None
+    after_batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

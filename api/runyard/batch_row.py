@@ -9,6 +9,7 @@ from typing import Any
 
 from runyard_cluster.durations import parse_duration
 from runyard_cluster.factor import check_factor
+from runyard_cluster.moment_to_come import parse_moment
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import parse_size
 
@@ -176,6 +177,22 @@ def _after(value: Any) -> list[int | str]:
     return given
 
 
+def _moment(value: Any) -> str:
+    """It counts from when the batch is submitted, so "+10m" goes on as it is."""
+    parse_moment(value)
+    return str(value)
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def _exit_codes(value: Any) -> list[int]:
+    return [count(each, 1, 2**32 - 1) for each in (value if isinstance(value, list) else [value])]
+
+
 #: Every field a row may have, with its check.
 FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "module": text,
@@ -199,6 +216,15 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "stall_after": parse_duration,
     "on_stall": _on_stall,
     "after": _after,
+    "after_any": _after,
+    "after_failed": _after,
+    "delay_until": _moment,
+    "hold": _switch,
+    "queue_timeout": _timeout,
+    "retry_delay": parse_duration,
+    "retry_backoff": check_factor,
+    "retry_delay_max": _timeout,
+    "retry_exit_codes": _exit_codes,
 }
 
 

@@ -90,6 +90,22 @@ class Client:
         """Cancel what is left of a batch."""
         return self._background.call(self._async.cancel_batch(batch_id, reason))
 
+    def hold(self, run_id: str) -> Json:
+        """Keep a queued run from starting until it is released."""
+        return self._background.call(self._async.hold(run_id))
+
+    def release(self, run_id: str) -> Json:
+        """Let a held run start."""
+        return self._background.call(self._async.release(run_id))
+
+    def hold_batch(self, batch_id: str) -> Json:
+        """Keep what has not started of a batch from starting until it is released."""
+        return self._background.call(self._async.hold_batch(batch_id))
+
+    def release_batch(self, batch_id: str) -> Json:
+        """Let what is held of a batch start."""
+        return self._background.call(self._async.release_batch(batch_id))
+
     def retry_failed(self, batch_id: str, idempotency_key: str | None = None) -> Json:
         """Submit the failed runs of a batch again."""
         return self._background.call(self._async.retry_failed(batch_id, idempotency_key))

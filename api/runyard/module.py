@@ -36,6 +36,15 @@ class _Fields:
     retry_on_out_of_memory: float | None = None
     max_concurrent: int | None = None
     after: Sequence[Any] = ()
+    after_any: Sequence[Any] = ()
+    after_failed: Sequence[Any] = ()
+    delay_until: str | None = None
+    hold: bool = False
+    queue_timeout: Duration | None = None
+    retry_delay: Duration | None = None
+    retry_backoff: float | None = None
+    retry_delay_max: Duration | None = None
+    retry_exit_codes: Sequence[int] = ()
     warm: bool = False
     preload: Sequence[str] = ()
 
@@ -48,7 +57,9 @@ class Module(_Fields):
     settings, then the defaults. `memory` and `gpu_memory` may be "learn": what past runs of the module needed.
     `after` names runs, or indexes within the batch, that must complete first. `retry_on_out_of_memory`: a run that
     had too little memory is queued again with that many times as much. `stall_after`: a run that shows no sign of life
-    for that long is told as stalled, or stopped with `on_stall="stop"`.
+    for that long is told as stalled, or stopped with `on_stall="stop"`. Runs of `after_any` must have ended first,
+    whatever way; with `after_failed` it starts only if one of those does not complete. A run with `hold` waits for
+    `Run.release`. It fails if it has not started `queue_timeout` after its submission.
     """
 
     module_id: str

@@ -126,6 +126,16 @@ class Run:
         self.update(self._session.client.resume(self.run_id))
         return self
 
+    def hold(self) -> Run:
+        """Keep the run from starting until `release`. Raises ConflictError when it has started."""
+        self.update(self._session.client.hold(self.run_id))
+        return self
+
+    def release(self) -> Run:
+        """Let the run start that was held. Raises ConflictError when it has started."""
+        self.update(self._session.client.release(self.run_id))
+        return self
+
     def restart(self, **edits: Any) -> Run:
         """Submit the run again as a new one, with edits of args or request."""
         return self._session.restart(self, edits)

@@ -46,12 +46,14 @@ def submit_batch(
     name: str | None = None,
     idempotency_key: str | None = None,
     when_full: Literal["queue", "reject"] | None = None,
+    after_batch: Batch | str | None = None,
     progress: bool = False,
 ) -> Batch:
     """Submit runs together, all or none; return at once, with every run durable.
 
     `max_concurrent` limits how many of the batch run at once, `max_failures` cancels the rest after so many
-    failures, `progress` shows a bar on standard error. Raises as `submit`; the error names every bad index.
+    failures; with `after_batch`, a batch of as many runs or its id or name, each run starts when the one with its index
+    there completed; `progress` shows a bar on standard error. Raises as `submit`; the error names every bad index.
     """
     bodies = [_here(body_of(module)) for module in modules]
     if not bodies:
@@ -61,6 +63,7 @@ def submit_batch(
         "max_concurrent": max_concurrent,
         "max_failures": max_failures,
         "when_full": when_full,
+        "after_batch": after_batch.batch_id if isinstance(after_batch, Batch) else after_batch,
     }
     batch = session().submit_batch(
         {"runs": bodies, **{k: v for k, v in options.items() if v is not None}}, idempotency_key

@@ -88,7 +88,7 @@ class _Simple(ABC):
     def end(self, run_id: RunId) -> None:
         """Free what a run held, and queue those that waited for it."""
         self._nodes.give(self._open.pop(run_id).request, self._held.pop(run_id), NO_USE)
-        for waiting in self._dependencies.tell(run_id, succeeded=True):
+        for waiting in self._dependencies.tell(run_id, succeeded=True).free:
             self._enter(self._open[waiting])
         self._dependencies.trim()
 

@@ -18,6 +18,7 @@ from runyard_actors.manager import (
     cancel,
     end,
     follow_nodes,
+    hold,
     modules,
     pause_when,
     prune,
@@ -122,6 +123,22 @@ class RunManager:
     async def resume_runs(self, run_ids: Sequence[RunId]) -> Refused | None:
         """Let runs go on that are held still."""
         return await _guarded(suspend.resume(self._yard, run_ids))
+
+    async def hold(self, run_ids: Sequence[RunId]) -> Refused | None:
+        """Hold queued runs until they are released."""
+        return await _guarded(hold.hold(self._yard, run_ids))
+
+    async def release(self, run_ids: Sequence[RunId]) -> Refused | None:
+        """Let held runs start."""
+        return await _guarded(hold.release(self._yard, run_ids))
+
+    async def hold_batch(self, batch_id: BatchId) -> Refused | None:
+        """Hold what has not started of a batch."""
+        return await _guarded(hold.hold_batch(self._yard, batch_id))
+
+    async def release_batch(self, batch_id: BatchId) -> Refused | None:
+        """Let what is held of a batch start."""
+        return await _guarded(hold.release_batch(self._yard, batch_id))
 
     async def retry_failed(
         self, batch_id: BatchId, key: str | None, digest: str | None

@@ -80,7 +80,7 @@ def _enqueue(yard: Yard, state: StoredState) -> None:
     for group in _by_batch(state.queued):
         batch_id = group[0].batch_id
         batch = state.batches.get(batch_id) if batch_id else None
-        yard.core.on_submitted([queued_run(run) for run in group], batch)
+        yard.core.on_submitted([queued_run(run, run.created_at, run.attempts_used) for run in group], batch)
 
 
 def _by_batch(runs: Sequence[StoredRun]) -> Iterable[list[StoredRun]]:

@@ -81,6 +81,22 @@ class ManagerClient:
         """Let runs go on that are held still."""
         await self._call("resume_runs", list(run_ids))
 
+    async def hold(self, run_ids: Sequence[str]) -> None:
+        """Hold queued runs until they are released."""
+        await self._call("hold", list(run_ids))
+
+    async def release(self, run_ids: Sequence[str]) -> None:
+        """Let held runs start."""
+        await self._call("release", list(run_ids))
+
+    async def hold_batch(self, batch_id: str) -> None:
+        """Hold what has not started of a batch."""
+        await self._call("hold_batch", batch_id)
+
+    async def release_batch(self, batch_id: str) -> None:
+        """Let what is held of a batch start."""
+        await self._call("release_batch", batch_id)
+
     async def retry_failed(self, batch_id: str, key: str | None, digest: str | None) -> Accepted:
         """Submit the failed runs of a batch again; with a key, once however often this is called."""
         answer: Accepted = await self._call("retry_failed", batch_id, key, digest)

@@ -27,13 +27,14 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         yard.fresh_specs[attempt.run_id] = again.spec
     else:
         yard.attempts_used.pop(attempt.run_id, None)
-    request = again.request if again else None
+    request, not_before = (again.request, again.not_before) if again else (None, None)
     yard.core.on_ended(
         attempt.run_id,
         succeeded=outcome.status is Status.COMPLETED,
         retry=again is not None,
         is_failure=outcome.status is Status.FAILED,
         request=request,
+        not_before=not_before,
     )
     yard.pump()
     hit("end.before_commit")
@@ -43,6 +44,7 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         outcome=outcome,
         will_retry=again is not None,
         request=request,
+        not_before=not_before,
     )
     await yard.write_surely([change])
     if len(yard.fresh_specs) > FRESH_SPECS:

@@ -8,6 +8,8 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.request import Request
 from runyard_actors.run import Outcome, Reason, RunSpec, Status
 from runyard_actors.scheduling.core import Core
+from runyard_actors.terms import Terms
+from runyard_cluster.durations import format_duration
 from runyard_cluster.sizes import format_size
 
 #: How often a run that had too little memory is queued again with more; these do not count for `max_retries`.
@@ -18,11 +20,15 @@ _SHORT_OF_MEMORY = frozenset({Reason.MEMORY_LIMIT, Reason.GPU_MEMORY_LIMIT, Reas
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The run is queued again: `spec` is how, `request` what it asks for if not for the same, `words` say so."""
+    """The run is queued again: `spec` is how, `request` what it asks for if not for the same, `words` say so.
+
+    `not_before` is the moment that it waits for, in microseconds since the epoch.
+    """
 
     spec: RunSpec
     request: Request | None = None
     words: str = ""
+    not_before: int | None = None
 
 
 def retry(core: Core, attempt: ActiveRun, outcome: Outcome) -> Retry | None:
@@ -35,8 +41,22 @@ def retry(core: Core, attempt: ActiveRun, outcome: Outcome) -> Retry | None:
         return None
     if outcome.reason in _SHORT_OF_MEMORY and (larger := _with_more_memory(core, spec, outcome)):
         return larger
-    is_left = attempt.attempt - spec.memory_retries <= spec.max_retries
-    return Retry(spec) if is_left and outcome.reason is not Reason.START_ERROR else None
+    retries = attempt.attempt - spec.memory_retries - 1
+    if retries >= spec.max_retries or outcome.reason is Reason.START_ERROR:
+        return None
+    return Retry(spec) if spec.terms is None else _on_terms(spec, spec.terms, outcome, retries)
+
+
+def _on_terms(spec: RunSpec, terms: Terms, outcome: Outcome, retries: int) -> Retry | None:
+    """Return how a run is queued again that says by which exit codes, or how long after."""
+    codes = terms.retry_exit_codes
+    if codes is not None and (outcome.reason is not Reason.EXIT_CODE or outcome.exit_code not in codes):
+        return None
+    delay = terms.retry_delay(retries)
+    if not delay:
+        return Retry(spec)
+    not_before = outcome.ended_at + round(delay * 1_000_000)
+    return Retry(spec, words=f"retrying in {format_duration(delay)}", not_before=not_before)
 
 
 def _with_more_memory(core: Core, spec: RunSpec, outcome: Outcome) -> Retry | None:

@@ -11,6 +11,7 @@ from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.submit import answer_to_key, submit
 from runyard_actors.manager.yard import Yard
 from runyard_actors.run import BatchId, RunId, RunSpec
+from runyard_actors.terms import anew
 from runyard_cluster.errors import ConflictError, NotFoundError
 
 
@@ -39,6 +40,13 @@ async def retry_failed(yard: Yard, batch_id: BatchId, key: str | None, digest: s
 def _again(failed: Sequence[RunSpec]) -> tuple[RunSpec, ...]:
     ids = new_ids(len(failed))
     return tuple(
-        replace(spec, run_id=RunId(new), restarted_from=spec.run_id, memory_retries=0, after=())
+        replace(
+            spec,
+            run_id=RunId(new),
+            restarted_from=spec.run_id,
+            memory_retries=0,
+            after=(),
+            terms=anew(spec.terms),
+        )
         for spec, new in zip(failed, ids, strict=True)
     )

@@ -44,7 +44,7 @@ async def submit(yard: Yard, submission: Submission) -> Accepted:
 
 async def _refuse(yard: Yard, submission: Submission) -> None:
     _refuse_what_never_fits(yard, submission)
-    if any(spec.after for spec in submission.runs):
+    if any(spec.after or spec.terms for spec in submission.runs):
         await _refuse_unknown_dependencies(yard, submission)
     _refuse_when_full(yard, submission)
 
@@ -53,7 +53,7 @@ async def _commit(yard: Yard, submission: Submission) -> Accepted:
     now = time.time_ns() // 1000
     await yard.write([_change(submission, now)])
     hit("submit.after_commit")
-    _enqueue(yard, submission)
+    _enqueue(yard, submission, now)
     ids = tuple(run.run_id for run in submission.runs)
     words = waiting_for(yard, ids).get(ids[0]) if submission.batch is None else None
     return Accepted(run_ids=ids, batch_id=_batch_id(submission), created_at=now, waiting_for=words)
@@ -67,11 +67,11 @@ def _change(submission: Submission, now: int) -> RunsSubmitted:
     )
 
 
-def _enqueue(yard: Yard, submission: Submission) -> None:
+def _enqueue(yard: Yard, submission: Submission, now: int) -> None:
     for spec in submission.runs:
         if spec.max_concurrent is not None:
             yard.core.set_module_limit(spec.module_id, spec.max_concurrent)
-    yard.core.on_submitted([queued_run(spec) for spec in submission.runs], submission.batch)
+    yard.core.on_submitted([queued_run(spec, now) for spec in submission.runs], submission.batch)
     if len(yard.fresh_specs) + len(submission.runs) <= FRESH_SPECS:
         yard.fresh_specs.update({spec.run_id: spec for spec in submission.runs})
     yard.pump()
@@ -123,12 +123,12 @@ def _refuse_when_full(yard: Yard, submission: Submission) -> None:
 
 async def _refuse_unknown_dependencies(yard: Yard, submission: Submission) -> None:
     own = {spec.run_id for spec in submission.runs}
-    outside = {d for spec in submission.runs for d in spec.after} - own
+    outside = {d for spec in submission.runs for d in spec.comes_after} - own
     statuses = {d: await asyncio.to_thread(yard.reader.status, d) for d in sorted(outside)}
     bad = [
         {"index": i, "field": "after", "message": f"no run {d} is known"}
         for i, spec in enumerate(submission.runs)
-        for d in spec.after
+        for d in spec.comes_after
         if d in statuses and statuses[d] is None
     ]
     if bad:
@@ -141,7 +141,7 @@ async def _refuse_unknown_dependencies(yard: Yard, submission: Submission) -> No
 
 
 def _cycles(runs: tuple[RunSpec, ...]) -> Iterator[str]:
-    after = {spec.run_id: list(spec.after) for spec in runs if spec.after}
+    after = {spec.run_id: before for spec in runs if (before := list(spec.comes_after))}
     done: set[str] = set()
     for root in after:
         stack, path = [(root, iter(after[root]))], {root}

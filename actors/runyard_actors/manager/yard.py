@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -36,6 +37,10 @@ STORE_RETRY_SECONDS = 0.5
 
 #: Specs of small submissions are kept until the run starts, to save the read; larger ones are read when due.
 FRESH_SPECS = 1_000
+
+
+#: The clock is looked at this often while somebody waits for a moment: it may be set, and machines sleep.
+CLOCK_SECONDS = 30.0
 
 
 class Leases(Protocol):
@@ -101,6 +106,7 @@ class Yard:
         self.is_stale = False
         self.on_starts: Callable[[Sequence[Start]], Awaitable[None]] | None = None
         self.on_drops: Callable[[Sequence[Drop]], Awaitable[None]] | None = None
+        self._clock: asyncio.TimerHandle | None = None
         self.noting_suspensions = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -118,6 +124,8 @@ class Yard:
 
     def pump(self) -> None:
         """Ask the core what may start now, and have it carried out."""
+        if self.core.next_moment is not None:
+            self._tell_time()
         decisions = self.core.decide()
         starts = [d for d in decisions if isinstance(d, Start)]
         drops = [d for d in decisions if isinstance(d, Drop)]
@@ -125,6 +133,19 @@ class Yard:
             self.spawn(self.on_starts(starts), "start runs")
         if drops and self.on_drops:
             self.spawn(self.on_drops(drops), "drop runs")
+
+    def _tell_time(self) -> None:
+        """Tell the core what time it is if it waits for that, and come back when it does next."""
+        now = time.time_ns() // 1000
+        self.core.on_time(now)
+        if self._clock is not None:
+            self._clock.cancel()
+        due = self.core.next_moment
+        if due is None:
+            self._clock = None
+            return
+        seconds = min(max(0.0, (due - now) / 1_000_000), CLOCK_SECONDS)
+        self._clock = asyncio.get_running_loop().call_later(seconds, self.pump)
 
     def spawn(self, work: Awaitable[Any], name: str) -> None:
         """Run `work` beside the loop; a crash in it is logged, never lost."""
@@ -217,6 +238,8 @@ class Yard:
 
     async def close(self) -> None:
         """Stop background work and release the store."""
+        if self._clock is not None:
+            self._clock.cancel()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -10,11 +10,13 @@ from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
 from runyard_actors.scheduling.admission import Admission
 from runyard_actors.scheduling.decision import Counts, Drop, HeadOfQueue, QueuedRun, Start
 from runyard_actors.scheduling.dependencies import Dependencies
+from runyard_actors.scheduling.holding import Holding
 from runyard_actors.scheduling.line import Batch, Entry, Stage
 from runyard_actors.scheduling.more_memory import with_more_memory
 from runyard_actors.scheduling.node import Measured, NodeFree, NodeSpec
 from runyard_actors.scheduling.rehearsal import FIRST, expected_starts
 from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
+from runyard_cluster.durations import format_duration
 
 __all__ = ["Core", "Counts", "Drop", "HeadOfQueue", "QueuedRun", "Start"]
 
@@ -28,6 +30,7 @@ class Core:
         self.held: str | None = None
         self._admission = Admission(max_concurrent_runs)
         self._dependencies = Dependencies()
+        self._holding = Holding()
         self._entries: dict[RunId, Entry] = {}
         self._drops: dict[RunId, Drop] = {}
         self._seq = 0
@@ -110,10 +113,12 @@ class Core:
         retry: bool,
         is_failure: bool = True,
         request: Request | None = None,
+        not_before: int | None = None,
     ) -> None:
         """An active run ended: free what it held; queue it again, or settle what depends on it.
 
-        `request`: what a run that is queued again asks for from now on, if not for the same.
+        `request`: what a run that is queued again asks for from now on, if not for the same. `not_before`: the moment
+        that it then waits for, in microseconds since the epoch.
         `is_failure` False: a run that did not succeed does not count for `max_failures`, as one that was cancelled.
         """
         entry = self._active(run_id)
@@ -126,7 +131,10 @@ class Core:
             entry.seq = self._seq
             if request is not None:
                 entry.run = replace(entry.run, request=request)
-            self._requeue(entry, batch)
+            self._holding.disarm(run_id)
+            if not_before is not None and not (batch and batch.is_stopped):
+                self._holding.delay(run_id, not_before)
+            self._go_on(entry)
             return
         self._forget(entry)
         self._settle([(run_id, succeeded)])
@@ -146,11 +154,51 @@ class Core:
             self._requeue(entry, batch)
         else:
             self._admission.withdraw(entry)
+            self._holding.arm(run_id)
+
+    def on_held(self, run_id: RunId) -> bool:
+        """Have a run wait until it is released; return False if it is active or not known."""
+        entry = self._inactive(run_id)
+        if entry is None:
+            return False
+        if entry.stage is Stage.QUEUED:
+            self._admission.dequeue(entry)
+            entry.stage = Stage.WAITING
+        self._holding.hold(run_id)
+        return True
+
+    def on_released(self, run_id: RunId) -> bool:
+        """Hold a run no more; return False if it is active or not known."""
+        entry = self._inactive(run_id)
+        if entry is None:
+            return False
+        self._holding.release(run_id)
+        if entry.stage is Stage.WAITING:
+            self._go_on(entry)
+        return True
+
+    @property
+    def next_moment(self) -> int | None:
+        """When `on_time` is to be called next, in microseconds since the epoch; None: nobody waits for that."""
+        return self._holding.next_moment if self._holding else None
+
+    def on_time(self, now: int) -> None:
+        """It is `now`, in microseconds since the epoch: queue whose moment has come, drop who waited too long."""
+        for run_id, is_deadline in self._holding.pop_due(now):
+            entry = self._inactive(run_id)
+            if entry is None:
+                continue
+            if not is_deadline:
+                self._go_on(entry)
+                continue
+            drop = self._waited_too_long(entry)
+            self._remove([entry])
+            self._drops[run_id] = drop
 
     def on_cancelled(self, run_id: RunId) -> bool:
         """Forget a run that is not active; return False if it is active or not known."""
-        entry = self._entries.get(run_id)
-        if entry is None or entry.stage is Stage.ACTIVE:
+        entry = self._inactive(run_id)
+        if entry is None:
             return False
         self._remove([entry])
         return True
@@ -160,6 +208,10 @@ class Core:
         entries = self._inactive_of(batch_id)
         self._remove(entries)
         return [entry.run.run_id for entry in entries]
+
+    def inactive_of(self, batch_id: BatchId) -> list[RunId]:
+        """Return the runs of a batch that are not active and have not ended, by arrival."""
+        return [entry.run.run_id for entry in self._inactive_of(batch_id)]
 
     # What follows
 
@@ -178,12 +230,11 @@ class Core:
 
     def waiting_for(self, run_id: RunId) -> str | None:
         """Say what a run that is not active waits for; None if it is active or not known."""
-        entry = self._entries.get(run_id)
-        if entry is None or entry.stage is Stage.ACTIVE:
+        entry = self._inactive(run_id)
+        if entry is None:
             return None
         if entry.stage is Stage.WAITING:
-            first, *others = self._dependencies.missing(run_id)
-            return f"starts after run {first}" + (f" and {len(others)} more" if others else "")
+            return self._dependencies.words(run_id) or self._holding.words(run_id)
         if self.is_paused:
             return "starts are paused"
         if self.held:
@@ -218,7 +269,8 @@ class Core:
     def counts(self) -> Counts:
         """Return how many runs there are of each kind."""
         admission = self._admission
-        return Counts(admission.limits.total.taken, admission.queue.length, len(self._dependencies))
+        held = sum(not self._dependencies.missing(r) for r in self._holding.runs) if self._holding else 0
+        return Counts(admission.limits.total.taken, admission.queue.length, len(self._dependencies) + held)
 
     def free_on(self, node: str) -> NodeFree:
         """Return what is not declared on a node. Raises KeyError for one that is not there."""
@@ -240,6 +292,10 @@ class Core:
         entry = self._entries.get(run_id)
         return entry if entry is not None and entry.stage is Stage.ACTIVE else None
 
+    def _inactive(self, run_id: RunId) -> Entry | None:
+        entry = self._entries.get(run_id)
+        return None if entry is None or entry.stage is Stage.ACTIVE else entry
+
     def _enter(self, run: QueuedRun) -> Entry:
         self._seq += 1
         entry = self._entries[run.run_id] = Entry(run, self._seq)
@@ -249,18 +305,36 @@ class Core:
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.run.run_id]
         self._admission.limits.leave(entry.run)
+        if self._holding:
+            self._holding.forget(entry.run.run_id)
 
     def _queue_or_wait(self, entry: Entry) -> None:
         run = entry.run
         if run.run_id not in self._entries:
             return
-        lost = self._dependencies.add(run.run_id, run.after, self._entries) if run.after else None
+        lost = self._depend(run) if run.after or run.gates else None
         if lost is not None:
             self._forget(entry)
-            self._drops[run.run_id] = _dependency_failed(run.run_id, lost)
+            self._drops[run.run_id] = Drop(run.run_id, Reason.DEPENDENCY_FAILED, lost)
             self._settle([(run.run_id, False)])
-        elif not self._dependencies.missing(run.run_id):
-            self._requeue(entry, self._admission.limits.batch_of(run))
+            return
+        if run.gates is not None:
+            self._holding.add(run.run_id, run.gates)
+        self._go_on(entry)
+
+    def _depend(self, run: QueuedRun) -> str | None:
+        """Have a run wait for those that it comes after; return why it never may start, if that is so."""
+        gates = run.gates
+        any_end, failure = ((), ()) if gates is None else (gates.after_any, gates.after_failed)
+        return self._dependencies.add(run.run_id, run.after, self._entries, any_end=any_end, failure=failure)
+
+    def _go_on(self, entry: Entry) -> None:
+        """Queue a run, unless it waits for others, for a moment or for a person."""
+        run_id = entry.run.run_id
+        if self._dependencies.missing(run_id) or self._holding.holds(run_id):
+            entry.stage = Stage.WAITING
+        else:
+            self._requeue(entry, self._admission.limits.batch_of(entry.run))
 
     def _requeue(self, entry: Entry, batch: Batch | None) -> None:
         """Queue a run, unless its batch has failed too often meanwhile."""
@@ -286,14 +360,13 @@ class Core:
         """Tell those that waited for ended runs, and those that waited for them."""
         while ends:
             ended, succeeded = ends.pop()
-            for run_id in self._dependencies.tell(ended, succeeded=succeeded):
-                entry = self._entries[run_id]
-                if succeeded:
-                    self._admission.enqueue(entry)
-                    continue
-                self._forget(entry)
-                self._drops[run_id] = _dependency_failed(run_id, ended)
+            told = self._dependencies.tell(ended, succeeded=succeeded)
+            for run_id, why in told.lost:
+                self._forget(self._entries[run_id])
+                self._drops[run_id] = Drop(run_id, Reason.DEPENDENCY_FAILED, why)
                 ends.append((run_id, False))
+            for run_id in told.free:
+                self._go_on(self._entries[run_id])
 
     def _stop_if_failed(self, batch: Batch) -> None:
         """Drop what has not started of a batch that failed too often."""
@@ -303,14 +376,18 @@ class Core:
             self._remove(entries)
 
     def _inactive_of(self, batch_id: BatchId) -> list[Entry]:
-        waiting = (self._entries[run_id] for run_id in self._dependencies.waiting)
-        found = [entry for entry in waiting if entry.run.batch_id == batch_id]
+        waiting = dict.fromkeys((*self._dependencies.waiting, *self._holding.runs))
+        entries = (self._entries[run_id] for run_id in waiting)
+        found = [each for each in entries if each.run.batch_id == batch_id and each.stage is Stage.WAITING]
         found += self._admission.queue.entries_of(batch_id)
         return sorted(found, key=lambda entry: entry.seq)
 
-
-def _dependency_failed(run_id: RunId, because_of: RunId) -> Drop:
-    return Drop(run_id, Reason.DEPENDENCY_FAILED, f"run {because_of}, which it comes after, did not complete")
+    def _waited_too_long(self, entry: Entry) -> Drop:
+        run = entry.run
+        limit = format_duration(run.gates.timeout_seconds if run.gates else 0.0)
+        why = self.waiting_for(run.run_id)
+        words = f"it had not started {limit} after it was submitted; it was waiting: {why}"
+        return Drop(run.run_id, Reason.QUEUE_TIMEOUT, words)
 
 
 def _batch_stopped(run_id: RunId, batch: Batch) -> Drop:

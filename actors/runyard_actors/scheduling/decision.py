@@ -8,6 +8,22 @@ from runyard_actors.request import Request
 from runyard_actors.run import BatchId, Placement, Reason, RunId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """What else a run waits for, beside those that must complete first. Moments are microseconds since the epoch.
+
+    `after_any` must end, and of `after_failed` one must not complete. At `deadline`, `timeout_seconds` after it was
+    submitted, a run that has not started is dropped.
+    """
+
+    after_any: tuple[RunId, ...] = ()
+    after_failed: tuple[RunId, ...] = ()
+    not_before: int | None = None
+    is_held: bool = False
+    deadline: int | None = None
+    timeout_seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
     """What scheduling needs to know of a run. Requests are shared between runs that ask for the same."""
@@ -18,6 +34,7 @@ class QueuedRun:
     batch_id: BatchId | None = None
     priority: int = 0
     after: tuple[RunId, ...] = ()
+    gates: Gates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,7 @@ class HeadOfQueue:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many runs are active, may start, or wait for others to complete."""
+    """How many runs are active, may start, or wait for others, for a moment or for a person."""
 
     active: int
     queued: int

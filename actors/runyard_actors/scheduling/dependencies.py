@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from runyard_actors.run import RunId
 
@@ -12,11 +14,30 @@ from runyard_actors.run import RunId
 REMEMBERED = 20_000
 
 
+class Need(Enum):
+    """What a run needs of one that it comes after."""
+
+    #: That it completes.
+    SUCCESS = auto()
+    #: That it ends, whatever way.
+    END = auto()
+    #: That it does not complete, or that another one does not of which the run needs the same.
+    FAILURE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the end of a run means for those after it: who waits for nothing more, and who never may start, and why."""
+
+    free: Sequence[RunId] = ()
+    lost: Sequence[tuple[RunId, str]] = ()
+
+
 class Dependencies:
     """Edges from runs to those that come after them, and how lately ended runs ended."""
 
     def __init__(self) -> None:
-        self._missing: dict[RunId, dict[RunId, None]] = {}
+        self._missing: dict[RunId, dict[RunId, Need]] = {}
         self._after: dict[RunId, dict[RunId, None]] = {}
         self._ended: OrderedDict[RunId, bool] = OrderedDict()
 
@@ -28,46 +49,107 @@ class Dependencies:
         """The runs that wait for others."""
         return tuple(self._missing)
 
-    def add(self, run_id: RunId, after: Sequence[RunId], known: Container[RunId]) -> RunId | None:
-        """Have a run wait for those of `after` that have not ended.
+    def add(
+        self,
+        run_id: RunId,
+        after: Sequence[RunId],
+        known: Container[RunId],
+        *,
+        any_end: Iterable[RunId] = (),
+        failure: Sequence[RunId] = (),
+    ) -> str | None:
+        """Have a run wait for those that have not ended: to complete, to end, or for one of them not to complete.
 
-        Returns one of them that will never complete, if any: it did not, or it is not `known` to have not ended.
+        A run that is not `known` to have not ended counts as one that did not complete. Returns why the run never may
+        start, in words for people, if that is so.
         """
         lost = next((each for each in after if not self._ended.get(each, each in known)), None)
-        missing = dict.fromkeys(each for each in after if each not in self._ended)
-        if lost is None and missing:
+        if lost is not None:
+            return not_completed(lost)
+        has_failed = any(not self._ended.get(each, each in known) for each in failure)
+        if failure and not has_failed and all(each in self._ended for each in failure):
+            return none_failed(failure[-1])
+        missing = {each: Need.END for each in any_end if each in known}
+        if not has_failed:
+            missing |= dict.fromkeys(failure, Need.FAILURE)
+        missing |= dict.fromkeys(after, Need.SUCCESS)
+        missing = {each: need for each, need in missing.items() if each not in self._ended}
+        if missing:
             self._missing[run_id] = missing
             for each in missing:
                 self._after.setdefault(each, {})[run_id] = None
-        return lost
+        return None
 
     def missing(self, run_id: RunId) -> Sequence[RunId]:
         """Return what a run still waits for."""
         return tuple(self._missing.get(run_id, ()))
 
+    def words(self, run_id: RunId) -> str | None:
+        """Say what a run still waits for; None if that is no other run."""
+        missing = self._missing.get(run_id)
+        if not missing:
+            return None
+        first, *others = missing
+        if missing[first] is Need.FAILURE:
+            return f"starts if run {first} fails" + (f", or after {len(others)} more" if others else "")
+        more = f" and {len(others)} more" if others else ""
+        return f"starts after run {first}{more}" + (" ended" if missing[first] is Need.END else "")
+
     def forget(self, run_id: RunId) -> None:
         """A waiting run is gone."""
         for each in self._missing.pop(run_id, ()):
-            self._after[each].pop(run_id, None)
-            if not self._after[each]:
-                del self._after[each]
+            self._forget_edge(each, run_id)
 
-    def tell(self, run_id: RunId, *, succeeded: bool) -> Sequence[RunId]:
-        """Note how a run ended; return the runs after it that wait for nothing more, or that never may start."""
+    def tell(self, run_id: RunId, *, succeeded: bool) -> Told:
+        """Note how a run ended."""
         self._ended[run_id] = succeeded
-        after = tuple(self._after.pop(run_id)) if run_id in self._after else ()
-        for each in after:
-            self._missing[each].pop(run_id)
-        if not succeeded:
-            for each in after:
+        if run_id not in self._after:
+            return Told()
+        free: list[RunId] = []
+        lost: list[tuple[RunId, str]] = []
+        for each in self._after.pop(run_id):
+            why = self._settle(each, run_id, succeeded=succeeded)
+            if why is not None:
                 self.forget(each)
-            return after
-        free = tuple(each for each in after if not self._missing[each])
-        for each in free:
-            del self._missing[each]
-        return free
+                lost.append((each, why))
+            elif not self._missing[each]:
+                del self._missing[each]
+                free.append(each)
+        return Told(free, lost)
 
     def trim(self) -> None:
         """Forget the oldest ends."""
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
+
+    def _settle(self, waiting: RunId, ended: RunId, *, succeeded: bool) -> str | None:
+        """Take what ended off what a run waits for; return why it never may start, if that is so."""
+        missing = self._missing[waiting]
+        need = missing.pop(ended)
+        if need is Need.SUCCESS and not succeeded:
+            return not_completed(ended)
+        if need is Need.FAILURE:
+            others = [each for each, other in missing.items() if other is Need.FAILURE]
+            if succeeded:
+                return None if others else none_failed(ended)
+            for each in others:
+                del missing[each]
+                self._forget_edge(each, waiting)
+        return None
+
+    def _forget_edge(self, earlier: RunId, later: RunId) -> None:
+        after = self._after.get(earlier)
+        if after is not None:
+            after.pop(later, None)
+            if not after:
+                del self._after[earlier]
+
+
+def not_completed(run_id: RunId) -> str:
+    """Say that a run did not complete that another one needed to."""
+    return f"run {run_id}, which it comes after, did not complete"
+
+
+def none_failed(last: RunId) -> str:
+    """Say that runs completed of which another one needed one not to."""
+    return f"it starts only if one of the runs in its after_failed fails, and all completed, run {last} last"

@@ -22,6 +22,7 @@ from runyard_actors.store.changes import (
     ProgressReported,
     Pruned,
     RunDropped,
+    RunHeld,
     RunResumed,
     RunsSubmitted,
     RunStalled,
@@ -100,6 +101,14 @@ def _changed(call: Call, name: str, run: RunRow, **values: Any) -> bool:
     return call.execute(name, {"seq": run.seq, **values})
 
 
+def note_hold(call: Call, change: RunHeld) -> None:
+    """Note that a queued run is held, or that it was released."""
+    run = call.run(change.run_id)
+    query, kind = ("hold_run", "run_held") if change.is_held else ("release_run", "run_released")
+    if run is not None and _changed(call, query, run):
+        call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id)
+
+
 def cancel_batch(call: Call, change: BatchCancelled) -> None:
     """Note that a batch was cancelled."""
     if call.execute("cancel_batch", {"batch_id": change.batch_id, "at": change.at}):
@@ -156,6 +165,7 @@ _VERBS: dict[type, Callable[[Call, Any], None]] = {
     EnforcementFound: note_enforcement,
     RunSuspended: attempt.suspended,
     RunResumed: attempt.resumed,
+    RunHeld: note_hold,
     BatchCancelled: cancel_batch,
     ModulePut: put_module,
     ModuleDeleted: delete_module,

@@ -121,6 +121,8 @@ def _requeue(call: Call, run: RunRow, change: AttemptEnded) -> None:
         memory, gpu_memory = change.request.memory_bytes, change.request.gpu_memory_bytes
         values = {"seq": run.seq, "memory_bytes": memory, "gpu_memory_bytes": gpu_memory}
         call.execute("enlarge_run", values)
+    if change.not_before is not None:
+        call.execute("delay_run", {"seq": run.seq, "not_before": change.not_before})
     call.move(run, Status.QUEUED.value)
     data = {"attempt": change.attempt, **_verdict(change.outcome)}
     call.event("run_requeued", at, run_id=change.run_id, batch_id=run.batch_id, data=data)

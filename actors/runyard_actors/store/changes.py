@@ -64,6 +64,7 @@ class AttemptEnded:
     """An attempt ended. With `will_retry` its run queues again, else the run ended with this outcome.
 
     `request`: what a run that queues again asks for from now on, with more memory than before; None for the same.
+    `not_before`: the moment that it waits for then, if it does.
     """
 
     run_id: RunId
@@ -71,6 +72,7 @@ class AttemptEnded:
     outcome: Outcome
     will_retry: bool = False
     request: Request | None = None
+    not_before: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,15 @@ class RunResumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeld:
+    """A queued run waits until somebody releases it; `is_held` False: it was released."""
+
+    run_id: RunId
+    is_held: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCancelled:
     """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
 
@@ -206,6 +217,7 @@ Change: TypeAlias = (
     | EnforcementFound
     | RunSuspended
     | RunResumed
+    | RunHeld
     | BatchCancelled
     | ModulePut
     | ModuleDeleted

@@ -11,6 +11,7 @@ from typing import Any
 
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
+from runyard_actors.terms import Terms, terms_from_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000
@@ -118,6 +119,7 @@ def run_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
         "suspended": row["suspended_at"] is not None,
         "result": _loaded(row["result"]),
         "enforcement": _loaded(row["enforcement"]),
+        "terms": None if row["terms"] is None else _terms_json(terms_from_json(json.loads(row["terms"]))),
     }
 
 
@@ -148,6 +150,7 @@ def accepted_json(spec: RunSpec, created_at: int) -> dict[str, Any]:
         "suspended": False,
         "result": None,
         "enforcement": None,
+        "terms": None if spec.terms is None else _terms_json(spec.terms),
     }
 
 
@@ -230,6 +233,7 @@ def run_spec(row: sqlite3.Row) -> RunSpec:
         restarted_from=RunId(row["restarted_from"]) if row["restarted_from"] is not None else None,
         request_note=row["request_note"],
         preload=None if row["preload"] is None else tuple(json.loads(row["preload"])),
+        terms=None if row["terms"] is None else terms_from_json(json.loads(row["terms"])),
     )
 
 
@@ -241,6 +245,20 @@ def batch_spec(row: sqlite3.Row) -> BatchSpec:
         max_concurrent=row["max_concurrent"],
         max_failures=row["max_failures"],
     )
+
+
+def _terms_json(terms: Terms) -> dict[str, Any]:
+    return {
+        "after_any": list(terms.after_any),
+        "after_failed": list(terms.after_failed),
+        "delay_until": rfc3339(terms.not_before),
+        "held": terms.is_held,
+        "queue_timeout_seconds": terms.queue_timeout_seconds,
+        "retry_delay_seconds": terms.retry_delay_seconds,
+        "retry_backoff": terms.retry_backoff,
+        "retry_delay_max_seconds": terms.retry_delay_max_seconds,
+        "retry_exit_codes": None if terms.retry_exit_codes is None else list(terms.retry_exit_codes),
+    }
 
 
 def _loaded(text: str | None) -> Any:

@@ -27,8 +27,8 @@ SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)
 INSERT INTO runs (
     seq, run_id, module_id, module_name, batch_id, batch_index, status, cpu_milli, gpu_milli, memory_bytes,
     gpu_memory_bytes, priority, max_retries, retry_on_out_of_memory, memory_retries, max_concurrent, after_runs,
-    restarted_from, created_at, queued_at
-) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    restarted_from, created_at, queued_at, terms
+) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_spec --
 INSERT INTO run_specs (
@@ -133,6 +133,17 @@ UPDATE runs SET memory_bytes = :memory_bytes, gpu_memory_bytes = :gpu_memory_byt
     memory_retries = memory_retries + 1
 WHERE seq = :seq
 
+-- delay_run --
+UPDATE runs SET terms = json_set(coalesce(terms, '{}'), '$.not_before', :not_before) WHERE seq = :seq
+
+-- hold_run --
+UPDATE runs SET terms = json_set(coalesce(terms, '{}'), '$.is_held', json('true'))
+WHERE seq = :seq AND status = 'queued' AND coalesce(json_extract(terms, '$.is_held'), 0) = 0
+
+-- release_run --
+UPDATE runs SET terms = nullif(json_remove(terms, '$.is_held'), '{}')
+WHERE seq = :seq AND status = 'queued' AND json_extract(terms, '$.is_held')
+
 -- withdraw_attempt --
 DELETE FROM attempts WHERE run_id = :run_id AND attempt = :attempt AND started_at IS NULL AND ended_at IS NULL
 
@@ -206,7 +217,8 @@ DELETE FROM module_names WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.module_
 
 -- scheduling_columns --
 runs.run_id, runs.module_id, runs.batch_id, runs.cpu_milli, runs.gpu_milli, runs.memory_bytes,
-runs.gpu_memory_bytes, runs.priority, runs.after_runs, runs.attempt, runs.max_concurrent
+runs.gpu_memory_bytes, runs.priority, runs.after_runs, runs.terms,
+runs.created_at, runs.attempt, runs.max_concurrent
 
 -- queued_runs --
 SELECT {scheduling_columns} FROM runs
@@ -273,6 +285,12 @@ SELECT * FROM attempts WHERE run_id = ? ORDER BY attempt
 
 -- batch --
 SELECT * FROM batches WHERE batch_id = ?
+
+-- find_batch --
+SELECT batch_id FROM batches WHERE batch_id = :name OR name = :name ORDER BY batch_id = :name DESC, seq DESC LIMIT 1
+
+-- batch_indexes --
+SELECT run_id, batch_index FROM runs WHERE batch_id = ? AND batch_index IS NOT NULL ORDER BY seq
 
 -- batches_page --
 SELECT * FROM batches ORDER BY seq DESC LIMIT ? OFFSET ?

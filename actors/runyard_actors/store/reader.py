@@ -162,6 +162,16 @@ class StoreReader:
         """Return the ids of a batch's runs in submit order."""
         return [RunId(row["run_id"]) for row in self._rows("batch_run_ids", (batch_id,))]
 
+    def batch_by_index(self, name: str) -> list[RunId] | None:
+        """Return the newest run of each index of a batch, by id or else by name, the newest; None for no batch."""
+        with self._snapshot() as connection:
+            found = connection and connection.execute(sql("find_batch"), {"name": name}).fetchone()
+            if connection is None or not found:
+                return None
+            rows = connection.execute(sql("batch_indexes"), (found[0],))
+            by_index = {row["batch_index"]: RunId(row["run_id"]) for row in rows}
+            return [by_index[index] for index in sorted(by_index)]
+
     def batch_squares(self, batch_id: str) -> list[tuple[str, str, str]]:
         """Return id, name and status of each run of a batch, in submit order: little of very many."""
         return [tuple(row) for row in self._rows("batch_squares", (batch_id,))]

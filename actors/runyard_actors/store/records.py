@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runyard_actors.request import Request
-from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId, Status
+from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId, Status, all_before
+from runyard_actors.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,13 @@ class StoredRun:
     after: tuple[RunId, ...] = ()
     attempts_used: int = 0
     max_concurrent: int | None = None
+    terms: Terms | None = None
+    created_at: int = 0
+
+    @property
+    def comes_after(self) -> tuple[RunId, ...]:
+        """All runs that it waits for, whatever for."""
+        return all_before(self.after, self.terms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

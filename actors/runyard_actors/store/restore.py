@@ -16,9 +16,10 @@ from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId, Sta
 from runyard_actors.store.connection import open_reader, unavailable
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
+from runyard_actors.terms import terms_from_json
 
 #: Columns of `scheduling_columns`, which every query here begins with.
-_RUN_COLUMNS = 11
+_RUN_COLUMNS = 13
 
 
 def load_state(path: Path) -> StoredState:
@@ -54,7 +55,8 @@ def _read(connection: sqlite3.Connection) -> StoredState:
 
 
 def _stored_run(row: tuple[Any, ...], request_of: Any) -> StoredRun:
-    run_id, module_id, batch_id, cpu, gpu, memory, gpu_memory, priority, after, attempts, limit = row
+    run_id, module_id, batch_id, cpu, gpu, memory, gpu_memory, priority, *more = row
+    after, terms, created_at, attempts, limit = more
     return StoredRun(
         run_id=run_id,
         module_id=intern(module_id),
@@ -64,6 +66,8 @@ def _stored_run(row: tuple[Any, ...], request_of: Any) -> StoredRun:
         after=tuple(json.loads(after)) if after else (),
         attempts_used=attempts,
         max_concurrent=limit,
+        terms=terms_from_json(json.loads(terms)) if terms else None,
+        created_at=created_at,
     )
 
 
@@ -116,7 +120,7 @@ def _module_limits(connection: sqlite3.Connection, runs: Iterable[StoredRun]) ->
 
 def _ended_dependencies(connection: sqlite3.Connection, runs: list[StoredRun]) -> dict[RunId, bool]:
     open_ids = {run.run_id for run in runs}
-    asked = sorted({before for run in runs for before in run.after} - open_ids)
+    asked = sorted({before for run in runs for before in run.comes_after} - open_ids)
     rows = connection.execute(sql("statuses"), (json.dumps(asked),))
     found: dict[RunId, bool] = {run_id: status == Status.COMPLETED for run_id, status in rows}
     # A dependency that was pruned had ended, and a failed one would have ended what comes after it.

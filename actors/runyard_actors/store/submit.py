@@ -9,6 +9,7 @@ from runyard_actors.run import BatchSpec, RunSpec, Status
 from runyard_actors.store.call import Call, to_json
 from runyard_actors.store.changes import RunsSubmitted
 from runyard_actors.store.queries import sql
+from runyard_actors.terms import terms_to_json
 
 
 def submit(call: Call, change: RunsSubmitted) -> None:
@@ -75,6 +76,7 @@ def _run_row(seq: int, spec: RunSpec, created_at: int) -> tuple[Any, ...]:
         spec.restarted_from,
         created_at,
         created_at,
+        None if spec.terms is None else to_json(terms_to_json(spec.terms)),
     )
 
 

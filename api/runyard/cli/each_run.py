@@ -16,20 +16,31 @@ if TYPE_CHECKING:
     from runyard.client import Client
 
 
-def act_on_each(
-    options: Options, names: Sequence[str], call: Callable[[Client, str], dict[str, Any]], done: str
-) -> int:
+Call = Callable[["Client", str], dict[str, Any]]
+
+
+def act_on_each(options: Options, names: Sequence[str], call: Call, done: str) -> int:
     """Call for each run, say what cannot be done, and return the exit code. Of a batch, what runs is meant."""
     source = options.source()
     run_ids = [run_id for each in select(source, names) for run_id in _meant(source, each)]
+    return _act(options, [(run_id, call) for run_id in dict.fromkeys(run_ids)], done)
+
+
+def act_on_selected(options: Options, names: Sequence[str], on_run: Call, on_batch: Call, done: str) -> int:
+    """Call for each run and for each batch as a whole, say what cannot be done, and return the exit code."""
+    selected = select(options.source(), names)
+    return _act(options, [(each.id, on_batch if each.is_batch else on_run) for each in selected], done)
+
+
+def _act(options: Options, calls: Sequence[tuple[str, Call]], done: str) -> int:
     answers: list[dict[str, Any]] = []
     code = GOOD
     with options.starting_client() as client:
-        for run_id in dict.fromkeys(run_ids):
+        for name, call in calls:
             try:
-                answers.append(call(client, run_id))
+                answers.append(call(client, name))
                 if not options.is_json:
-                    put(f"{run_id}  {done}")
+                    put(f"{name}  {done}")
             except RunyardError as error:
                 complain(str(error))
                 code = SOME_FAILED

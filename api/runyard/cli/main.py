@@ -35,6 +35,8 @@ VERBS = {
     "pause": "Start no new runs.",
     "suspend": "Hold running runs still.",
     "resume": "Start runs again after a pause, or let suspended ones go on.",
+    "hold": "Keep queued runs from starting.",
+    "release": "Let held runs start.",
     "modules": "List the modules that can be run by id.",
     "resources": "Show nodes, what runs declared, and what is free.",
     "stats": "Count runs by status and module.",

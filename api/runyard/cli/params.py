@@ -86,6 +86,13 @@ def _moment(value: str) -> str:
     return value
 
 
+def _moment_to_come(value: str) -> str:
+    from runyard_cluster.moment_to_come import parse_moment
+
+    parse_moment(value)
+    return value
+
+
 CPUS = Parsed("number", _cpus)
 FACTOR = Parsed("number", _factor)
 SHARE = Parsed("number", _share)
@@ -94,6 +101,7 @@ MEMORY = Parsed("size", _memory)
 DURATION = Parsed("time", _duration)
 PATIENCE = Parsed("time", _patience)
 MOMENT = Parsed("date", _moment)
+MOMENT_TO_COME = Parsed("date", _moment_to_come)
 
 
 def pairs(given: Iterable[str], option: str, *, from_environment: bool = False) -> dict[str, str]:

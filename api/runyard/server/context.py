@@ -78,6 +78,7 @@ class Context:
             modules=await self.modules(),
             home=str(self.home),
             learner=self.learner(),
+            find_batch=self.reader.batch_by_index,
         )
 
     def learner(self) -> Learner:

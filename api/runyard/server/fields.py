@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from runyard_cluster.durations import LONGEST, parse_duration
 from runyard_cluster.factor import LARGEST_FACTOR, check_factor
+from runyard_cluster.moment_to_come import DATE, parse_moment
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import LARGEST, parse_size
 
@@ -194,6 +195,24 @@ Patience = Annotated[
             "examples": ["10m", 0],
         }
     ),
+]
+Moment = Annotated[
+    int,
+    BeforeValidator(parse_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time", "pattern": f"^{DATE}$"},
+                {"type": "string", "pattern": rf"^\+({_DURATION_PART})+$"},
+            ],
+            "examples": ["2026-01-31T08:00:00Z", "+10m"],
+        }
+    ),
+]
+ExitCodes = Annotated[
+    list[Annotated[int, Field(strict=True, ge=1, le=2**32 - 1)]],
+    Field(max_length=256),
+    BeforeValidator(at_most(256)),
 ]
 OnStall = Literal["tell", "stop"]
 Factor = Annotated[

@@ -9,6 +9,20 @@ from pydantic import BaseModel, Field
 from runyard_actors.run import Reason, Status
 
 
+class Terms(BaseModel):
+    """When a run may start, beyond what comes after what, and when it is tried again."""
+
+    after_any: list[str] = Field(description="runs that must have ended first")
+    after_failed: list[str] = Field(description="runs of which one must not complete")
+    delay_until: str | None = Field(description="it does not start before")
+    held: bool = Field(description="it does not start until it is released")
+    queue_timeout_seconds: float = Field(description="it fails if it has not started by then; 0: never")
+    retry_delay_seconds: float
+    retry_backoff: float = Field(description="each further pause is that many times as long")
+    retry_delay_max_seconds: float
+    retry_exit_codes: list[int] | None = Field(description="only these are retried; null: all")
+
+
 class Run(BaseModel):
     """One execution of a module or command. Sizes in bytes, times in seconds, dates in RFC 3339 UTC."""
 
@@ -69,6 +83,7 @@ class Run(BaseModel):
     request_note: str | None = Field(None, description="where a learned request came from, in words")
     enforcement: dict[str, str] | None
     suspended: bool = Field(False, description="held still for now; it keeps its slot and its resources")
+    terms: Terms | None = Field(None, description="null for a run that has none, as most")
     ray_log_url: str | None = Field(None, description="the log in the Ray dashboard, where there is one")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from runyard.server import file_check, places
 from runyard.server.batch_body import CheckedBatch
 from runyard.server.learner import Learner
 from runyard.server.schemas import RunIn, SubmitIn
+from runyard.server.terms import terms_of
 from runyard_actors.ids import is_id, new_id, new_ids
 from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
@@ -29,7 +31,8 @@ MAX_NAMES = 300
 class Resolver:
     """Fills in what a submission leaves out. `modules` is the registry; `home` is where runs run by default.
 
-    `learner` is asked for requests that are to be learned, and for no other.
+    `learner` is asked for requests that are to be learned, and for no other. `find_batch` returns the runs of a batch
+    in the order of their indexes, by its id or name.
     """
 
     settings: Settings
@@ -37,6 +40,7 @@ class Resolver:
     modules: Mapping[str, ModuleSettings]
     home: str
     learner: Learner
+    find_batch: Callable[[str], Sequence[RunId] | None]
 
     def has_to_look(self, run: RunIn) -> bool:
         """Whether filling in the run takes a look at disk or store, and with that as long as they let it."""
@@ -54,12 +58,15 @@ class Resolver:
         """Return the submission of a batch. Raises InvalidRequestError naming every bad index."""
         batch_id = BatchId(new_id())
         ids = [RunId(i) for i in new_ids(len(batch.runs))]
+        earlier = self._earlier(batch.options.after_batch, len(ids))
         specs, bad = [], list(batch.bad)
         for index, run in enumerate(batch.runs):
             if run is None:
                 continue
             try:
-                specs.append(self._spec(run, ids[index], ids, BatchPlace(batch_id, index)))
+                specs.append(
+                    self._spec(run, ids[index], ids, BatchPlace(batch_id, index), earlier[index : index + 1])
+                )
             except (InvalidRequestError, NotFoundError) as error:
                 bad.append({"index": index, "field": None, "message": str(error)})
         if bad:
@@ -79,7 +86,14 @@ class Resolver:
             digest=digest,
         )
 
-    def _spec(self, run: RunIn, run_id: RunId, ids: Sequence[RunId], place: BatchPlace) -> RunSpec:
+    def _spec(
+        self,
+        run: RunIn,
+        run_id: RunId,
+        ids: Sequence[RunId],
+        place: BatchPlace,
+        earlier: Sequence[RunId] = (),
+    ) -> RunSpec:
         module = self._module(run)
         head = _head(run, module)
         command = (*head, *run.args)
@@ -88,6 +102,9 @@ class Resolver:
             file_check.check(script=_script(run, module), cwd=cwd)
         module_id = run.module_id or _id_from(run, command)
         request, note = self._request(run, module, module_id)
+        after = _dependencies(run.after, ids, place.index)
+        if earlier:
+            after = tuple(dict.fromkeys((*after, *earlier)))
         return RunSpec(
             run_id=run_id,
             module_id=module_id,
@@ -109,10 +126,27 @@ class Resolver:
             max_retries=_first(run.max_retries, module.max_retries, 0),
             retry_on_out_of_memory=_first(run.retry_on_out_of_memory, module.retry_on_out_of_memory),
             max_concurrent=_first(run.max_concurrent, module.max_concurrent),
-            after=_dependencies(run.after, ids, place.index),
+            after=after,
+            terms=terms_of(run, partial(_dependencies, ids=ids, own=place.index), after),
             batch_id=place.batch_id,
             batch_index=place.index,
         )
+
+    def _earlier(self, name: str | None, runs: int) -> tuple[RunId, ...]:
+        """Return the runs of an earlier batch that those of a new one come after, one by one."""
+        if name is None:
+            return ()
+        found = self.find_batch(name)
+        if found is None:
+            raise InvalidRequestError(
+                f"after_batch: no batch {name[:MAX_NAMES]!r} is known, by id or by name"
+            )
+        if len(found) != runs:
+            raise InvalidRequestError(
+                f"after_batch: batch {name[:MAX_NAMES]!r} has {len(found)} runs and this one {runs}; "
+                "each of these starts after the one with its index there, so both must have as many"
+            )
+        return tuple(found)
 
     def _module(self, run: RunIn) -> ModuleSettings:
         known = self.modules.get(run.module_id) if run.module_id else None
@@ -191,17 +225,21 @@ def _preload(run: RunIn, module: ModuleSettings) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys((*module.preload, *run.preload)))
 
 
-def _dependencies(after: Sequence[int | str], ids: Sequence[RunId], own: int | None) -> tuple[RunId, ...]:
+def _dependencies(
+    after: Sequence[int | str], ids: Sequence[RunId], own: int | None, field: str = "after"
+) -> tuple[RunId, ...]:
+    if not after:
+        return ()
     found: list[RunId] = []
     for each in after:
         if isinstance(each, str):
             if not is_id(each):
-                raise InvalidRequestError(f"after: {each!r} is no run id")
+                raise InvalidRequestError(f"{field}: {each!r} is no run id")
             found.append(RunId(each))
         elif not 0 <= each < len(ids):
-            raise InvalidRequestError(f"after: there is no run {each} in this batch")
+            raise InvalidRequestError(f"{field}: there is no run {each} in this batch")
         elif each == own:
-            raise InvalidRequestError("after: a run cannot come after itself")
+            raise InvalidRequestError(f"{field}: a run cannot come after itself")
         else:
             found.append(ids[each])
     return tuple(dict.fromkeys(found))

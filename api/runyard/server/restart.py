@@ -10,6 +10,7 @@ from runyard_actors.ids import new_id
 from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import RunId, RunSpec
+from runyard_actors.terms import anew
 from runyard_cluster.capacity import auto_request
 
 
@@ -27,6 +28,7 @@ def restarted(spec: RunSpec, edits: RestartIn, here: Context) -> Submission:
         batch_id=None,
         batch_index=None,
         after=(),
+        terms=anew(spec.terms),
         command=command,
         env={**spec.env, **(edits.env or {})},
         module_name=edits.name or spec.module_name,

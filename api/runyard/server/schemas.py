@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from runyard.server import examples
 from runyard.server.fields import (
     MAX_BATCH,
-    MAX_FIELDS,
     MAX_PROCESS_BYTES,
     NO_NUL,
     Arguments,
@@ -19,7 +18,6 @@ from runyard.server.fields import (
     Factor,
     GpuMemory,
     Gpus,
-    Index,
     Labels,
     Limit,
     Memory,
@@ -31,21 +29,11 @@ from runyard.server.fields import (
     Retries,
     Text,
     WhenFull,
-    at_most,
     is_longer,
     plain_text,
 )
-
-
-class Strict(BaseModel):
-    """Unknown fields are errors; numbers are not made from texts."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_few_fields(cls, data: Any) -> Any:
-        return at_most(MAX_FIELDS)(data)
+from runyard.server.strict import Strict
+from runyard.server.terms import TermsIn
 
 
 class RequestIn(Strict):
@@ -79,7 +67,7 @@ def _run_schema(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"required": [name]} for name in ("module_id", "module", "script", "command")]
 
 
-class RunIn(RequestIn):
+class RunIn(RequestIn, TermsIn):
     """One run to submit: a module by id, a script, or a command."""
 
     model_config = ConfigDict(json_schema_extra=_run_schema)
@@ -97,9 +85,6 @@ class RunIn(RequestIn):
         default_factory=dict, description="added to the environment; never given out again"
     )
     labels: Labels = Field(default_factory=dict, description="words to find the run by")
-    after: Annotated[list[Index | Text], Field(max_length=MAX_BATCH)] = Field(
-        default_factory=list, description="ids of runs, or indexes within the batch, that must complete first"
-    )
     warm: bool = False
     preload: Preload = Field(default_factory=list)
 
@@ -147,6 +132,10 @@ class BatchOptions(Strict):
     max_concurrent: Limit | None = Field(None, description="at most this many of its runs at once")
     max_failures: Limit | None = Field(None, description="after this many failed runs the rest is cancelled")
     when_full: WhenFull | None = Field(None, description='"reject" answers 429 when too few slots are free')
+    after_batch: Text | None = Field(
+        None,
+        description="the id or name of a batch with as many runs: each run starts after the one with its index there",
+    )
 
 
 class BatchEnvelope(BatchOptions):

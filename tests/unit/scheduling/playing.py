@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, RunId
 from runyard_actors.scheduling.core import Core, Drop, QueuedRun, Start
+from runyard_actors.scheduling.decision import Gates
 from runyard_actors.scheduling.node import GpuSpec, NodeSpec
 
 GIB = 2**30
@@ -37,6 +40,7 @@ def run(
     batch: str | None = None,
     priority: int = 0,
     after: tuple[str, ...] = (),
+    gates: Gates | None = None,
 ) -> QueuedRun:
     """A run to queue."""
     return QueuedRun(
@@ -46,7 +50,13 @@ def run(
         batch_id=BatchId(batch) if batch else None,
         priority=priority,
         after=tuple(RunId(each) for each in after),
+        gates=gates,
     )
+
+
+def gates(*, after_any: tuple[str, ...] = (), after_failed: tuple[str, ...] = (), **more: Any) -> Gates:
+    """What else a run waits for."""
+    return Gates(after_any=tuple(map(RunId, after_any)), after_failed=tuple(map(RunId, after_failed)), **more)
 
 
 def batch(name: str, *, max_concurrent: int | None = None, max_failures: int | None = None) -> BatchSpec:

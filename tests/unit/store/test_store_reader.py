@@ -16,6 +16,7 @@ from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
 FIELDS = {
+    "terms",
     *("run_id", "module_id", "module_name", "batch_id", "batch_index", "status", "reason", "reason_detail"),
     *("waiting_for", "command", "cwd", "env_keys", "num_cpus", "num_gpus", "memory", "gpu_memory"),
     *("timeout_seconds", "priority", "labels", "attempt", "max_retries", "node", "pid", "gpu_ids"),

@@ -38,6 +38,11 @@ runyard batch runs.jsonl --detach --json""",
 @click.option(
     "--max-failures", type=click.IntRange(1), metavar="N", help="After N failed runs, cancel the rest."
 )
+@click.option(
+    "--after-batch",
+    metavar="BATCH",
+    help="Each run starts when the one with its index in BATCH, of as many runs, completed.",
+)
 @click.option("--name", metavar="NAME", help="What people see; the file's own, or its name.")
 @click.option("--detach", is_flag=True, help="Print the batch's id and return at once.")
 def command(options: Options, file: Path, detach: bool, **given: Any) -> int:
@@ -64,6 +69,7 @@ def request(batch: BatchFile, file: Path, given: Mapping[str, Any]) -> dict[str,
         "name": given["name"] or batch.name or file.stem,
         "max_concurrent": given["max_concurrent"] or batch.max_concurrent,
         "max_failures": given["max_failures"] or batch.max_failures,
+        "after_batch": given["after_batch"] or batch.after_batch,
     }
     return {k: v for k, v in body.items() if v is not None}
 

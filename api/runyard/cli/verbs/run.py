@@ -13,6 +13,7 @@ from runyard.cli.follow import Follower, write_out
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
 from runyard.cli.params import CPUS, DURATION, FACTOR, GPU_MEMORY, MEMORY, PATIENCE, SHARE, pairs
 from runyard.cli.say import complain, put, put_json, say
+from runyard.cli.term_options import term_options, terms_given
 from runyard.cli.verb import Options, Verb, verb
 from runyard.cli.view.words import cause
 from runyard_cluster.errors import ConflictError, RunyardError
@@ -72,6 +73,7 @@ runyard run --module thumbnails --detach photos/""",
     metavar="FACTOR",
     help="Had it too little memory, it is started again with that many times as much, as 1.5.",
 )
+@term_options
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="A label to find it by; may repeat.")
 @click.option(
     "--env", multiple=True, metavar="K=V", help="A variable for it; K alone passes yours on; may repeat."
@@ -88,7 +90,7 @@ runyard run --module thumbnails --detach photos/""",
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def command(options: Options, **given: Any) -> int:
     """Build the request, submit it, follow it."""
-    body = request(given)
+    body = request(given) | terms_given(given, options.source)
     with options.starting_client() as client, terminate_as_interrupt():
         run = submit_surely(
             lambda key: client.submit(body, key), lambda accepted: client.cancel(accepted["run_id"], REASON)

@@ -74,6 +74,22 @@ async def cancel(here: Here, batch_id: BatchId, body: CancelIn | None = None) ->
     return await one(here, batch_id)
 
 
+@router.post("/{batch_id}/hold", response_model=Batch)
+async def hold(here: Here, batch_id: BatchId) -> Any:
+    """Keep all runs of the batch that have not started from starting, until they are released."""
+    await one(here, batch_id)
+    await here.manager.hold_batch(batch_id)
+    return await one(here, batch_id)
+
+
+@router.post("/{batch_id}/release", response_model=Batch)
+async def release(here: Here, batch_id: BatchId) -> Any:
+    """Let all held runs of the batch start."""
+    await one(here, batch_id)
+    await here.manager.release_batch(batch_id)
+    return await one(here, batch_id)
+
+
 @router.post("/{batch_id}/retry-failed", status_code=202, response_model=BatchAccepted)
 async def retry_failed(
     here: Here, request: Request, batch_id: BatchId, idempotency_key: IdempotencyKey = None

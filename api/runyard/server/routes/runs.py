@@ -108,6 +108,22 @@ async def resume(here: Here, run_id: RunId) -> Any:
     return await _one(here, run_id)
 
 
+@router.post("/{run_id}/hold", response_model=Run)
+async def hold(here: Here, run_id: RunId) -> Any:
+    """Keep a queued run from starting until it is released. Repeating it is no error; a run that started is a 409."""
+    _refuse_no_id(run_id)
+    await here.manager.hold([run_id])
+    return await _one(here, run_id)
+
+
+@router.post("/{run_id}/release", response_model=Run)
+async def release(here: Here, run_id: RunId) -> Any:
+    """Let a held run start. For a queued run that is not held, nothing is done; a run that started is a 409."""
+    _refuse_no_id(run_id)
+    await here.manager.release([run_id])
+    return await _one(here, run_id)
+
+
 @router.post("/{run_id}/restart", status_code=202, response_model=Run)
 async def restart(
     here: Here,

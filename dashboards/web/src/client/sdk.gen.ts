@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
+import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesHoldData, BatchesHoldErrors, BatchesHoldResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesReleaseData, BatchesReleaseErrors, BatchesReleaseResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsHoldData, RunsHoldErrors, RunsHoldResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsReleaseData, RunsReleaseErrors, RunsReleaseResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -117,6 +117,21 @@ export const batchesFailed = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
+ * Hold
+ *
+ * Keep all runs of the batch that have not started from starting, until they are released.
+ */
+export const batchesHold = <ThrowOnError extends boolean = false>(options: Options<BatchesHoldData, ThrowOnError>): RequestResult<BatchesHoldResponses, BatchesHoldErrors, ThrowOnError> => (options.client ?? client).post<BatchesHoldResponses, BatchesHoldErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/hold',
+    ...options
+});
+
+/**
  * Search Batch
  *
  * Search the newest log of each run: count all occurrences, and list the runs that have any with their first ones.
@@ -130,6 +145,21 @@ export const logsSearchBatch = <ThrowOnError extends boolean = false>(options: O
             type: 'apiKey'
         }],
     url: '/api/batches/{batch_id}/log/search',
+    ...options
+});
+
+/**
+ * Release
+ *
+ * Let all held runs of the batch start.
+ */
+export const batchesRelease = <ThrowOnError extends boolean = false>(options: Options<BatchesReleaseData, ThrowOnError>): RequestResult<BatchesReleaseResponses, BatchesReleaseErrors, ThrowOnError> => (options.client ?? client).post<BatchesReleaseResponses, BatchesReleaseErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/release',
     ...options
 });
 
@@ -420,6 +450,21 @@ export const runsCancel = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
+ * Hold
+ *
+ * Keep a queued run from starting until it is released. Repeating it is no error; a run that started is a 409.
+ */
+export const runsHold = <ThrowOnError extends boolean = false>(options: Options<RunsHoldData, ThrowOnError>): RequestResult<RunsHoldResponses, RunsHoldErrors, ThrowOnError> => (options.client ?? client).post<RunsHoldResponses, RunsHoldErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/runs/{run_id}/hold',
+    ...options
+});
+
+/**
  * Log
  *
  * Return bytes of the log as the module wrote them. `X-Log-Size` is the whole size, `X-Log-Offset` the first byte.
@@ -482,6 +527,21 @@ export const logsStream = <ThrowOnError extends boolean = false>(options: Option
             type: 'apiKey'
         }],
     url: '/api/runs/{run_id}/log/stream',
+    ...options
+});
+
+/**
+ * Release
+ *
+ * Let a held run start. For a queued run that is not held, nothing is done; a run that started is a 409.
+ */
+export const runsRelease = <ThrowOnError extends boolean = false>(options: Options<RunsReleaseData, ThrowOnError>): RequestResult<RunsReleaseResponses, RunsReleaseErrors, ThrowOnError> => (options.client ?? client).post<RunsReleaseResponses, RunsReleaseErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/runs/{run_id}/release',
     ...options
 });
 

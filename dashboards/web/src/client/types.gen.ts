@@ -301,6 +301,12 @@ export type BatchFailures = {
  */
 export type BatchIn = {
     /**
+     * After Batch
+     *
+     * the id or name of a batch with as many runs: each run starts after the one with its index there
+     */
+    after_batch?: string | null;
+    /**
      * Max Concurrent
      *
      * at most this many of its runs at once
@@ -1494,6 +1500,10 @@ export type Run = {
      */
     suspended?: boolean;
     /**
+     * null for a run that has none, as most
+     */
+    terms?: Terms | null;
+    /**
      * Timeout Seconds
      */
     timeout_seconds: number;
@@ -1519,6 +1529,18 @@ export type RunIn = unknown & {
      */
     after?: Array<number | string>;
     /**
+     * After Any
+     *
+     * likewise; these must have ended, whatever way
+     */
+    after_any?: Array<number | string>;
+    /**
+     * After Failed
+     *
+     * likewise; it starts only if one of these does not complete
+     */
+    after_failed?: Array<number | string>;
+    /**
      * Args
      *
      * what follows the script or command
@@ -1537,6 +1559,12 @@ export type RunIn = unknown & {
      */
     cwd?: string | null;
     /**
+     * Delay Until
+     *
+     * it does not start before; RFC 3339, or a time from now as "+10m"
+     */
+    delay_until?: string | string | null;
+    /**
      * Env
      *
      * added to the environment; never given out again
@@ -1550,6 +1578,12 @@ export type RunIn = unknown & {
      * GPU memory, from one GPU; "learn" takes it from past peaks
      */
     gpu_memory?: number | string | 'learn' | null;
+    /**
+     * Hold
+     *
+     * it does not start until it is released
+     */
+    hold?: boolean;
     /**
      * Labels
      *
@@ -1626,6 +1660,36 @@ export type RunIn = unknown & {
      * the interpreter; the server's own if left out
      */
     python?: string | null;
+    /**
+     * Queue Timeout
+     *
+     * it fails if it has not started that long after it was submitted
+     */
+    queue_timeout?: number | string | null;
+    /**
+     * Retry Backoff
+     *
+     * each further pause is that many times as long
+     */
+    retry_backoff?: number | null;
+    /**
+     * Retry Delay
+     *
+     * the pause before a retry
+     */
+    retry_delay?: number | string | null;
+    /**
+     * Retry Delay Max
+     *
+     * the longest pause; an hour if left out
+     */
+    retry_delay_max?: number | string | null;
+    /**
+     * Retry Exit Codes
+     *
+     * only an exit with one of these is retried
+     */
+    retry_exit_codes?: Array<number> | null;
     /**
      * Retry On Out Of Memory
      *
@@ -1902,6 +1966,18 @@ export type SubmitIn = unknown & {
      */
     after?: Array<number | string>;
     /**
+     * After Any
+     *
+     * likewise; these must have ended, whatever way
+     */
+    after_any?: Array<number | string>;
+    /**
+     * After Failed
+     *
+     * likewise; it starts only if one of these does not complete
+     */
+    after_failed?: Array<number | string>;
+    /**
      * Args
      *
      * what follows the script or command
@@ -1920,6 +1996,12 @@ export type SubmitIn = unknown & {
      */
     cwd?: string | null;
     /**
+     * Delay Until
+     *
+     * it does not start before; RFC 3339, or a time from now as "+10m"
+     */
+    delay_until?: string | string | null;
+    /**
      * Env
      *
      * added to the environment; never given out again
@@ -1933,6 +2015,12 @@ export type SubmitIn = unknown & {
      * GPU memory, from one GPU; "learn" takes it from past peaks
      */
     gpu_memory?: number | string | 'learn' | null;
+    /**
+     * Hold
+     *
+     * it does not start until it is released
+     */
+    hold?: boolean;
     /**
      * Labels
      *
@@ -2010,6 +2098,36 @@ export type SubmitIn = unknown & {
      */
     python?: string | null;
     /**
+     * Queue Timeout
+     *
+     * it fails if it has not started that long after it was submitted
+     */
+    queue_timeout?: number | string | null;
+    /**
+     * Retry Backoff
+     *
+     * each further pause is that many times as long
+     */
+    retry_backoff?: number | null;
+    /**
+     * Retry Delay
+     *
+     * the pause before a retry
+     */
+    retry_delay?: number | string | null;
+    /**
+     * Retry Delay Max
+     *
+     * the longest pause; an hour if left out
+     */
+    retry_delay_max?: number | string | null;
+    /**
+     * Retry Exit Codes
+     *
+     * only an exit with one of these is retried
+     */
+    retry_exit_codes?: Array<number> | null;
+    /**
      * Retry On Out Of Memory
      *
      * had it too little memory, it is queued again with that many times as much
@@ -2043,6 +2161,64 @@ export type SubmitIn = unknown & {
      * "reject" answers 429 when no slot is free
      */
     when_full?: 'queue' | 'reject' | null;
+};
+
+/**
+ * Terms
+ *
+ * When a run may start, beyond what comes after what, and when it is tried again.
+ */
+export type Terms = {
+    /**
+     * After Any
+     *
+     * runs that must have ended first
+     */
+    after_any: Array<string>;
+    /**
+     * After Failed
+     *
+     * runs of which one must not complete
+     */
+    after_failed: Array<string>;
+    /**
+     * Delay Until
+     *
+     * it does not start before
+     */
+    delay_until: string | null;
+    /**
+     * Held
+     *
+     * it does not start until it is released
+     */
+    held: boolean;
+    /**
+     * Queue Timeout Seconds
+     *
+     * it fails if it has not started by then; 0: never
+     */
+    queue_timeout_seconds: number;
+    /**
+     * Retry Backoff
+     *
+     * each further pause is that many times as long
+     */
+    retry_backoff: number;
+    /**
+     * Retry Delay Max Seconds
+     */
+    retry_delay_max_seconds: number;
+    /**
+     * Retry Delay Seconds
+     */
+    retry_delay_seconds: number;
+    /**
+     * Retry Exit Codes
+     *
+     * only these are retried; null: all
+     */
+    retry_exit_codes: Array<number> | null;
 };
 
 /**
@@ -2459,6 +2635,86 @@ export type BatchesFailedResponses = {
 
 export type BatchesFailedResponse = BatchesFailedResponses[keyof BatchesFailedResponses];
 
+export type BatchesHoldData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/hold';
+};
+
+export type BatchesHoldErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type BatchesHoldError = BatchesHoldErrors[keyof BatchesHoldErrors];
+
+export type BatchesHoldResponses = {
+    /**
+     * Successful Response
+     */
+    200: Batch;
+};
+
+export type BatchesHoldResponse = BatchesHoldResponses[keyof BatchesHoldResponses];
+
 export type LogsSearchBatchData = {
     body?: never;
     path: {
@@ -2535,6 +2791,86 @@ export type LogsSearchBatchResponses = {
 };
 
 export type LogsSearchBatchResponse = LogsSearchBatchResponses[keyof LogsSearchBatchResponses];
+
+export type BatchesReleaseData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/release';
+};
+
+export type BatchesReleaseErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type BatchesReleaseError = BatchesReleaseErrors[keyof BatchesReleaseErrors];
+
+export type BatchesReleaseResponses = {
+    /**
+     * Successful Response
+     */
+    200: Batch;
+};
+
+export type BatchesReleaseResponse = BatchesReleaseResponses[keyof BatchesReleaseResponses];
 
 export type BatchesRetryFailedData = {
     body?: never;
@@ -3742,6 +4078,86 @@ export type RunsCancelResponses = {
 
 export type RunsCancelResponse = RunsCancelResponses[keyof RunsCancelResponses];
 
+export type RunsHoldData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/runs/{run_id}/hold';
+};
+
+export type RunsHoldErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type RunsHoldError = RunsHoldErrors[keyof RunsHoldErrors];
+
+export type RunsHoldResponses = {
+    /**
+     * Successful Response
+     */
+    200: Run;
+};
+
+export type RunsHoldResponse = RunsHoldResponses[keyof RunsHoldResponses];
+
 export type LogsLogData = {
     body?: never;
     headers?: {
@@ -4093,6 +4509,86 @@ export type LogsStreamResponses = {
 };
 
 export type LogsStreamResponse = LogsStreamResponses[keyof LogsStreamResponses];
+
+export type RunsReleaseData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/runs/{run_id}/release';
+};
+
+export type RunsReleaseErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type RunsReleaseError = RunsReleaseErrors[keyof RunsReleaseErrors];
+
+export type RunsReleaseResponses = {
+    /**
+     * Successful Response
+     */
+    200: Run;
+};
+
+export type RunsReleaseResponse = RunsReleaseResponses[keyof RunsReleaseResponses];
 
 export type RunsRestartData = {
     /**

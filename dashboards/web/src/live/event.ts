@@ -49,6 +49,8 @@ export const CHANGES = [
   'run_progressed',
   'run_requeued',
   'run_suspended',
+  'run_held',
+  'run_released',
   'run_resumed',
   'run_ended',
   'run_warned',
