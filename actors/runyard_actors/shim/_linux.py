@@ -5,6 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 
+#: Looked up at the import, which shims made by forking do not pay for.
+_libc_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _SIGKILL = 9
@@ -54,5 +57,4 @@ def _tell(file: str, value: bytes) -> None:
 
 
 def _prctl(option: int, value: int) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
-    return int(libc.prctl(option, value, 0, 0, 0)) == 0
+    return int(_libc_prctl(option, value, 0, 0, 0)) == 0
