@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -52,15 +51,15 @@ class Started:
     enforcement: Mapping[str, str]
 
 
-def shim_spec(assignment: Assignment, folder: RunFolder) -> ShimSpec:
-    """Return what the shim of an attempt is told; the environment is this process's own, and the run's."""
+def shim_spec(assignment: Assignment, folder: RunFolder, node: Mapping[str, str]) -> ShimSpec:
+    """Return what the shim of an attempt is told; `node` is the environment that all runs of the node begin with."""
     return ShimSpec(
         run_id=assignment.run_id,
         attempt=assignment.attempt,
         nonce=assignment.nonce,
         command=assignment.command,
         cwd=assignment.cwd,
-        env=module_environment(os.environ, assignment, report_file=str(folder.report_file)),
+        env=module_environment(node, assignment, report_file=str(folder.report_file)),
         timeout_seconds=assignment.timeout_seconds,
         grace_seconds=assignment.grace_seconds,
         memory_bytes=assignment.memory_bytes,

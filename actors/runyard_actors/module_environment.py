@@ -47,18 +47,24 @@ class RunsOnNode(Protocol):
     def gpu_ids(self) -> tuple[str, ...]: ...
 
 
-def module_environment(worker: Mapping[str, str], attempt: RunsOnNode, *, report_file: str) -> dict[str, str]:
-    """Build the complete environment of an attempt from that of the Ray worker that starts it.
+def node_environment(worker: Mapping[str, str]) -> dict[str, str]:
+    """Return what all attempts on a node have in common: the environment of a Ray worker, less what Ray added."""
+    base = {k: v for k, v in worker.items() if not _is_rays(k, v)}
+    # Python holds back what it prints into a file, and a live log would stay empty.
+    base.setdefault("PYTHONUNBUFFERED", "1")
+    return base
+
+
+def module_environment(node: Mapping[str, str], attempt: RunsOnNode, *, report_file: str) -> dict[str, str]:
+    """Build the complete environment of an attempt from that of its node.
 
     A run without GPUs gets an empty `CUDA_VISIBLE_DEVICES`: unset, it could take any GPU it likes.
     """
-    base = {k: v for k, v in worker.items() if not _is_rays(k, v)}
     threads = str(max(1, attempt.cpu_milli // 1000))
-    base |= dict.fromkeys(THREAD_COUNTS, threads)
-    # Python holds back what it prints into a file, and a live log would stay empty.
-    base.setdefault("PYTHONUNBUFFERED", "1")
-    base |= attempt.env
-    return base | {
+    return {
+        **node,
+        **dict.fromkeys(THREAD_COUNTS, threads),
+        **attempt.env,
         "CUDA_VISIBLE_DEVICES": ",".join(attempt.gpu_ids),
         "RUNYARD_RUN_ID": attempt.run_id,
         "RUNYARD_ATTEMPT": str(attempt.attempt),

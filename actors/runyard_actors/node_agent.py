@@ -8,17 +8,20 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from runyard_actors.assignment import Assignment, Started, shim_spec
 from runyard_actors.ending import finished, outcome_of, unfinished
+from runyard_actors.module_environment import node_environment
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
-from runyard_actors.spawner.client import Line
-from runyard_actors.spawner.spawners import Spawners
+from runyard_actors.spawner.spawners import Launched, Spawners
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
 
 STOP_SECONDS = 5.0
+#: A shim may go on after the run that is waited for, so the run's lock is looked at besides, this often.
+LOOK_SECONDS = 5.0
 
 
 class NodeAgent:
@@ -29,6 +32,7 @@ class NodeAgent:
         self._thread = threading.Thread(target=self._loop.run_forever, name="node agent", daemon=True)
         self._thread.start()
         self._spawners = Spawners()
+        self._environment = node_environment(os.environ)
 
     @property
     def spawner_pids(self) -> list[int]:
@@ -78,41 +82,59 @@ class NodeAgent:
     async def _see_through(
         self, assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]
     ) -> Outcome:
-        line: Line | None = None
-        try:
-            if not (folder.is_alive() or folder.started()):
-                hit("agent.before_launch")
-                folder.create()
-                report, line = await self._spawners.launch(folder, shim_spec(assignment, folder))
-                hit("agent.after_launch")
-                if report.event == "start_error" and not folder.started():
-                    return outcome_of(
-                        Reason.START_ERROR, report.why or "the shim could not use the run's folder"
-                    )
-            _tell_started(assignment, folder, tell)
-            await (line.closed() if line else _ended(folder))
-        finally:
-            if line:
-                line.close()
+        if folder.is_alive() or folder.started():
+            _tell_adopted(assignment, folder, tell)
+            await _ended(folder)
+        else:
+            hit("agent.before_launch")
+            folder.create()
+            launched = await self._spawners.launch(folder, shim_spec(assignment, folder, self._environment))
+            hit("agent.after_launch")
+            report = launched.report
+            if report.event == "start_error" and not folder.started():
+                return outcome_of(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
+            await self._until_ended(assignment, folder, launched, tell)
         outcome = finished(assignment, folder)
         if outcome is not None:
             return outcome
         return await asyncio.to_thread(unfinished, assignment, folder)
 
+    async def _until_ended(
+        self,
+        assignment: Assignment,
+        folder: RunFolder,
+        launched: Launched,
+        tell: Callable[[Started], None],
+    ) -> None:
+        report = launched.report
+        if report.event != "started" or launched.line is None:
+            launched.close()
+            _tell_adopted(assignment, folder, tell)
+            return await _ended(folder)
+        tell(_started(assignment, report.pid, report.shim_pid, report.started_at, report.enforcement))
+        try:
+            await launched.ended()
+        except asyncio.CancelledError:
+            launched.close()
+            raise
 
-def _tell_started(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:
+
+def _tell_adopted(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:
     started, child = folder.started(), folder.child()
     if started and child:
-        tell(
-            Started(
-                run_id=assignment.run_id,
-                attempt=assignment.attempt,
-                pid=int(child["pid"]),
-                shim_pid=int(started["shim_pid"]),
-                started_at=int(started["started_at"]),
-                enforcement=child.get("enforcement") or started.get("enforcement", {}),
-            )
-        )
+        enforcement = child.get("enforcement") or started.get("enforcement", {})
+        tell(_started(assignment, child["pid"], started["shim_pid"], started["started_at"], enforcement))
+
+
+def _started(assignment: Assignment, pid: Any, shim_pid: Any, at: Any, enforcement: Any) -> Started:
+    return Started(
+        run_id=assignment.run_id,
+        attempt=assignment.attempt,
+        pid=int(pid),
+        shim_pid=int(shim_pid),
+        started_at=int(at),
+        enforcement=enforcement,
+    )
 
 
 def _lost_with_the_boot() -> Outcome:
@@ -127,13 +149,13 @@ async def _ended(folder: RunFolder) -> None:
         return await _in_thread(folder.wait_end)
     try:
         # The lock is held, so the number that the descriptor was made from was still the shim's.
-        if folder.is_alive():
-            await _readable(descriptor)
+        while folder.is_alive():
+            try:
+                await asyncio.wait_for(_readable(descriptor), LOOK_SECONDS)
+            except TimeoutError:
+                continue
     finally:
         os.close(descriptor)
-    if folder.is_alive():
-        await _in_thread(folder.wait_end)
-    return None
 
 
 async def _readable(descriptor: int) -> None:

@@ -17,19 +17,17 @@ _CONTROLLERS = ("memory", "pids", "cpu")
 
 
 def delegated_group(root: Path = Path("/")) -> Path | None:
-    """Return the group below which runs can have groups of their own, or None.
+    """Return the nearest group below which runs can have groups of their own that limit memory, or None.
 
-    The nearest one that limits memory; else the nearest at all, whose groups can still be frozen and killed as a
-    whole. `root` is where the system's files begin.
+    A group that limits nothing is not worth what making it costs each run: a subreaper finds a tree as surely.
+    `root` is where the system's files begin.
     """
-    fallback: Path | None = None
     for folder in _own_and_above(root):
         if not _takes_groups(folder):
             break
         if "memory" in _enabled(folder):
             return folder
-        fallback = fallback or folder
-    return fallback
+    return None
 
 
 def limits_below(group: Path) -> set[str]:

@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from runyard_actors.assignment import Assignment, Started, shim_spec
+from runyard_actors.module_environment import node_environment
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
-from runyard_actors.shim.launch import launch
+from runyard_actors.shim.launch import IMPORT_ROOTS, launch
 from runyard_cluster import process
 from tests.support import python, wait_until
 
@@ -48,7 +49,13 @@ def agent() -> Iterator[NodeAgent]:
 
 
 def spawners() -> list[psutil.Process]:
-    return [p for p in psutil.process_iter(["name"]) if p.info["name"] == "runyard-spawner"]
+    """Return the spawners of this checkout; others may have some of their own."""
+    found = psutil.process_iter(["name", "cmdline"])
+    return [
+        p
+        for p in found
+        if p.info["name"] == "runyard-spawner" and IMPORT_ROOTS[0] in (p.info["cmdline"] or [])
+    ]
 
 
 def assignment(folder: Path, *command: str, **more: Any) -> Assignment:
@@ -180,7 +187,9 @@ def test_a_module_finds_the_same_however_its_shim_was_started(agent: NodeAgent, 
     keep_all(agent, assignment(tmp_path / "forked", *python(PROBE)))
     folder = RunFolder(tmp_path / "new")
     folder.create()
-    folder.write_spec(shim_spec(assignment(folder.path, *python(PROBE)), folder).to_json())
+    folder.write_spec(
+        shim_spec(assignment(folder.path, *python(PROBE)), folder, node_environment(os.environ)).to_json()
+    )
     launch(folder)
     folder.wait_end()
     forked, new = (_found(RunFolder(tmp_path / name)) for name in ("forked", "new"))
@@ -195,9 +204,50 @@ def _found(folder: RunFolder) -> dict[str, Any]:
     return found
 
 
-def test_nothing_of_a_run_is_left_open_in_the_agent(agent: NodeAgent, tmp_path: Path) -> None:
-    keep_all(agent, assignment(tmp_path / "first", "true"))
-    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
-    keep_all(agent, *(assignment(tmp_path / str(i), "true") for i in range(20)))
-    after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
-    assert after <= before
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_nothing_of_a_run_is_left_open_in_agent_or_shim(agent: NodeAgent, tmp_path: Path) -> None:
+    shims: list[Started] = []
+    for i in range(20):
+        keep_one(agent, assignment(tmp_path / str(i), "true"), shims.append)
+        if i == 0:
+            before = descriptors(os.getpid()), descriptors(shims[0].shim_pid)
+    assert {started.shim_pid for started in shims} == {shims[0].shim_pid}, (
+        "one shim owned all of them in turn"
+    )
+    assert (descriptors(os.getpid()), descriptors(shims[0].shim_pid)) == before
+
+
+def test_runs_of_one_shim_see_nothing_of_each_other(agent: NodeAgent, tmp_path: Path) -> None:
+    first = assignment(
+        tmp_path / "one before", *python("import os; print(os.getcwd())"), env={"A": "1"}, timeout_seconds=9
+    )
+    second = assignment(tmp_path / "one after", *python(PROBE))
+    keep_all(agent, first)
+    keep_all(agent, second)
+    fresh = NodeAgent()
+    third = assignment(tmp_path / "one alone", *python(PROBE))
+    keep_all(fresh, third)
+    fresh.close()
+    assert _found(RunFolder(tmp_path / "one after")) == _found(RunFolder(tmp_path / "one alone"))
+
+
+def test_a_shim_that_dies_between_two_runs_is_replaced(agent: NodeAgent, tmp_path: Path) -> None:
+    shims: list[Started] = []
+    keep_one(agent, assignment(tmp_path / "a", "true"), shims.append)
+    idle = psutil.Process(shims[0].shim_pid)
+    idle.kill()
+    wait_until(lambda: not idle.is_running() or idle.status() == "zombie", 5, "it is dead")
+    assert keep_one(agent, assignment(tmp_path / "b", "sh", "-c", "exit 4"), shims.append).exit_code == 4
+    assert shims[1].shim_pid != shims[0].shim_pid
+
+
+def keep_one(agent: NodeAgent, wanted: Assignment, note: Callable[[Started], None]) -> Outcome:
+    async def work() -> Outcome:
+        return await agent.keep(wanted, note)
+
+    found: Outcome = run(work)
+    return found
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from runyard_actors.module_environment import THREAD_COUNTS, module_environment
+from runyard_actors.module_environment import THREAD_COUNTS, module_environment, node_environment
 
 
 def built(cpu_milli: int, env: dict[str, str], worker: dict[str, str] | None = None) -> dict[str, str]:
     attempt: Any = SimpleNamespace(
         run_id="r", attempt=2, batch_id=None, nonce="n", env=env, cpu_milli=cpu_milli, gpu_ids=()
     )
-    return module_environment(worker or {}, attempt, report_file="/report")
+    return module_environment(node_environment(worker or {}), attempt, report_file="/report")
 
 
 @pytest.mark.parametrize(("cpu_milli", "threads"), [(10, "1"), (1000, "1"), (1999, "1"), (4000, "4")])

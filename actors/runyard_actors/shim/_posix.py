@@ -65,7 +65,7 @@ if sys.platform != "win32":
             self._largest_bytes = 0
             self._has_ended = False
             self._has_children = False
-            self._wake = _signals.wake_on(_WAKING)
+            self._wake = _signals.Wake(_WAKING)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.umask(0o022)
             self._is_subreaper = sys.platform == "linux" and _linux.become_subreaper()
@@ -188,13 +188,15 @@ if sys.platform != "win32":
             return stragglers
 
         def close(self) -> None:
-            """Remove the control group of a tree that has ended; what it counted goes with it."""
+            """Have done with a tree that has ended: its control group, and what it counted, goes with it."""
+            self._wake.close()
             if self._group and self._group.remove():
                 self._group = None
 
         def _give_up(self) -> None:
             self.end(time.monotonic())
-            self.close()
+            if self._group and self._group.remove():
+                self._group = None
 
         def _start(self, spec: ShimSpec, group: ControlGroup | None) -> tuple[str, int] | None:
             self._group = group
@@ -222,9 +224,9 @@ if sys.platform != "win32":
 
         def _is_woken(self, seconds: float) -> bool:
             """Wait for a signal; return True when there was none in time, or one that is not about children."""
-            if not select.select([self._wake], [], [], max(0.0, seconds))[0]:
+            if not select.select([self._wake.read_end], [], [], max(0.0, seconds))[0]:
                 return True
-            self.is_nudged = any(number != signal.SIGCHLD for number in os.read(self._wake, 4096))
+            self.is_nudged = any(number != signal.SIGCHLD for number in os.read(self._wake.read_end, 4096))
             return self.is_nudged
 
         def _reap(self) -> None:

@@ -17,15 +17,27 @@ elif sys.platform != "win32":
 
 if sys.platform != "win32":
 
-    def wake_on(signals: tuple[int, ...]) -> int:
-        """Return a descriptor from which the numbers of these signals can be read when they come."""
-        read_end, write_end = os.pipe()
-        os.set_blocking(write_end, False)
-        os.set_blocking(read_end, False)
-        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
-        return read_end
+    class Wake:
+        """A pipe that receives the numbers of signals as they come."""
+
+        def __init__(self, signals: tuple[int, ...]) -> None:
+            self.read_end, self.write_end = os.pipe()
+            os.set_blocking(self.write_end, False)
+            os.set_blocking(self.read_end, False)
+            signal.set_wakeup_fd(self.write_end, warn_on_full_buffer=False)
+            for number in signals:
+                signal.signal(number, _nothing)
+
+        def close(self) -> None:
+            """Take note of no more signals."""
+            if self.write_end >= 0:
+                signal.set_wakeup_fd(-1)
+                os.close(self.read_end)
+                os.close(self.write_end)
+                self.read_end = self.write_end = -1
+
+    def _nothing(*_: object) -> None:
+        """What a waking signal does besides."""
 
     def terminate(pids: Iterable[int]) -> None:
         """Ask processes to end; what is stopped is woken, or it could not hear."""

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import runyard_actors
@@ -39,6 +39,7 @@ class LaunchReport:
     pid: int | None = None
     shim_pid: int | None = None
     started_at: int | None = None
+    enforcement: Mapping[str, str] = field(default_factory=dict)
     why: str | None = None
 
 

@@ -18,7 +18,7 @@ from runyard_cluster.process import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
     from runyard_actors.shim.spec import ShimSpec
 
@@ -37,24 +37,32 @@ RECORD_LOOK_SECONDS = 1.0
 def main() -> None:
     """Own the attempt in whose folder this process was started, from here to its end."""
     leave_parent()
-    own_folder(None)
-
-
-def own_folder(spec: ShimSpec | None) -> NoReturn:
-    """Own the attempt in whose folder this process is, and end with it; the spec lies there unless it is given."""
     name_process("runyard-shim")
+    own_folder(None)
+    # There is nothing to tidy up first.
+    os._exit(0)
+
+
+def own_folder(spec: ShimSpec | None) -> bool:
+    """Own the attempt in whose folder this process is, to its end; the spec lies there unless it is given.
+
+    Returns whether this process can own another one: it cannot once anything of it went wrong.
+    """
     try:
         lock = _lock()
         if lock is None:
             _answer(event="refused", why="locked")
-        else:
-            hit("shim.locked")
-            own(spec)
+            return True
+        hit("shim.locked")
+        own(spec)
+        # Only now, when all is written: who finds the lock free goes by what is there.
+        lock.release()
     except Exception as error:
         _note_trouble()
         _answer(event="start_error", why=f"the run's folder cannot be used: {error}")
-    # With the lock still held: only the end of this process gives it back. There is nothing to tidy up first.
-    os._exit(0)
+        return False
+    _answer(event="ended")
+    return True
 
 
 def own(spec: ShimSpec | None = None) -> None:
@@ -69,6 +77,7 @@ def own(spec: ShimSpec | None = None) -> None:
     }
     if not record.claim(claim):
         record.forget_spec()
+        tree.close()
         return _answer(event="refused", why="claimed")
     try:
         hit("shim.claimed")
@@ -88,11 +97,18 @@ def _run(tree: Tree, given: ShimSpec | None, started_at: int, monotonic_start: f
     error = tree.spawn(spec)
     if error:
         _answer(event="start_error", why=error)
+        tree.close()
         return {"reason": "start_error", "reason_detail": error, "ended_by": "self", "log_bytes": 0}
     hit("shim.spawned")
     _write_child(tree)
     hit("shim.child_written")
-    _answer(event="started", pid=tree.pid, shim_pid=os.getpid(), started_at=started_at)
+    _answer(
+        event="started",
+        pid=tree.pid,
+        shim_pid=os.getpid(),
+        started_at=started_at,
+        enforcement=tree.enforcement,
+    )
     watch = Watch(spec, tree, monotonic_start)
     watch.until_main_ended()
     hit("shim.main_ended")
@@ -160,7 +176,7 @@ def _write_exit(end: Json) -> None:
 
 
 def _answer(**fields: Any) -> None:
-    """Tell whoever launched this shim, who may be dead already. Only the first answer is read."""
+    """Tell whoever asked for this shim, who may be dead already, or have heard enough."""
     try:
         os.write(1, dumps(fields).encode() + b"\n")
     except OSError:

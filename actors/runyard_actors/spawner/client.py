@@ -8,56 +8,69 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.launch import LaunchReport
 from runyard_actors.shim.spec import ShimSpec
-from runyard_actors.spawner.main import REQUEST
+from runyard_actors.spawner.main import REQUEST, SIZE_BYTES
 from runyard_cluster import process
 
 #: A spawner that dies under a request is replaced this often before a shim is started without one.
 TRIES = 2
 #: A spawner that does not answer for so long is taken for dead. If it is not, the shim that comes second refuses.
 ANSWER_SECONDS = 30.0
+#: Shims that are kept for the next run, 1 to 2 MB each: so many at most, and so long.
+MOST_IDLE, IDLE_SECONDS = 32, 10.0
 _ANSWER_BYTES = 1 << 16
 
 
 class Line:
-    """The line to one shim: it answers once, and the line closes with the shim's end."""
+    """The line to one shim, which owns one run after another; it closes with the shim's end."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
+        self._received = b""
+
+    async def send(self, folder: RunFolder, spec: ShimSpec) -> None:
+        """Hand over what is to be run. Raises OSError when the shim is gone."""
+        data = spec.to_json(folder=str(folder.path))
+        await asyncio.get_running_loop().sock_sendall(self._end, len(data).to_bytes(SIZE_BYTES, "big") + data)
 
     async def report(self) -> LaunchReport:
-        """Return the shim's answer; an empty report when there was none, or none in time."""
+        """Return the shim's answer to what was sent; an empty report when there was none, or none in time."""
         try:
-            answer = await asyncio.wait_for(self._answer(), ANSWER_SECONDS)
-        except (OSError, TimeoutError):
+            answer = await asyncio.wait_for(self._next(), ANSWER_SECONDS)
+        except TimeoutError:
             return LaunchReport()
-        return LaunchReport(**json.loads(answer)) if answer else LaunchReport()
+        return LaunchReport(**answer) if answer else LaunchReport()
 
-    async def _answer(self) -> bytes:
-        loop, answer = asyncio.get_running_loop(), b""
-        while not answer.endswith(b"\n"):
-            data = await loop.sock_recv(self._end, _ANSWER_BYTES)
-            if not data:
-                return b""
-            answer += data
-        return answer
-
-    async def closed(self) -> None:
-        """Wait until the shim has ended; what else it says is of no interest."""
-        loop = asyncio.get_running_loop()
-        try:
-            while await loop.sock_recv(self._end, _ANSWER_BYTES):
-                pass
-        except ConnectionError:
-            return
+    async def ended(self) -> bool:
+        """Wait until the run has ended; return whether its shim is there for another one."""
+        while answer := await self._next():
+            if answer["event"] == "ended":
+                return True
+        return False
 
     def close(self) -> None:
-        """Have done with the line; the shim goes on."""
+        """Have done with the line; the shim sees its run through, and ends."""
         self._end.close()
+
+    async def _next(self) -> dict[str, Any] | None:
+        loop = asyncio.get_running_loop()
+        while b"\n" not in self._received:
+            try:
+                data = await loop.sock_recv(self._end, _ANSWER_BYTES)
+            except ConnectionError:
+                data = b""
+            if not data:
+                return None
+            self._received += data
+        text, _, self._received = self._received.partition(b"\n")
+        answer: dict[str, Any] = json.loads(text)
+        return answer
 
 
 class Spawner:
@@ -71,14 +84,17 @@ class Spawner:
         self._env = env
         self._requests: socket.socket | None = None
         self._starting = asyncio.Lock()
+        self._idle: list[Line] = []
         self.pid: int | None = None
 
     async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line] | None:
-        """Start the shim of an attempt; return its answer and the line to it, or None if that cannot be had here."""
+        """Start an attempt; return the shim's answer and the line to it, or None if that cannot be had here."""
         for _ in range(TRIES):
-            line = await self._ask(folder, spec)
+            line = self._idle.pop() if self._idle else await self._ask()
             if line is None:
                 continue
+            with suppress(OSError):
+                await line.send(folder, spec)
             report = await line.report()
             if report.event or folder.started():
                 return report, line
@@ -86,14 +102,30 @@ class Spawner:
             self.close()
         return None
 
+    def take_back(self, line: Line) -> None:
+        """Keep a shim whose run has ended for the next one, for a while."""
+        if len(self._idle) >= MOST_IDLE or self._requests is None:
+            line.close()
+            return
+        self._idle.append(line)
+        asyncio.get_running_loop().call_later(IDLE_SECONDS, self._let_go, line)
+
     def close(self) -> None:
-        """Let the spawner's process end; shims go on."""
+        """Let the spawner's process and all idle shims end; others see their runs through."""
+        while self._idle:
+            self._idle.pop().close()
         if self._requests is not None:
             self._requests.close()
             self._requests = self.pid = None
 
-    async def _ask(self, folder: RunFolder, spec: ShimSpec) -> Line | None:
-        """Send a request; None where nothing can fork, and when the spawner is gone, which is replaced then."""
+    def _let_go(self, line: Line) -> None:
+        """The shims that wait longest are the first of the list, and go first."""
+        if line in self._idle and self._idle.index(line) < len(self._idle) // 2 + 1:
+            self._idle.remove(line)
+            line.close()
+
+    async def _ask(self) -> Line | None:
+        """Have a shim made; None where nothing can fork, and when the spawner is gone, which is replaced then."""
         if sys.platform == "win32":
             return None
         ours, theirs = socket.socketpair()
@@ -101,8 +133,6 @@ class Spawner:
         try:
             with theirs:
                 socket.send_fds(await self._line_to_process(), [REQUEST], [theirs.fileno()])
-            await asyncio.get_running_loop().sock_sendall(ours, spec.to_json(folder=str(folder.path)))
-            ours.shutdown(socket.SHUT_WR)
         except (OSError, TimeoutError):
             ours.close()
             self.close()

@@ -23,7 +23,10 @@ elif sys.platform != "win32":
 
 #: What asks for a shim: one byte, and with it the socket that the shim reads its spec from and answers on.
 REQUEST = b"+"
-_READ_BYTES = 1 << 16
+#: Each spec is sent with its size before it, in so many bytes.
+SIZE_BYTES = 4
+#: A shim that has owned so many runs makes room for a fresh one.
+MOST_RUNS = 500
 
 if sys.platform != "win32":
 
@@ -62,24 +65,45 @@ if sys.platform != "win32":
         os.close(descriptor)
 
     def _become_shim(descriptor: int) -> NoReturn:
-        """In the child: read what is to be run, and own it to its end."""
+        """In the child: own what is to be run, and whatever comes on the same line after it, one at a time."""
         try:
             os.setsid()
             nowhere = os.open(os.devnull, os.O_RDWR)
             os.dup2(nowhere, 0)
             os.dup2(descriptor, 1)
             os.closerange(3, max(descriptor, nowhere) + 64)
-            folder, spec = _read(1)
-            os.chdir(folder)
-            shim.own_folder(spec)
+            name_process("runyard-shim")
+            for _ in range(MOST_RUNS):
+                request = _next_request()
+                if request is None:
+                    break
+                folder, spec = request
+                os.chdir(folder)
+                if not shim.own_folder(spec):
+                    break
+                # No folder of a run that has ended is held on to.
+                os.chdir("/")
+            os._exit(0)
         except TakeOver:
             raise
         except BaseException:
             os._exit(1)
 
-    def _read(descriptor: int) -> tuple[str, ShimSpec]:
-        received = bytearray()
-        while data := os.read(descriptor, _READ_BYTES):
-            received += data
-        fields = loads(received.decode())
+    def _next_request() -> tuple[str, ShimSpec] | None:
+        """Wait for what is to be run next; None once nobody is left to ask."""
+        size = _read(SIZE_BYTES)
+        text = _read(int.from_bytes(size, "big")) if size else b""
+        if not text:
+            return None
+        fields = loads(text.decode())
         return fields.pop("folder"), ShimSpec(**fields)
+
+    def _read(size: int) -> bytes:
+        """Return exactly so many bytes of the line; none if it ended before."""
+        received = bytearray()
+        while len(received) < size:
+            data = os.read(1, size - len(received))
+            if not data:
+                return b""
+            received += data
+        return bytes(received)

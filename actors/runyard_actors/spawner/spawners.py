@@ -8,6 +8,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runyard_actors.module_environment import THREAD_COUNTS
@@ -39,6 +40,27 @@ _HEEDED = frozenset({"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"
 Key = tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The shim's answer, and the line to it with the spawner that it came from, where there is one."""
+
+    report: LaunchReport
+    line: Line | None = None
+    spawner: Spawner | None = None
+
+    async def ended(self) -> None:
+        """Wait for the run's end on the line, and keep the shim for the next one."""
+        if self.line and self.spawner and await self.line.ended():
+            self.spawner.take_back(self.line)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Have done with the line; the shim sees its run through."""
+        if self.line:
+            self.line.close()
+
+
 class Spawners:
     """Starts each shim in the best way there is for it."""
 
@@ -52,43 +74,43 @@ class Spawners:
         """The processes that become shims."""
         return [s.pid for s in (self._plain, *self._warm.values()) if s.pid]
 
-    async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line | None]:
-        """Start the shim of an attempt; return its answer, and the line that closes when it ends, if it has one."""
+    async def launch(self, folder: RunFolder, spec: ShimSpec) -> Launched:
+        """Start an attempt in the best way there is."""
         if spec.preload is not None:
-            started = await self._launch_warm(folder, spec)
-            if started:
-                return started
+            spawner = self._warm_for(spec)
+            started = await spawner.launch(folder, spec) if spawner else None
+            if spawner and started:
+                return Launched(*started, spawner)
+            if spawner:
+                self._broken[_key(spec)] = time.monotonic() + BROKEN_SECONDS
             spec.preload = None
         started = await self._plain.launch(folder, spec)
         if started:
-            return started
+            return Launched(*started, self._plain)
         folder.write_spec(spec.to_json())
-        return await asyncio.to_thread(launch, folder), None
+        return Launched(await asyncio.to_thread(launch, folder))
 
     def close(self) -> None:
         """Let all spawners end; shims go on."""
         for spawner in (self._plain, *self._warm.values()):
             spawner.close()
 
-    async def _launch_warm(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line] | None:
-        if sys.platform == "win32" or not can_be_warm(spec):
+    def _warm_for(self, spec: ShimSpec) -> Spawner | None:
+        """Return the spawner that is warm for this, or None when it has to start cold."""
+        key = _key(spec)
+        if sys.platform == "win32" or not can_be_warm(spec) or self._broken.get(key, 0.0) > time.monotonic():
             return None
-        threads = tuple(f"{name}={spec.env[name]}" for name in THREAD_COUNTS if name in spec.env)
-        key = (spec.command[0], *threads, *(spec.preload or ()))
-        if self._broken.get(key, 0.0) > time.monotonic():
-            return None
-        started = await self._warm_for(key, spec).launch(folder, spec)
-        if started is None:
-            self._broken[key] = time.monotonic() + BROKEN_SECONDS
-        return started
-
-    def _warm_for(self, key: Key, spec: ShimSpec) -> Spawner:
         if key not in self._warm:
             self._warm[key] = Spawner(_warm_command(spec), _warm_environment(spec))
             while len(self._warm) > MOST_WARM:
                 self._warm.popitem(last=False)[1].close()
         self._warm.move_to_end(key)
         return self._warm[key]
+
+
+def _key(spec: ShimSpec) -> Key:
+    threads = tuple(f"{name}={spec.env[name]}" for name in THREAD_COUNTS if name in spec.env)
+    return (spec.command[0], *threads, *(spec.preload or ()))
 
 
 def can_be_warm(spec: ShimSpec) -> bool:

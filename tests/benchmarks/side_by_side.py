@@ -1,0 +1,295 @@
+"""Measure runyard and a bare asyncio loop side by side, round by round, and print the ratios.
+
+    python tests/benchmarks/side_by_side.py [--rounds 3] [--work W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest]
+
+The loop is a semaphore of ten and `create_subprocess_exec`: nothing durable, no limits, no history. runyard is a
+server with a Ray of its own, to which everything is submitted over REST. CPU time is that of all processes that took
+part, where control groups of version 1 let it be counted, else left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.integration.conftest import TestSession, embedded
+
+LIMIT = 10
+SETTINGS = f"max_concurrent_runs = {LIMIT}\ncpu_busy_percent = 0\n"
+SMALL = {"num_cpus": 0.01, "memory": "16MiB"}
+TRUE = ["/bin/true"]
+PYTHON = [sys.executable, "-S", "-c", "pass"]
+TICK = "import time\nfor _ in range(100): print(time.time_ns(), flush=True); time.sleep(0.02)"
+LINES = (
+    "import sys\nblock = (b'x' * 100 + b'\\n') * 9900\nfor _ in range(200): sys.stdout.buffer.write(block)"
+)
+#: CPU time of a control group of version 1, in nanoseconds.
+CPU_GROUP = Path("/sys/fs/cgroup/cpuacct/runyard-side-by-side")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a piece of work took: seconds by the clock, and of CPU where that is counted."""
+
+    seconds: float
+    cpu_seconds: float | None
+
+
+@dataclass(slots=True)
+class Yard:
+    """The two that are compared, and a folder for what they need."""
+
+    session: TestSession
+    folder: Path
+
+    def batch(self, command: list[str], count: int, **more: object) -> None:
+        """Run a command many times, as one batch."""
+        run = {"command": command, **SMALL, **more}
+        ended = self.session.submit_batch({"runs": [run] * count}, None)
+        ended.wait()
+
+    def script(self, count: int, source: str, **more: object) -> None:
+        """Run a script many times, as one batch."""
+        script = self.folder / "program.py"
+        script.write_text(source)
+        run = {"script": str(script), "module_id": "program", **SMALL, **more}
+        self.session.submit_batch({"runs": [run] * count}, None).wait()
+
+
+def main() -> None:
+    """Serve, measure, print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--work", default="W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest")
+    chosen = options.parse_args()
+    _count_cpu()
+    with tempfile.TemporaryDirectory() as folder, embedded(SETTINGS) as session:
+        yard = Yard(session, Path(folder))
+        yard.batch(TRUE, 50)
+        print("| work | asyncio loop | runyard | ratio, lowest to highest |\n| --- | ---: | ---: | ---: |")
+        for name in chosen.work.split(","):
+            WORKS[name](yard, chosen.rounds)
+
+
+def w1(yard: Yard, rounds: int) -> None:
+    """300 times the shortest program there is."""
+    _compare("W1, `true`, 3 times00", 300, rounds, lambda: _loop(TRUE, 300), lambda: yard.batch(TRUE, 300))
+
+
+def w2(yard: Yard, rounds: int) -> None:
+    """200 interpreters."""
+    _compare(
+        "W2, `python -S -c pass`, 2 times00",
+        200,
+        rounds,
+        lambda: _loop(PYTHON, 200),
+        lambda: yard.batch(PYTHON, 200),
+    )
+
+
+def w2_warm(yard: Yard, rounds: int) -> None:
+    """200 empty scripts as copies of one interpreter, against as many interpreters."""
+    yard.script(1, "pass", warm=True)
+    _compare("W2, warm", 200, rounds, lambda: _loop(PYTHON, 200), lambda: yard.script(200, "pass", warm=True))
+
+
+def w3(yard: Yard, rounds: int) -> None:
+    """100 sleeps of 0.2 s, ten at a time: two seconds when nothing is lost between them."""
+    sleep = ["sleep", "0.2"]
+    _compare(
+        "W3, `sleep 0.2`, 1 times00", 100, rounds, lambda: _loop(sleep, 100), lambda: yard.batch(sleep, 100)
+    )
+
+
+def w4(yard: Yard, rounds: int) -> None:
+    """One submit at a time, until its process runs, and until its end is known."""
+    command = ["date", "+%s%N"]
+    starts: list[list[float]] = [[], []]
+    ends: list[list[float]] = [[], []]
+    for _ in range(20 * rounds):
+        for side, run in enumerate((_direct, lambda c: _submitted(yard, c))):
+            begin = time.time()
+            ran_at = run(command)
+            starts[side].append(ran_at - begin)
+            ends[side].append(time.time() - begin)
+            time.sleep(0.02)
+    _row("W4, until the process runs, p50 in ms", [statistics.median(s) * 1e3 for s in starts])
+    _row("W4, until the end is known, p50 in ms", [statistics.median(s) * 1e3 for s in ends])
+
+
+def w5(yard: Yard, rounds: int) -> None:
+    """One run that prints 200 MB, against the same straight into a file."""
+    command = [sys.executable, "-c", LINES]
+
+    def straight() -> None:
+        with (yard.folder / "straight").open("wb") as file:
+            subprocess.run(command, stdout=file, check=True)
+
+    _compare("W5, 200 MB of output", 1, rounds, straight, lambda: yard.batch(command, 1))
+
+
+def w5_live(yard: Yard, rounds: int) -> None:
+    """How long after it was printed a reader of the stream has a line."""
+    del rounds
+    run = yard.session.submit({"command": [sys.executable, "-c", TICK], **SMALL}, None)
+    late = [time.time() - int(line) / 1e9 for line in run.follow() if line.strip()]
+    print(
+        f"| W5, a live reader has a line after | | {statistics.median(late) * 1e3:.1f} ms p50 | |", flush=True
+    )
+
+
+def w6(yard: Yard, rounds: int) -> None:
+    """10,000 at once: accepted, then done."""
+    del rounds
+    yard.session.client.pause()
+    begin = time.perf_counter()
+    batch = yard.session.submit_batch({"runs": [{"command": TRUE, **SMALL}] * 10_000}, None)
+    accepted = time.perf_counter() - begin
+    yard.session.client.resume()
+    begin = time.perf_counter()
+    batch.wait()
+    drained = (time.perf_counter() - begin) / 10_000 * 1e3
+    loop = _timed(lambda: _loop(TRUE, 2_000)).seconds / 2_000 * 1e3
+    print(f"| W6, 10,000 durable after | | {accepted:.2f} s | |")
+    _row("W6, 10,000 drained, ms a run", [loop, drained])
+
+
+def start(yard: Yard, rounds: int) -> None:
+    """What the command line and an import take."""
+    environ = {**os.environ, "RUNYARD_DATA_DIR": str(yard.session.data_dir.path)}
+    for name, command in (
+        ("`import runyard`", [sys.executable, "-c", "import runyard"]),
+        ("`python -c pass`, for comparison", [sys.executable, "-c", "pass"]),
+        ("`runyard ps`", [sys.executable, "-m", "runyard", "ps"]),
+    ):
+        took = [
+            _timed(lambda c=command: subprocess.run(c, env=environ, capture_output=True, check=True)).seconds
+            for _ in range(5 * rounds)
+        ]
+        print(f"| {name} | | {statistics.median(took) * 1e3:.0f} ms | |", flush=True)
+
+
+def rest(yard: Yard, rounds: int) -> None:
+    """What server, manager and spawner hold and use while nothing runs."""
+    del rounds
+    ours = _ours(yard)
+    memory = sum(process.memory_full_info().pss for process in ours) / 1e6
+    before = sum(sum(process.cpu_times()[:2]) for process in ours)
+    time.sleep(10)
+    used = (sum(sum(process.cpu_times()[:2]) for process in ours) - before) / 10 * 100
+    print(
+        f"| at rest, without Ray's own: PSS, CPU | | {memory:.0f} MB, {used:.1f} % of a core | |", flush=True
+    )
+
+
+def _ours(yard: Yard) -> list[psutil.Process]:
+    server = psutil.Process(yard.session.server()["pid"])
+    named = ("ray::RunManager", "runyard-spawner")
+    others = [
+        p
+        for p in psutil.process_iter(["name", "cmdline"])
+        if p.info["name"] in named or "ray::RunManager" in str(p.info["cmdline"])
+    ]
+    return [server, *others]
+
+
+def _compare(name: str, count: int, rounds: int, loop: Callable[[], None], ours: Callable[[], None]) -> None:
+    pairs = [(_timed(loop), _timed(ours)) for _ in range(rounds)]
+    ratios = sorted(b.seconds / a.seconds for a, b in pairs)
+    shown = [_shown([pair[side] for pair in pairs], count) for side in (0, 1)]
+    print(
+        f"| {name} | {shown[0]} | {shown[1]} | {statistics.median(ratios):.2f}, {ratios[0]:.2f} to {ratios[-1]:.2f} |",
+        flush=True,
+    )
+
+
+def _shown(costs: list[Cost], count: int) -> str:
+    wall = statistics.median(cost.seconds for cost in costs) / count * 1e3
+    cpu = [cost.cpu_seconds for cost in costs if cost.cpu_seconds is not None]
+    return f"{wall:.2f} ms" + (f", CPU {statistics.median(cpu) / count * 1e3:.2f} ms" if cpu else "")
+
+
+def _row(name: str, sides: list[float]) -> None:
+    print(f"| {name} | {sides[0]:.2f} | {sides[1]:.2f} | {sides[1] / sides[0]:.2f} |", flush=True)
+
+
+def _timed(work: Callable[[], object]) -> Cost:
+    cpu, begin = _cpu_used(), time.perf_counter()
+    work()
+    seconds, after = time.perf_counter() - begin, _cpu_used()
+    return Cost(seconds, None if cpu is None or after is None else after - cpu)
+
+
+def _loop(command: list[str], count: int) -> None:
+    async def one(slots: asyncio.Semaphore) -> None:
+        async with slots:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+            )
+            await process.wait()
+
+    async def every() -> None:
+        slots = asyncio.Semaphore(LIMIT)
+        await asyncio.gather(*(one(slots) for _ in range(count)))
+
+    with asyncio.Runner() as runner:
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(runner.get_loop())
+        asyncio.set_child_watcher(watcher)
+        runner.run(every())
+
+
+def _direct(command: list[str]) -> float:
+    return int(subprocess.run(command, capture_output=True, check=True).stdout) / 1e9
+
+
+def _submitted(yard: Yard, command: list[str]) -> float:
+    run = yard.session.submit({"command": command, **SMALL}, None)
+    run.wait()
+    return int(run.log()) / 1e9
+
+
+def _count_cpu() -> None:
+    """Have all that is started from here counted together, where that is allowed."""
+    with contextlib.suppress(OSError):
+        CPU_GROUP.mkdir(exist_ok=True)
+        (CPU_GROUP / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def _cpu_used() -> float | None:
+    try:
+        return int((CPU_GROUP / "cpuacct.usage").read_text()) / 1e9
+    except OSError:
+        return None
+
+
+WORKS: dict[str, Callable[[Yard, int], None]] = {
+    "W1": w1,
+    "W2": w2,
+    "W2w": w2_warm,
+    "W3": w3,
+    "W4": w4,
+    "W5": w5,
+    "W5L": w5_live,
+    "W6": w6,
+    "start": start,
+    "rest": rest,
+}
+
+
+if __name__ == "__main__":
+    main()
