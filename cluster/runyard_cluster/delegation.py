@@ -22,12 +22,15 @@ def delegated_group(root: Path = Path("/")) -> Path | None:
     A group that limits nothing is not worth what making it costs each run: a subreaper finds a tree as surely.
     `root` is where the system's files begin.
     """
+    return next((folder for folder in writable_groups(root) if "memory" in _enabled(folder)), None)
+
+
+def writable_groups(root: Path = Path("/")) -> Iterator[Path]:
+    """Yield the groups below which others can be made, limited or not, the nearest first."""
     for folder in _own_and_above(root):
         if not _takes_groups(folder):
-            break
-        if "memory" in _enabled(folder):
-            return folder
-    return None
+            return
+        yield folder
 
 
 def limits_below(group: Path) -> set[str]:

@@ -13,13 +13,13 @@ import pytest
 
 from runyard_actors.attempt_file import COOKIE
 from runyard_cluster import process
-from runyard_cluster.delegation import delegated_group
+from runyard_cluster.delegation import writable_groups
 from runyard_cluster.files import durable_replace
 from tests.integration.shim.conftest import Attempt
 from tests.support import python, wait_until
 
 Start = Callable[..., Attempt]
-GROUP = str(delegated_group() or "")
+GROUP = str(next(writable_groups(), ""))
 WAYS = [
     pytest.param({}, id="signals"),
     pytest.param(

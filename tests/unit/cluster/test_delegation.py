@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard_cluster.delegation import delegated_group
+from runyard_cluster.delegation import delegated_group, writable_groups
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="control groups are Linux's")
 ALL = "cpuset cpu io memory hugetlb pids"
@@ -48,11 +48,12 @@ def test_a_service_that_may_has_its_own_group_enabled(tmp_path: Path) -> None:
     assert (unit / "cgroup.subtree_control").read_text() == "+cpu"
 
 
-def test_without_memory_the_nearest_group_still_ends_a_tree_as_a_whole(tmp_path: Path) -> None:
+def test_a_group_that_does_not_limit_memory_is_not_worth_its_cost(tmp_path: Path) -> None:
     group(tmp_path, "", available="hugetlb", mount="unified")
     nearest = group(tmp_path, "one", available="", mount="unified")
     own(tmp_path, "/one")
-    assert delegated_group(tmp_path) == nearest
+    assert delegated_group(tmp_path) is None
+    assert next(writable_groups(tmp_path)) == nearest
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() == 0, reason="root may write everything")
