@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from runyard.batch import Batch
     from runyard.client import Client
     from runyard.executor import ConcurrentExecutor, ResourceManager
+    from runyard.expand import expand
     from runyard.module import Module
     from runyard.reporting import report
     from runyard.run import Run, RunResult
@@ -58,6 +59,7 @@ __all__ = [
     "SettingsError",
     "UnavailableError",
     "connect",
+    "expand",
     "report",
     "submit",
     "submit_batch",
@@ -73,6 +75,7 @@ _HOME = {
     "Run": "runyard.run",
     "RunResult": "runyard.run",
     "connect": "runyard.yard",
+    "expand": "runyard.expand",
     "report": "runyard.reporting",
     "submit": "runyard.submission",
     "submit_batch": "runyard.submission",

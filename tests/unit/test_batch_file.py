@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runyard.batch_file import FORMATS, MAX_ROWS, BatchFile, read_batch_file
+from runyard.batch_file import MAX_ROWS, BatchFile, read_batch_file
+from runyard.batch_format import FORMATS
 from runyard_cluster.errors import InvalidRequestError
 
 GIB = 1 << 30

@@ -108,3 +108,54 @@ def test_ctrl_c_leaves_the_batch_of_a_lasting_server_to_it(play: Play) -> None:
 def test_a_lost_server_is_told_and_exits_with_3(play: Play) -> None:
     answer = play(ScriptedClient(news=good_news()[:2]))
     assert answer.code == 3 and "the server ended the stream of events" in answer.err
+
+
+def test_a_dry_run_prints_what_would_be_submitted_and_submits_nothing(
+    runyard: Runyard, tmp_path: Path
+) -> None:
+    (tmp_path / "grid.toml").write_text(
+        """
+        name = "sweep"
+        max_concurrent = 2
+        [grid]
+        lr = [0.1, 0.2]
+        [[runs]]
+        command = ["train", "a b", "{lr}"]
+        name = "lr {lr}"
+        env = { TOKEN = "secret" }
+        priority = 3
+        """
+    )
+    answer = runyard("batch", "grid.toml", "--dry-run")
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.text.splitlines()
+    assert lines[0] == "batch sweep: 2 runs, max_concurrent 2"
+    assert lines[1].startswith("[0] lr 0.1: train 'a b' 0.1  (priority=3, cwd=")
+    assert lines[1].endswith(", env=TOKEN)")
+    assert "secret" not in answer.text
+    body = runyard("--json", "batch", "grid.toml", "--dry-run").json
+    assert [run["name"] for run in body["runs"]] == ["lr 0.1", "lr 0.2"]
+
+
+def test_a_command_runs_for_each_row(runyard: Runyard, tmp_path: Path) -> None:
+    (tmp_path / "photos.csv").write_text("photo\nx.png\ny.png\n")
+    answer = runyard("batch", "--dry-run", "--for-each", "photos.csv", "--", "convert", "-v", "{photo}")
+    assert [line.partition("  (")[0] for line in answer.text.splitlines()] == [
+        "batch photos: 2 runs",
+        "[0] convert -v x.png",
+        "[1] convert -v y.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--for-each", "photos.csv"], "name a command after --"),
+        (["a.toml", "b.toml"], "name one batch file"),
+        ([], "name one batch file"),
+    ],
+)
+def test_what_is_to_run_must_be_named(runyard: Runyard, arguments: list[str], words: str) -> None:
+    answer = runyard("batch", *arguments)
+    assert answer.code == 2
+    assert words in answer.err

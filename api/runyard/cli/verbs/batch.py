@@ -18,6 +18,7 @@ from runyard.cli.tally import Tally
 from runyard.cli.verb import Options, verb
 from runyard.cli.view.batch_lines import advice_lines, summary
 from runyard.cli.view.batch_view import batch_view
+from runyard.cli.view.dry_lines import dry_lines
 from runyard.cli.view.words import plural, window_width
 from runyard.cli.watch import Watch
 from runyard_cluster.errors import RunyardError
@@ -31,9 +32,18 @@ if TYPE_CHECKING:
     help="Run all rows of FILE: TOML, JSON, JSON Lines or CSV. Exits with 1 when any run did not complete.",
     examples="""runyard batch sweep.toml
 runyard batch runs.csv --max-concurrent 4
-runyard batch runs.jsonl --detach --json""",
+runyard batch runs.jsonl --detach --json
+runyard batch grid.toml --dry-run
+runyard batch --for-each photos.csv -- convert {photo} {photo}.webp""",
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FILE | -- COMMAND...")
+@click.option(
+    "--for-each",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run COMMAND once for each row of FILE, with its columns in place of {column}.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be submitted, and submit nothing.")
 @click.option("--max-concurrent", type=click.IntRange(1), metavar="N", help="At most N of its runs at once.")
 @click.option(
     "--max-failures", type=click.IntRange(1), metavar="N", help="After N failed runs, cancel the rest."
@@ -45,11 +55,12 @@ runyard batch runs.jsonl --detach --json""",
 )
 @click.option("--name", metavar="NAME", help="What people see; the file's own, or its name.")
 @click.option("--detach", is_flag=True, help="Print the batch's id and return at once.")
-def command(options: Options, file: Path, detach: bool, **given: Any) -> int:
+def command(options: Options, words: tuple[str, ...], detach: bool, dry_run: bool, **given: Any) -> int:
     """Read the file, submit all of it, watch it."""
-    from runyard.batch_file import read_batch_file
-
-    body = request(read_batch_file(file), file, given)
+    body = request(*_read(words, given["for_each"]), given)
+    if dry_run:
+        put_json(body) if options.is_json else put("\n".join(dry_lines(body)))
+        return GOOD
     with options.starting_client() as client, terminate_as_interrupt():
         watch = None if detach else Watch(client)
         batch = submit_surely(
@@ -60,6 +71,20 @@ def command(options: Options, file: Path, detach: bool, **given: Any) -> int:
             put_json(batch) if options.is_json else put(batch["batch_id"])
             return GOOD
         return _Attendance(client, watch, batch, options).attend()
+
+
+def _read(words: tuple[str, ...], for_each: Path | None) -> tuple[BatchFile, Path]:
+    """Return what is to be run, and the file that names it. Raises UsageError and InvalidRequestError."""
+    from runyard.batch_file import read_batch_file
+    from runyard.for_each import read_for_each
+
+    if for_each is not None:
+        if not words:
+            raise click.UsageError("name a command after --, with {column} where a value belongs")
+        return read_for_each(for_each, words), for_each
+    if len(words) != 1:
+        raise click.UsageError("name one batch file; a command after -- needs --for-each FILE")
+    return read_batch_file(Path(words[0])), Path(words[0])
 
 
 def request(batch: BatchFile, file: Path, given: Mapping[str, Any]) -> dict[str, Any]:
