@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.prometheus import ask, needs_prometheus, prometheus
 from tests.store_server import StoreServer, serving
 from tests.support import wait_until
 from tests.unit.store.making import life, specs, started, starting, submitted
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "OPERATIONS.md"
-PROMETHEUS = shutil.which("prometheus")
 
-pytestmark = pytest.mark.skipif(
-    PROMETHEUS is None,
-    reason="needs Prometheus: no program `prometheus` on PATH (Debian package `prometheus`)",
-)
+pytestmark = needs_prometheus
 
 CONFIG = """
 global:
@@ -53,58 +46,17 @@ def server(tmp_path: Path) -> Iterator[StoreServer]:
 @pytest.fixture
 def query(server: StoreServer, tmp_path: Path) -> Iterator[Query]:
     """Ask a Prometheus that watches the server: values by label values, sorted by label name."""
-    with prometheus(tmp_path, server) as client:
+    token_file = server.context.data_dir.token_file.as_posix()
+    with prometheus(tmp_path, CONFIG.format(token_file=token_file, port=server.port)) as client:
         yield lambda text: _ask(client, text)
 
 
-@contextlib.contextmanager
-def prometheus(folder: Path, server: StoreServer) -> Iterator[httpx.Client]:
-    assert PROMETHEUS is not None
-    config = folder / "prometheus.yml"
-    config.write_text(
-        CONFIG.format(token_file=server.context.data_dir.token_file.as_posix(), port=server.port)
-    )
-    address = f"127.0.0.1:{_free_port()}"
-    command = [
-        PROMETHEUS,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address={address}",
-    ]
-    with (
-        (folder / "prometheus.log").open("wb") as log,
-        httpx.Client(base_url=f"http://{address}", trust_env=False) as client,
-    ):
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_until(lambda: _is_ready(client), 30, "Prometheus is ready")
-            yield client
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _is_ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/-/ready").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def _ask(client: httpx.Client, text: str) -> dict[tuple[str, ...], float]:
-    answer: dict[str, Any] = client.get("/api/v1/query", params={"query": text}).json()
-    samples = ((found["metric"], found["value"][1]) for found in answer["data"]["result"])
-    return {_labels(metric): float(value) for metric, value in samples}
+    return {_labels(found["metric"]): float(found["value"][1]) for found in ask(client, text)}
 
 
 def _labels(metric: dict[str, str]) -> tuple[str, ...]:
     return tuple(v for k, v in sorted(metric.items()) if k not in ("__name__", "instance"))
-
-
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_prometheus_reads_what_the_store_holds(server: StoreServer, query: Query) -> None:

@@ -11,10 +11,21 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from runyard.session import Session
+from tests.grafana import expressions
+from tests.prometheus import ask, needs_prometheus, prometheus
 from tests.support import processes_naming, python, wait_until
 
 #: Ray collects metrics from its workers every ten seconds.
 LIMIT_SECONDS = 60.0
+
+CONFIG = """
+global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: ray
+    static_configs:
+      - targets: ["127.0.0.1:{port}"]
+"""
 
 
 def test_slots_and_ended_runs_show_among_the_metrics_of_ray(session: Session) -> None:
@@ -30,6 +41,22 @@ def test_slots_and_ended_runs_show_among_the_metrics_of_ray(session: Session) ->
     wait_until(lambda: rises() == {"completed": 2, "failed": 1}, LIMIT_SECONDS, "the ends are counted")
     assert _numbers(session)["slots"] == 10
     assert _numbers(session)["runs completed"] >= 2
+
+
+@needs_prometheus
+def test_the_panels_for_rays_grafana_show_what_ray_tells(session: Session, tmp_path: Path) -> None:
+    wait_until(lambda: _numbers(session), LIMIT_SECONDS, "Ray shows our metrics")
+    port = next(p for p in _ports_of_ray(session.data_dir.ray_temp) if _metrics_at(p))
+    config = CONFIG.format(port=port)
+    # A node without GPUs tells nothing of them; nothing ended yet, or nothing counted twice.
+    expected = [
+        text for _, text in expressions("runyard-ray.json") if "gpu" not in text and "rate" not in text
+    ]
+    with prometheus(tmp_path, config) as client:
+        wait_until(lambda: ask(client, "ray_runyard_slots"), LIMIT_SECONDS, "Prometheus saw Ray's node")
+        assert all(found["metric"]["SessionName"] for found in ask(client, "ray_runyard_slots"))
+        for text in expected:
+            wait_until(lambda text=text: ask(client, text), LIMIT_SECONDS, f"an answer to {text}")  # type: ignore[misc] # a loop's value
 
 
 def _numbers(session: Any) -> dict[str, float]:
