@@ -160,6 +160,8 @@ has '"total":3'
 expect 202 'submit its failed runs again' curl -X POST "$RUNYARD_URL/api/batches/$batch/retry-failed"
 expect 202 'submit another batch' curl "$RUNYARD_URL/api/batches" -d '{"runs": [{"command": ["sleep", "300"], "num_cpus": 0.1}, {"command": ["sleep", "300"], "num_cpus": 0.1}]}'
 sleeping=$(field batch_id)
+expect 200 'change how many of it run at once' curl -X PATCH "$RUNYARD_URL/api/batches/$sleeping" -d '{"max_concurrent": 1}'
+has '"max_concurrent":1'
 expect 200 'hold what has not started of it' curl -X POST "$RUNYARD_URL/api/batches/$sleeping/hold"
 expect 200 'let it start' curl -X POST "$RUNYARD_URL/api/batches/$sleeping/release"
 expect 200 'cancel it' curl "$RUNYARD_URL/api/batches/$sleeping/cancel" -d '{"reason": "only an example"}'
@@ -198,6 +200,8 @@ expect 202 'one that waits for somebody' curl "$RUNYARD_URL/api/runs" -d '{"comm
 held=$(field run_id)
 expect 200 'hold it once more' curl -X POST "$RUNYARD_URL/api/runs/$held/hold"
 has '"held":true'
+expect 200 'give it another priority' curl -X PATCH "$RUNYARD_URL/api/runs/$held" -d '{"priority": 5}'
+has '"priority":5'
 expect 200 'let it start' curl -X POST "$RUNYARD_URL/api/runs/$held/release"
 has '"terms":null'
 expect 200 'cancel it' curl "$RUNYARD_URL/api/runs/$long/cancel" -d '{"reason": "only an example"}'

@@ -102,6 +102,14 @@ class AsyncClient:
         body = {"reason": reason} if reason else {}
         return await self._json("POST", f"/api/batches/{batch_id}/cancel", body)
 
+    async def edit_run(self, run_id: str, edits: Mapping[str, Any]) -> Json:
+        """Change the priority of a run that has not ended."""
+        return await self._json("PATCH", f"/api/runs/{run_id}", edits)
+
+    async def edit_batch(self, batch_id: str, edits: Mapping[str, Any]) -> Json:
+        """Change the limit of a batch, or the priority of its runs that have not started."""
+        return await self._json("PATCH", f"/api/batches/{batch_id}", edits)
+
     async def hold(self, run_id: str) -> Json:
         """Keep a queued run from starting until it is released."""
         return await self._json("POST", f"/api/runs/{run_id}/hold", {})

@@ -66,6 +66,10 @@ class Batch:
         """Cancel all runs that have not ended."""
         self._session.client.cancel_batch(self.batch_id, reason)
 
+    def edit(self, **edits: Any) -> None:
+        """Change `max_concurrent`, None for any number, or the `priority` of the runs that have not started."""
+        self._session.client.edit_batch(self.batch_id, edits)
+
     def hold(self) -> None:
         """Keep all runs that have not started from starting, until `release`."""
         self._session.client.hold_batch(self.batch_id)

@@ -90,6 +90,14 @@ class Client:
         """Cancel what is left of a batch."""
         return self._background.call(self._async.cancel_batch(batch_id, reason))
 
+    def edit_run(self, run_id: str, edits: Mapping[str, Any]) -> Json:
+        """Change the priority of a run that has not ended."""
+        return self._background.call(self._async.edit_run(run_id, edits))
+
+    def edit_batch(self, batch_id: str, edits: Mapping[str, Any]) -> Json:
+        """Change the limit of a batch, or the priority of its runs that have not started."""
+        return self._background.call(self._async.edit_batch(batch_id, edits))
+
     def hold(self, run_id: str) -> Json:
         """Keep a queued run from starting until it is released."""
         return self._background.call(self._async.hold(run_id))

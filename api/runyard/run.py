@@ -126,6 +126,11 @@ class Run:
         self.update(self._session.client.resume(self.run_id))
         return self
 
+    def edit(self, *, priority: int) -> Run:
+        """Give the run another priority. Raises ConflictError when it has ended."""
+        self.update(self._session.client.edit_run(self.run_id, {"priority": priority}))
+        return self
+
     def hold(self) -> Run:
         """Keep the run from starting until `release`. Raises ConflictError when it has started."""
         self.update(self._session.client.hold(self.run_id))

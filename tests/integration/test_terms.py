@@ -125,3 +125,26 @@ def test_a_retry_waits_out_its_pause_over_a_restart(tmp_path: Path) -> None:
         shown_again = client.get(f"/api/runs/{run_id}").json()
         assert (shown_again["status"], shown_again["attempt"]) == ("queued", 1)
         assert "at the earliest" in shown_again["waiting_for"]
+
+
+def test_priority_and_limit_are_edited_live_and_survive_a_restart(tmp_path: Path) -> None:
+    with in_process(tmp_path) as server, server.http() as client:
+        held = {"command": python("pass"), "hold": True}
+        answer = client.post("/api/batches", json={"runs": [held, held], "max_concurrent": 1}).json()
+        batch, (first, second) = answer["batch_id"], [run["run_id"] for run in answer["runs"]]
+        edited = client.patch(f"/api/batches/{batch}", json={"max_concurrent": 2, "priority": 3})
+        assert edited.json()["max_concurrent"] == 2
+        assert client.patch(f"/api/runs/{second}", json={"priority": 9}).json()["priority"] == 9
+        assert_problem(client.patch(f"/api/batches/{batch}", json={}), 422, "give `max_concurrent`")
+        assert_problem(client.patch(f"/api/runs/{second}", json={"max_concurrent": 1}), 422, "max_concurrent")
+        assert_problem(client.patch(f"/api/runs/{batch}", json={"priority": 1}), 404)
+    with in_process(tmp_path) as server, server.http() as client:
+        shown = [client.get(f"/api/runs/{run_id}").json()["priority"] for run_id in (first, second)]
+        assert shown == [3, 9]
+        assert (
+            client.patch(f"/api/batches/{batch}", json={"max_concurrent": None}).json()["max_concurrent"]
+            is None
+        )
+        client.post(f"/api/batches/{batch}/release")
+        wait_ended(client, first)
+        assert_problem(client.patch(f"/api/runs/{first}", json={"priority": 1}), 409, "has ended already")

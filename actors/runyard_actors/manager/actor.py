@@ -16,6 +16,7 @@ from runyard_actors.manager import (
     boot,
     bring,
     cancel,
+    edit,
     end,
     follow_nodes,
     hold,
@@ -32,7 +33,15 @@ from runyard_actors.manager import (
 from runyard_actors.manager.expected import Expectations
 from runyard_actors.manager.follow_nodes import Cluster
 from runyard_actors.manager.look import NodeMeter
-from runyard_actors.manager.messages import Accepted, BatchEnd, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.messages import (
+    Accepted,
+    BatchEdit,
+    BatchEnd,
+    CancelAnswer,
+    Refused,
+    Submission,
+    YardView,
+)
 from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
@@ -123,6 +132,14 @@ class RunManager:
     async def resume_runs(self, run_ids: Sequence[RunId]) -> Refused | None:
         """Let runs go on that are held still."""
         return await _guarded(suspend.resume(self._yard, run_ids))
+
+    async def edit_run(self, run_id: RunId, priority: int) -> Refused | None:
+        """Give a run another priority."""
+        return await _guarded(edit.edit_run(self._yard, run_id, priority))
+
+    async def edit_batch(self, batch_id: BatchId, what: BatchEdit) -> Refused | None:
+        """Change the limit of a batch, and the priority of its runs."""
+        return await _guarded(edit.edit_batch(self._yard, batch_id, what))
 
     async def hold(self, run_ids: Sequence[RunId]) -> Refused | None:
         """Hold queued runs until they are released."""

@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from runyard_actors.manager.gathering import Gathering
-from runyard_actors.manager.messages import Accepted, BatchEnd, CancelAnswer, Refused, Submission, YardView
+from runyard_actors.manager.messages import (
+    Accepted,
+    BatchEdit,
+    BatchEnd,
+    CancelAnswer,
+    Refused,
+    Submission,
+    YardView,
+)
 from runyard_actors.manager.name import NAME
 from runyard_actors.manager.usage import RunUsage
 from runyard_cluster.capacity import Capacity
@@ -80,6 +88,14 @@ class ManagerClient:
     async def resume_runs(self, run_ids: Sequence[str]) -> None:
         """Let runs go on that are held still."""
         await self._call("resume_runs", list(run_ids))
+
+    async def edit_run(self, run_id: str, priority: int) -> None:
+        """Give a run another priority."""
+        await self._call("edit_run", run_id, priority)
+
+    async def edit_batch(self, batch_id: str, what: BatchEdit) -> None:
+        """Change the limit of a batch, and the priority of its runs."""
+        await self._call("edit_batch", batch_id, what)
 
     async def hold(self, run_ids: Sequence[str]) -> None:
         """Hold queued runs until they are released."""

@@ -42,6 +42,15 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEdit:
+    """What changes of a batch. `max_concurrent` means something only with `has_limit`: None lifts the limit then."""
+
+    has_limit: bool = False
+    max_concurrent: int | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAnswer:
     """What became of each run named in a cancel: gone from the queue, being stopped, or ended before."""
 

@@ -167,6 +167,28 @@ class Core:
         self._holding.hold(run_id)
         return True
 
+    def on_priority(self, run_id: RunId, priority: int) -> bool:
+        """Give a run another priority, and its place by arrival in it; return False if it is not known.
+
+        An active run goes on, and has it should it be queued again.
+        """
+        entry = self._entries.get(run_id)
+        if entry is None:
+            return False
+        is_queued = entry.stage is Stage.QUEUED
+        if is_queued:
+            self._admission.dequeue(entry)
+        entry.run = replace(entry.run, priority=priority)
+        if is_queued:
+            self._admission.enqueue(entry)
+        return True
+
+    def on_batch_limit(self, batch_id: BatchId, max_concurrent: int | None) -> None:
+        """Change how many runs of a batch are active at once; what is active stays so."""
+        batch = self._admission.limits.batches.get(batch_id)
+        if batch is not None:
+            self._admission.set_batch(replace(batch.spec, max_concurrent=max_concurrent))
+
     def on_released(self, run_id: RunId) -> bool:
         """Hold a run no more; return False if it is active or not known."""
         entry = self._inactive(run_id)

@@ -14,6 +14,7 @@ from runyard_actors.store.changes import (
     AttemptStarted,
     AttemptStarting,
     BatchCancelled,
+    BatchEdited,
     CancelRequested,
     Change,
     EnforcementFound,
@@ -22,6 +23,7 @@ from runyard_actors.store.changes import (
     ProgressReported,
     Pruned,
     RunDropped,
+    RunEdited,
     RunHeld,
     RunResumed,
     RunsSubmitted,
@@ -109,6 +111,21 @@ def note_hold(call: Call, change: RunHeld) -> None:
         call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id)
 
 
+def edit_run(call: Call, change: RunEdited) -> None:
+    """Note the new priority of a run that has not ended."""
+    run = call.run(change.run_id)
+    values = {"priority": change.priority}
+    if run is not None and not Status(run.status).is_ended and _changed(call, "edit_run", run, **values):
+        call.event("run_edited", change.at, run_id=change.run_id, batch_id=run.batch_id, data=values)
+
+
+def edit_batch(call: Call, change: BatchEdited) -> None:
+    """Note the new limit of a batch."""
+    values = {"max_concurrent": change.max_concurrent}
+    if call.execute("edit_batch", {"batch_id": change.batch_id, **values}):
+        call.event("batch_edited", change.at, batch_id=change.batch_id, data=values)
+
+
 def cancel_batch(call: Call, change: BatchCancelled) -> None:
     """Note that a batch was cancelled."""
     if call.execute("cancel_batch", {"batch_id": change.batch_id, "at": change.at}):
@@ -166,6 +183,8 @@ _VERBS: dict[type, Callable[[Call, Any], None]] = {
     RunSuspended: attempt.suspended,
     RunResumed: attempt.resumed,
     RunHeld: note_hold,
+    RunEdited: edit_run,
+    BatchEdited: edit_batch,
     BatchCancelled: cancel_batch,
     ModulePut: put_module,
     ModuleDeleted: delete_module,

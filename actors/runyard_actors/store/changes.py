@@ -168,6 +168,24 @@ class RunHeld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunEdited:
+    """A run that has not ended has another priority."""
+
+    run_id: RunId
+    priority: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEdited:
+    """At most so many runs of a batch are active at once from now on; None: any number."""
+
+    batch_id: BatchId
+    max_concurrent: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCancelled:
     """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
 
@@ -218,6 +236,8 @@ Change: TypeAlias = (
     | RunSuspended
     | RunResumed
     | RunHeld
+    | RunEdited
+    | BatchEdited
     | BatchCancelled
     | ModulePut
     | ModuleDeleted

@@ -144,6 +144,13 @@ WHERE seq = :seq AND status = 'queued' AND coalesce(json_extract(terms, '$.is_he
 UPDATE runs SET terms = nullif(json_remove(terms, '$.is_held'), '{}')
 WHERE seq = :seq AND status = 'queued' AND json_extract(terms, '$.is_held')
 
+-- edit_run --
+UPDATE runs SET priority = :priority WHERE seq = :seq AND priority <> :priority
+
+-- edit_batch --
+UPDATE batches SET max_concurrent = :max_concurrent
+WHERE batch_id = :batch_id AND max_concurrent IS NOT :max_concurrent
+
 -- withdraw_attempt --
 DELETE FROM attempts WHERE run_id = :run_id AND attempt = :attempt AND started_at IS NULL AND ended_at IS NULL
 

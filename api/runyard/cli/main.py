@@ -35,6 +35,7 @@ VERBS = {
     "pause": "Start no new runs.",
     "suspend": "Hold running runs still.",
     "resume": "Start runs again after a pause, or let suspended ones go on.",
+    "edit": "Change the priority of runs, or a batch's limit.",
     "hold": "Keep queued runs from starting.",
     "release": "Let held runs start.",
     "modules": "List the modules that can be run by id.",

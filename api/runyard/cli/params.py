@@ -93,6 +93,14 @@ def _moment_to_come(value: str) -> str:
     return value
 
 
+def _limit(value: str) -> int | str:
+    if value == "none":
+        return value
+    if not value.isdecimal() or len(value) > 9 or int(value) < 1:
+        raise ValueError(f'{value!r} must be a whole number from 1 on, or "none"')
+    return int(value)
+
+
 CPUS = Parsed("number", _cpus)
 FACTOR = Parsed("number", _factor)
 SHARE = Parsed("number", _share)
@@ -101,6 +109,7 @@ MEMORY = Parsed("size", _memory)
 DURATION = Parsed("time", _duration)
 PATIENCE = Parsed("time", _patience)
 MOMENT = Parsed("date", _moment)
+LIMIT = Parsed("number", _limit)
 MOMENT_TO_COME = Parsed("date", _moment_to_come)
 
 

@@ -111,9 +111,9 @@ def _errors(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]
         codes |= _WITH_INPUT
     if "{" in path or path == "/api/runs":
         codes |= _WITH_NAME
-    if method in ("post", "put", "delete"):
+    if method in ("post", "put", "patch", "delete"):
         codes |= _WITH_BODY
-    if method in ("post", "put", "delete") and path.startswith("/api"):
+    if method in ("post", "put", "patch", "delete") and path.startswith("/api"):
         codes |= _SUBMITTING
     return {str(code): _problem(code, text) for code, text in sorted(codes.items())}
 

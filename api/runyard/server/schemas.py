@@ -160,6 +160,36 @@ class CancelIn(Strict):
     reason: Annotated[str, Field(max_length=1_000), AfterValidator(plain_text), NO_NUL] | None = None
 
 
+class RunEditIn(Strict):
+    """What changes of a run that has not ended."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"priority": 10}]})
+
+    priority: Priority = Field(description="higher starts first; 0 is usual")
+
+
+class BatchEditIn(Strict):
+    """What changes of a batch; what is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"max_concurrent": 8}],
+            "anyOf": [{"required": ["max_concurrent"]}, {"required": ["priority"]}],
+        }
+    )
+
+    max_concurrent: Limit | None = Field(
+        None, description="at most so many of its runs at once; null: any number"
+    )
+    priority: Priority | None = Field(None, description="of all its runs that have not started")
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> BatchEditIn:
+        if not self.model_fields_set:
+            raise ValueError("give `max_concurrent`, `priority` or both")
+        return self
+
+
 class RestartIn(RequestIn):
     """What the new run does differently; everything left out is as it was."""
 

@@ -162,6 +162,32 @@ def test_a_delayed_retry_of_a_stopped_batch_is_dropped() -> None:
     assert list(play.drops()) == ["b1"]
 
 
+def test_a_new_priority_moves_a_run_to_its_place_by_arrival() -> None:
+    play = Play(node(), slots=1)
+    assert play.submit(run("a")) == ["a"]
+    play.submit(run("b"), run("c", priority=5), run("d"), run("e", after=("a",)))
+    assert play.core.on_priority(RunId("d"), 5)
+    assert play.core.on_priority(RunId("b"), 5)
+    assert play.core.on_priority(RunId("e"), 9)
+    assert play.core.on_priority(RunId("a"), 7)
+    assert not play.core.on_priority(RunId("nobody"), 1)
+    assert play.end("a", succeeded=False, retry=True) == ["a"]
+    started = [*play.end("a"), *play.end("e"), *play.end("b"), *play.end("c")]
+    assert started == ["e", "b", "c", "d"]
+
+
+def test_a_new_limit_of_a_batch_counts_at_once() -> None:
+    play = Play(node())
+    limited = batch("b", max_concurrent=1)
+    assert play.submit(*[run(f"b{i}", batch="b") for i in range(4)], batch=limited) == ["b0"]
+    play.core.on_batch_limit(BatchId("b"), 3)
+    assert play.starts() == ["b1", "b2"]
+    play.core.on_batch_limit(BatchId("b"), 1)
+    assert play.end("b0", "b1") == []
+    assert play.end("b2") == ["b3"]
+    play.core.on_batch_limit(BatchId("nobody"), 1)
+
+
 NAMES = [f"r{i}" for i in range(8)]
 
 

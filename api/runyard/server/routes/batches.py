@@ -16,10 +16,10 @@ from runyard.server.models import Batch, BatchAccepted, BatchAdvice, BatchPage
 from runyard.server.paging import Page
 from runyard.server.resolve import Resolver, digest
 from runyard.server.routes.runs import IdempotencyKey
-from runyard.server.schemas import CancelIn
+from runyard.server.schemas import BatchEditIn, CancelIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
-from runyard_actors.manager.messages import Submission
+from runyard_actors.manager.messages import BatchEdit, Submission
 from runyard_actors.run import Status
 from runyard_cluster.errors import NotFoundError
 from runyard_cluster.settings import ModuleSettings
@@ -71,6 +71,19 @@ async def cancel(here: Here, batch_id: BatchId, body: CancelIn | None = None) ->
     """Cancel all runs of the batch that have not ended."""
     await one(here, batch_id)
     await here.manager.cancel_batch(batch_id, body.reason if body else None)
+    return await one(here, batch_id)
+
+
+@router.patch("/{batch_id}", response_model=Batch)
+async def edit(here: Here, batch_id: BatchId, body: BatchEditIn) -> Any:
+    """Change how many runs of the batch run at once, and the priority of those that have not started."""
+    await one(here, batch_id)
+    what = BatchEdit(
+        has_limit="max_concurrent" in body.model_fields_set,
+        max_concurrent=body.max_concurrent,
+        priority=body.priority,
+    )
+    await here.manager.edit_batch(batch_id, what)
     return await one(here, batch_id)
 
 

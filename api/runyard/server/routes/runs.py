@@ -14,7 +14,7 @@ from runyard.server.models import Attempt, Run, RunPage
 from runyard.server.paging import Paging
 from runyard.server.resolve import digest
 from runyard.server.restart import restarted
-from runyard.server.schemas import CancelIn, RestartIn, SubmitIn
+from runyard.server.schemas import CancelIn, RestartIn, RunEditIn, SubmitIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
 from runyard_actors.manager.messages import Accepted, Submission
@@ -105,6 +105,14 @@ async def resume(here: Here, run_id: RunId) -> Any:
     """Let a run go on that was suspended. Repeating it is no error."""
     await _one(here, run_id)
     await here.manager.resume_runs([run_id])
+    return await _one(here, run_id)
+
+
+@router.patch("/{run_id}", response_model=Run)
+async def edit(here: Here, run_id: RunId, body: RunEditIn) -> Any:
+    """Give a run that has not ended another priority. A running one has it when it is queued again."""
+    _refuse_no_id(run_id)
+    await here.manager.edit_run(run_id, body.priority)
     return await _one(here, run_id)
 
 

@@ -282,6 +282,21 @@ export type BatchAdvice = {
     advice: Array<ModuleAdvice>;
 };
 
+export type BatchEditIn = unknown & {
+    /**
+     * Max Concurrent
+     *
+     * at most so many of its runs at once; null: any number
+     */
+    max_concurrent?: number | null;
+    /**
+     * Priority
+     *
+     * of all its runs that have not started
+     */
+    priority?: number | null;
+};
+
 /**
  * BatchFailures
  *
@@ -1521,6 +1536,20 @@ export type Run = {
     warning?: string | null;
 };
 
+/**
+ * RunEditIn
+ *
+ * What changes of a run that has not ended.
+ */
+export type RunEditIn = {
+    /**
+     * Priority
+     *
+     * higher starts first; 0 is usual
+     */
+    priority: number;
+};
+
 export type RunIn = unknown & {
     /**
      * After
@@ -2439,6 +2468,86 @@ export type BatchesShowResponses = {
 };
 
 export type BatchesShowResponse = BatchesShowResponses[keyof BatchesShowResponses];
+
+export type BatchesEditData = {
+    body: BatchEditIn;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}';
+};
+
+export type BatchesEditErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type BatchesEditError = BatchesEditErrors[keyof BatchesEditErrors];
+
+export type BatchesEditResponses = {
+    /**
+     * Successful Response
+     */
+    200: Batch;
+};
+
+export type BatchesEditResponse = BatchesEditResponses[keyof BatchesEditResponses];
 
 export type BatchesAdviceData = {
     body?: never;
@@ -3936,6 +4045,86 @@ export type RunsShowResponses = {
 };
 
 export type RunsShowResponse = RunsShowResponses[keyof RunsShowResponses];
+
+export type RunsEditData = {
+    body: RunEditIn;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/runs/{run_id}';
+};
+
+export type RunsEditErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type RunsEditError = RunsEditErrors[keyof RunsEditErrors];
+
+export type RunsEditResponses = {
+    /**
+     * Successful Response
+     */
+    200: Run;
+};
+
+export type RunsEditResponse = RunsEditResponses[keyof RunsEditResponses];
 
 export type RunsAttemptsData = {
     body?: never;

@@ -50,6 +50,8 @@ export const CHANGES = [
   'run_requeued',
   'run_suspended',
   'run_held',
+  'run_edited',
+  'batch_edited',
   'run_released',
   'run_resumed',
   'run_ended',
