@@ -12,6 +12,7 @@ import click
 
 from runyard.cli.exit_code import GOOD, INTERRUPTED, SOME_FAILED
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
+from runyard.cli.resumed import resumed
 from runyard.cli.say import complain, is_terminal, put, put_json, say
 from runyard.cli.source import ServerSource, every_run
 from runyard.cli.tally import Tally
@@ -43,6 +44,9 @@ runyard batch --for-each photos.csv -- convert {photo} {photo}.webp""",
     metavar="FILE",
     help="Run COMMAND once for each row of FILE, with its columns in place of {column}.",
 )
+@click.option(
+    "--resume", is_flag=True, help="Leave out what completed before with --resume, and is the same now."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be submitted, and submit nothing.")
 @click.option("--max-concurrent", type=click.IntRange(1), metavar="N", help="At most N of its runs at once.")
 @click.option(
@@ -55,9 +59,18 @@ runyard batch --for-each photos.csv -- convert {photo} {photo}.webp""",
 )
 @click.option("--name", metavar="NAME", help="What people see; the file's own, or its name.")
 @click.option("--detach", is_flag=True, help="Print the batch's id and return at once.")
-def command(options: Options, words: tuple[str, ...], detach: bool, dry_run: bool, **given: Any) -> int:
+def command(
+    options: Options, words: tuple[str, ...], detach: bool, dry_run: bool, resume: bool, **given: Any
+) -> int:
     """Read the file, submit all of it, watch it."""
     body = request(*_read(words, given["for_each"]), given)
+    if resume:
+        body["runs"] = resumed(options, body["runs"])
+        if not body["runs"]:
+            put_json({**body, "runs": []}) if options.is_json else put(
+                "nothing is left to do: all completed before"
+            )
+            return GOOD
     if dry_run:
         put_json(body) if options.is_json else put("\n".join(dry_lines(body)))
         return GOOD
