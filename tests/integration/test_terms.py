@@ -148,3 +148,11 @@ def test_priority_and_limit_are_edited_live_and_survive_a_restart(tmp_path: Path
         client.post(f"/api/batches/{batch}/release")
         wait_ended(client, first)
         assert_problem(client.patch(f"/api/runs/{first}", json={"priority": 1}), 409, "has ended already")
+
+
+def test_a_run_near_its_timeout_is_warned_of(tmp_path: Path) -> None:
+    with in_process(tmp_path) as server, server.http() as client:
+        run_id = submit(client, command=python("import time; time.sleep(30)"), timeout=6)["run_id"]
+        ended = wait_ended(client, run_id)
+        assert ended["reason"] == "timeout"
+        assert "of its timeout of 6.0 s" in ended["warning"]

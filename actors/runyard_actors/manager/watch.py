@@ -9,6 +9,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
 from runyard_actors.manager.look import NodeLook, NodeMeter
+from runyard_actors.manager.near_timeout import TimeoutWatch, tell_near_timeouts
 from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
@@ -31,6 +32,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     gpu_judge = GpuMemoryJudge()
     memory = MemoryGuard()
     stalls = StallWatch()
+    timeouts = TimeoutWatch()
     metrics = RayMetrics(yard)
     if yard.settings.ray_address != "local":
         yard.ray_warning = await asyncio.to_thread(ray_monitor.warning)
@@ -47,6 +49,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
         await take_lost_gpus(yard, look.gpus)
         await hold_gpu_limits(yard, gpu_judge, look)
         await hold_stalls(yard, stalls, look)
+        await tell_near_timeouts(yard, timeouts, look)
         await _take_reports(yard)
         await metrics.update()
 
