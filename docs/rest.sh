@@ -13,6 +13,7 @@ set -eu
 umask 077
 work=$(mktemp -d)
 paused=
+drained=
 trap 'code=$?; tidy; exit "$code"' EXIT
 trap 'exit 130' INT TERM
 
@@ -28,6 +29,7 @@ curl() { command curl --config "$work/curlrc" "$@"; }
 
 tidy() {
     [ -z "$paused" ] || curl -X POST "$RUNYARD_URL/api/resume" >"$work/body" || :
+    [ -z "$drained" ] || curl -X POST "$RUNYARD_URL/api/nodes/$drained/undrain" >"$work/body" || :
     rm -rf "$work"
 }
 
@@ -236,6 +238,13 @@ expect 404 'it is gone' curl "$RUNYARD_URL/api/modules/rest-example"
 echo '# The machine'
 expect 200 'nodes, GPUs and slots' curl "$RUNYARD_URL/api/resources"
 has '"max_concurrent_runs"'
+node=$(field node)
+drained=$node
+expect 200 'start nothing new on a node' curl -X POST "$RUNYARD_URL/api/nodes/$node/drain"
+has '"is_drained":true'
+expect 200 'let runs start there again' curl -X POST "$RUNYARD_URL/api/nodes/$node/undrain"
+has '"is_drained":false'
+drained=
 expect 200 'what active runs use' curl "$RUNYARD_URL/api/usage"
 expect 200 'statistics' curl "$RUNYARD_URL/api/stats"
 paused=yes

@@ -28,6 +28,7 @@ from runyard.session import Session
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.actor import RunManager
 from runyard_actors.manager.client import ManagerClient
+from runyard_actors.manager.follow_nodes import Cluster
 from runyard_actors.manager.look import NodeMeter
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
@@ -83,10 +84,17 @@ class InProcessManager(ManagerClient):
 class InProcess:
     """A running server: its address and token, ways to call it, and its parts to look into."""
 
-    def __init__(self, settings: Settings, capacity: Capacity, meter: NodeMeter | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        capacity: Capacity,
+        meter: NodeMeter | None,
+        cluster: Cluster | None = None,
+    ) -> None:
         self.settings = settings
         self.capacity = capacity
         self._meter = meter
+        self._cluster = cluster
         self.data_dir = DataDir(settings.data_dir)
         self.data_dir.create()
         self.token = self.data_dir.token()
@@ -148,7 +156,7 @@ class InProcess:
     async def _serve(self, listen: Listen, allowed_hosts: Sequence[str]) -> None:
         self._stopping = asyncio.Event()
         self.manager = RunManager(
-            self.settings.model_dump(mode="json"), self.capacity, NoLeases(), self._meter
+            self.settings.model_dump(mode="json"), self.capacity, NoLeases(), self._meter, self._cluster
         )
         self.context = self._context(InProcessManager(self.manager))
         self.app = create_app(self.context, {*listen.names(), *allowed_hosts})
@@ -205,14 +213,15 @@ def in_process(
     allowed_hosts: Sequence[str] = (),
     capacity: Capacity = CAPACITY,
     meter: NodeMeter | None = None,
+    cluster: Cluster | None = None,
     **settings: object,
 ) -> Iterator[InProcess]:
     """Serve a data folder inside `folder` for the length of the block; settings as in runyard.toml.
 
-    `meter` looks at the node that `capacity` describes; the real one's if left out.
+    `meter` looks at the node that `capacity` describes; the real one's if left out. `cluster` has other nodes.
     """
     quick = {"cpu_busy_percent": 0, "reserve_memory": "64MiB", "grace": "2s", "data_dir": folder / "data"}
-    server = InProcess(Settings.model_validate({**quick, **settings}), capacity, meter)
+    server = InProcess(Settings.model_validate({**quick, **settings}), capacity, meter, cluster)
     server.start(listen or Listen(), allowed_hosts)
     try:
         yield server

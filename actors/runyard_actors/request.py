@@ -13,13 +13,15 @@ class Request:
     """What one run declares. Zero means: not asked for.
 
     Under one whole GPU, `gpu_milli` and `gpu_memory_bytes` come from ONE GPU; from one whole GPU on,
-    `gpu_milli` is a multiple of 1000 and `gpu_memory_bytes` is asked of each of them.
+    `gpu_milli` is a multiple of 1000 and `gpu_memory_bytes` is asked of each of them. `node` is the only node that may
+    hold it; any may if it is empty.
     """
 
     cpu_milli: int = 0
     gpu_milli: int = 0
     memory_bytes: int = 0
     gpu_memory_bytes: int = 0
+    node: str = ""
 
     @property
     def whole_gpus(self) -> int:

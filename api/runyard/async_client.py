@@ -135,6 +135,14 @@ class AsyncClient:
         """Start no new runs."""
         return await self._json("POST", "/api/pause", {})
 
+    async def drain(self, node: str) -> Json:
+        """Start no new runs on a node."""
+        return await self._json("POST", f"/api/nodes/{quote(node, safe='')}/drain", {})
+
+    async def undrain(self, node: str) -> Json:
+        """Let runs start on a node again."""
+        return await self._json("POST", f"/api/nodes/{quote(node, safe='')}/undrain", {})
+
     async def suspend(self, run_id: str) -> Json:
         """Hold a running run still."""
         return await self._json("POST", f"/api/runs/{run_id}/suspend", {})

@@ -212,6 +212,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "num_gpus": _gpus,
     "memory": _memory,
     "gpu_memory": _gpu_memory,
+    "node": text,
     "timeout": _timeout,
     "stall_after": parse_duration,
     "on_stall": _on_stall,

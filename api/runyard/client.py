@@ -122,6 +122,14 @@ class Client:
         """Start no new runs."""
         return self._background.call(self._async.pause())
 
+    def drain(self, node: str) -> Json:
+        """Start no new runs on a node."""
+        return self._background.call(self._async.drain(node))
+
+    def undrain(self, node: str) -> Json:
+        """Let runs start on a node again."""
+        return self._background.call(self._async.undrain(node))
+
     def suspend(self, run_id: str) -> Json:
         """Hold a running run still."""
         return self._background.call(self._async.suspend(run_id))

@@ -27,6 +27,7 @@ class _Fields:
     num_gpus: float | None = None
     memory: Size | None = None
     gpu_memory: Size | None = None
+    node: str | None = None
     timeout: Duration | None = None
     stall_after: Duration | None = None
     on_stall: Literal["tell", "stop"] | None = None
@@ -59,7 +60,8 @@ class Module(_Fields):
     had too little memory is queued again with that many times as much. `stall_after`: a run that shows no sign of life
     for that long is told as stalled, or stopped with `on_stall="stop"`. Runs of `after_any` must have ended first,
     whatever way; with `after_failed` it starts only if one of those does not complete. A run with `hold` waits for
-    `Run.release`. It fails if it has not started `queue_timeout` after its submission.
+    `Run.release`. It fails if it has not started `queue_timeout` after its submission. `node`: the only node that it
+    may start on.
     """
 
     module_id: str

@@ -235,6 +235,7 @@ RUN_FIELDS = frozenset(
         "suspended",
         "timeout_seconds",
         "waiting_for",
+        "wanted_node",
         "warning",
     }
 )

@@ -83,6 +83,11 @@ class DataDir:
         return self.path / "paused"
 
     @property
+    def drained_file(self) -> Path:
+        """The names of nodes on which no run may start, as JSON."""
+        return self.path / "drained.json"
+
+    @property
     def server_log(self) -> Path:
         """What a server in the background has to say."""
         return self.path / "server.log"

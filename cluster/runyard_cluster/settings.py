@@ -80,6 +80,7 @@ class ModuleSettings(_Part):
     num_gpus: Gpus | None = None
     memory: Memory | None = None
     gpu_memory: GpuMemory | None = None
+    node: Text | None = None
     timeout: Duration | None = None
     stall_after: Duration | None = None
     on_stall: Literal["tell", "stop"] | None = None

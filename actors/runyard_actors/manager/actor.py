@@ -16,6 +16,7 @@ from runyard_actors.manager import (
     boot,
     bring,
     cancel,
+    drain,
     edit,
     end,
     follow_nodes,
@@ -94,6 +95,7 @@ class RunManager:
             self._yard.core.pause()
         rules = PauseWatch(known.pause_when)
         pause_when.first_look(self._yard, rules)
+        self._yard.drained = drain.read_drained(known.data)
         boot.rebuild(self._yard)
         self._last_seq = self._yard.reader.last_seq()
         self._yard.spawn(self._yard.leases.tidy_for_ever(), "tidy leases")
@@ -183,6 +185,14 @@ class RunManager:
         """Start nothing new until `resume`, also after a restart."""
         self._yard.data_dir.paused_file.touch(mode=0o600)
         self._yard.core.pause()
+
+    async def drain(self, node: str) -> Refused | None:
+        """Start nothing new on a node until `undrain`, also after a restart."""
+        return await _guarded(drain.drain(self._yard, node))
+
+    async def undrain(self, node: str) -> Refused | None:
+        """Let runs start on a node again."""
+        return await _guarded(drain.undrain(self._yard, node))
 
     async def resume(self) -> None:
         """Start runs again."""

@@ -134,6 +134,14 @@ class ManagerClient:
         """Start nothing new until `resume`."""
         await self._call("pause")
 
+    async def drain(self, node: str) -> None:
+        """Start nothing new on a node until `undrain`."""
+        await self._call("drain", node)
+
+    async def undrain(self, node: str) -> None:
+        """Let runs start on a node again."""
+        await self._call("undrain", node)
+
     async def resume(self) -> None:
         """Start runs again."""
         await self._call("resume")

@@ -124,6 +124,7 @@ async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeF
     yard.leases.on_node(capacity, found.ray_id)
     yard.core.on_node(_spec(capacity))
     node.heard()
+    yard.hold_or_go_on()
 
 
 def _offered(capacity: Capacity, found: ClusterNode) -> Capacity:

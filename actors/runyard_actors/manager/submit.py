@@ -10,6 +10,7 @@ from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.view import waiting_for
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
+from runyard_actors.request import Request
 from runyard_actors.run import RunSpec
 from runyard_actors.store.changes import Idempotency, RunsSubmitted
 from runyard_cluster.errors import (
@@ -97,12 +98,18 @@ async def _earlier_answer(yard: Yard, submission: Submission) -> Accepted | None
 
 
 def _refuse_what_never_fits(yard: Yard, submission: Submission) -> None:
-    verdicts = {spec.request: yard.core.can_ever_fit(spec.request) for spec in submission.runs}
+    verdicts = {spec.request: _never_fits(yard, spec.request) for spec in submission.runs}
     bad = [(i, why) for i, spec in enumerate(submission.runs) if (why := verdicts[spec.request])]
     if bad:
         raise ResourceLimitError(
             _places(bad, submission), [{"index": i, "field": "request", "message": why} for i, why in bad]
         )
+
+
+def _never_fits(yard: Yard, request: Request) -> str | None:
+    """Say why a request can never be held. Of a node that is known and not up nobody knows; what wants it waits."""
+    node = yard.others.get(request.node)
+    return None if node and not yard.core.has_node(request.node) else yard.core.can_ever_fit(request)
 
 
 def _places(bad: list[tuple[int, str]], submission: Submission) -> str:

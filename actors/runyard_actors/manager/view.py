@@ -63,7 +63,7 @@ def _node(yard: Yard) -> NodeView:
         declared_cpu_milli=capacity.cpu_milli - free.cpu_milli,
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes,
         gpus=_gpus(yard, free),
-        guard=yard.guard,
+        guard=yard.guard_on(capacity.node),
         warnings=warnings(yard),
     )
 
@@ -93,7 +93,7 @@ def _other(yard: Yard, node: OtherNode) -> NodeView:
             )
             for gpu in capacity.gpus
         ),
-        guard="the node is lost" if node.is_lost else node.guard,
+        guard="the node is lost" if node.is_lost else yard.guard_on(node.name),
     )
 
 

@@ -95,6 +95,8 @@ class Yard:
         self.retrying = asyncio.Lock()
         self.storage_fault: str | None = None
         self.guard: str | None = None
+        #: Nodes that somebody wants nothing new to start on.
+        self.drained: frozenset[str] = frozenset()
         #: What the node looked like last; None until it was looked at.
         self.look: NodeLook | None = None
         #: GPUs that do no work any more, by index, and why.
@@ -225,10 +227,16 @@ class Yard:
     def hold_or_go_on(self) -> None:
         """Hold starts on each node where something stands against them, and let the others go on."""
         fault = f"the store cannot be written: {self.storage_fault}" if self.storage_fault else None
-        self.core.on_guard(self.capacity.node, fault or self.guard)
-        for node in self.others.values():
-            self.core.on_guard(node.name, fault or node.guard)
+        for name in (self.capacity.node, *self.others):
+            self.core.on_guard(name, fault or self.guard_on(name))
         self.pump()
+
+    def guard_on(self, name: str) -> str | None:
+        """Say why nothing may start on a node, if it is for the node."""
+        if name in self.drained:
+            return f"drained; `runyard undrain {name}` lets runs start there again"
+        node = self.others.get(name)
+        return node.guard if node else self.guard
 
     async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
         """Return the full specs of runs that are about to start."""

@@ -288,6 +288,10 @@ class Core:
         """Return a request with that many times the memory, at most what a node has; None if that is no more."""
         return with_more_memory(request, factor, self._admission.nodes, of_gpu=of_gpu)
 
+    def has_node(self, name: str) -> bool:
+        """Whether a node is there."""
+        return name in self._admission.nodes.by_name
+
     def counts(self) -> Counts:
         """Return how many runs there are of each kind."""
         admission = self._admission

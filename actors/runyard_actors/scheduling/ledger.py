@@ -134,6 +134,8 @@ class NodeLedger:
     def could_hold(self, request: Request) -> bool:
         """Whether the request would fit if the node were empty."""
         spec = self.spec
+        if request.node and request.node != spec.name:
+            return False
         if request.cpu_milli > spec.cpu_milli or request.memory_bytes > spec.memory_bytes:
             return False
         if not request.needs_gpu:
@@ -157,6 +159,8 @@ class NodeLedger:
     def fit_beside_guard(self, request: Request) -> tuple[int, ...] | None:
         """Return the GPUs the request would take here if starts were not held, or None if it does not fit."""
         if 0 < request.cpu_milli > self.free_cpu or 0 < request.memory_bytes > self.room_memory:
+            return None
+        if request.node and request.node != self.spec.name:
             return None
         if not request.needs_gpu:
             return ()

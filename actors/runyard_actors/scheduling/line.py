@@ -81,6 +81,7 @@ class Shape:
         "able",
         "bound",
         "cpu",
+        "is_particular",
         "kinds",
         "length",
         "memory",
@@ -102,6 +103,8 @@ class Shape:
         self.share = 0 if self.whole else request.gpu_milli
         self.vram = request.gpu_memory_bytes
         self.needs_gpu = request.needs_gpu
+        #: Whether more than CPU and memory says where it fits.
+        self.is_particular = request.needs_gpu or bool(request.node)
         self.place = Place.ASIDE
         self.kinds: Order[Kind] = Order(Kind.key)
         #: How many kinds it has, listed or set aside.

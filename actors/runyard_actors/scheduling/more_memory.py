@@ -23,7 +23,9 @@ def with_more_memory(
         amount = min(wanted, most)
         if amount <= before:
             return None
-        larger = replace(request, **{"gpu_memory_bytes" if of_gpu else "memory_bytes": amount})
+        larger = (
+            replace(request, gpu_memory_bytes=amount) if of_gpu else replace(request, memory_bytes=amount)
+        )
         if nodes.able(larger):
             return larger
     return None

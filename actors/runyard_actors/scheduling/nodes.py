@@ -27,6 +27,8 @@ class Nodes:
         self.freed: dict[str, NodeLedger] = {}
         self._groups: list[NodeGroup] = []
         self._group_of: dict[str, NodeGroup] = {}
+        #: Nodes that runs asked for by name, each alone.
+        self._alone: dict[str, NodeGroup] = {}
 
     def put(self, spec: NodeSpec, held: Iterable[tuple[Request, Placement, Use]]) -> None:
         """Add a node, or change its capacity, with what is held on it already."""
@@ -79,10 +81,13 @@ class Nodes:
         name = ledger.spec.name
         self.freed[name] = ledger
         self._group_of[name].widen(ledger)
+        if alone := self._alone.get(name):
+            alone.widen(ledger)
 
     def able(self, request: Request) -> Sequence[NodeGroup]:
         """Return the groups of nodes that could hold a request if they were empty."""
-        return [group for group in self._groups if group.could_hold(request)]
+        groups = self._alone_of(request.node) if request.node else self._groups
+        return [group for group in groups if group.could_hold(request)]
 
     def could_hold_now(self, shape: Shape) -> bool:
         """Whether some node could hold a shape with all runs ended, beside what other programs use."""
@@ -107,7 +112,14 @@ class Nodes:
         gpus = Room(ledger, kept).gpus(shape)
         return None if gpus is None else (ledger, gpus)
 
+    def _alone_of(self, name: str) -> Sequence[NodeGroup]:
+        """Return the group of one node alone; none if it is not there."""
+        if name not in self._alone and name in self.by_name:
+            self._alone[name] = NodeGroup([self.by_name[name]])
+        return [self._alone[name]] if name in self._alone else []
+
     def _renew(self) -> None:
+        self._alone.clear()
         self.in_order = sorted(self.by_name.values(), key=lambda ledger: len(ledger.spec.gpus))
         self.freed.clear()
         alike: dict[object, list[NodeLedger]] = {}

@@ -10,7 +10,8 @@ from runyard_actors.scheduling.reservation import Reservation
 class Room:
     """Bounds of what fits on a node, and the exact answer for a shape.
 
-    CPU and memory are exact. A GPU's share, memory and number are the most of each: what needs a GPU is asked for.
+    CPU and memory are exact. A GPU's share, memory and number are the most of each: what needs a GPU, or one node, is
+    asked for.
     """
 
     __slots__ = ("cpu", "kept", "ledger", "memory", "share", "vram", "whole")
@@ -29,10 +30,13 @@ class Room:
 
     def holds(self, shape: Shape) -> bool:
         """Whether a shape within the bounds fits."""
-        return not shape.needs_gpu or self.gpus(shape) is not None
+        return not shape.is_particular or self.gpus(shape) is not None
 
     def gpus(self, shape: Shape) -> tuple[int, ...] | None:
         """Return the GPUs that a shape within the bounds takes here, None if it does not fit."""
+        wanted = shape.request.node
+        if wanted and wanted != self.ledger.spec.name:
+            return None
         if not shape.needs_gpu:
             return ()
         if shape.share > self.share or shape.vram > self.vram or shape.whole > self.whole:

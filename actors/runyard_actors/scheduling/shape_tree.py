@@ -83,7 +83,7 @@ class Leaf(Part):
                     shape.cpu <= cpu
                     and shape.memory <= memory
                     and shape.bound < least
-                    and (room is None or not shape.needs_gpu or room.gpus(shape) is not None)
+                    and (room is None or not shape.is_particular or room.gpus(shape) is not None)
                 ):
                     best, least = shape, shape.bound
             if best is None:

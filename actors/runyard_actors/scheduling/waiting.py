@@ -12,6 +12,9 @@ from runyard_actors.scheduling.line import Batch, Entry
 from runyard_actors.scheduling.nodes import Nodes
 from runyard_cluster.sizes import format_size
 
+#: Characters of the list of nodes that are shown to who asks for one that is not there.
+MAX_NAMES = 300
+
 
 def waiting_words(entry: Entry, admission: Admission) -> str:
     """Say what a queued run waits for: the most particular thing first, its place in the queue last."""
@@ -34,7 +37,7 @@ def resource_words(request: Request, nodes: Nodes) -> str | None:
     """Say which resource is short, and how much of it is free where most is; None if some node has room."""
     able = [ledger for group in nodes.able(request) for ledger in group.ledgers]
     if not able:
-        return "no node that could hold it is up"
+        return f"node {request.node} is not up" if request.node else "no node that could hold it is up"
     if any(ledger.fit(request) is not None for ledger in able):
         return None
     unguarded = [ledger for ledger in able if ledger.guard is None]
@@ -50,8 +53,13 @@ def never_fits_words(request: Request, nodes: Nodes) -> str | None:
         return "no node is up"
     if nodes.able(request):
         return None
-    empty = [NodeLedger(ledger.spec) for ledger in nodes.in_order]
-    return f"no node could ever hold it: {_lack(request, empty, 'most')}"
+    ledgers = [ledger for ledger in nodes.in_order if request.node in ("", ledger.spec.name)]
+    if not ledgers:
+        names = ", ".join(sorted(nodes.by_name))
+        return f"no node is called {request.node!r}; those that are up: {names[:MAX_NAMES]}"
+    lack = _lack(request, [NodeLedger(ledger.spec) for ledger in ledgers], "most")
+    who = f"node {request.node} could never" if request.node else "no node could ever"
+    return f"{who} hold it: {lack}"
 
 
 def _batch_words(batch: Batch) -> str:

@@ -27,8 +27,8 @@ SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)
 INSERT INTO runs (
     seq, run_id, module_id, module_name, batch_id, batch_index, status, cpu_milli, gpu_milli, memory_bytes,
     gpu_memory_bytes, priority, max_retries, retry_on_out_of_memory, memory_retries, max_concurrent, after_runs,
-    restarted_from, created_at, queued_at, terms
-) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    restarted_from, wanted_node, created_at, queued_at, terms
+) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_spec --
 INSERT INTO run_specs (
@@ -224,7 +224,7 @@ DELETE FROM module_names WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.module_
 
 -- scheduling_columns --
 runs.run_id, runs.module_id, runs.batch_id, runs.cpu_milli, runs.gpu_milli, runs.memory_bytes,
-runs.gpu_memory_bytes, runs.priority, runs.after_runs, runs.terms,
+runs.gpu_memory_bytes, runs.wanted_node, runs.priority, runs.after_runs, runs.terms,
 runs.created_at, runs.attempt, runs.max_concurrent
 
 -- queued_runs --

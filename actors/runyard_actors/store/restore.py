@@ -19,7 +19,7 @@ from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
 from runyard_actors.terms import terms_from_json
 
 #: Columns of `scheduling_columns`, which every query here begins with.
-_RUN_COLUMNS = 13
+_RUN_COLUMNS = 14
 
 
 def load_state(path: Path) -> StoredState:
@@ -55,12 +55,12 @@ def _read(connection: sqlite3.Connection) -> StoredState:
 
 
 def _stored_run(row: tuple[Any, ...], request_of: Any) -> StoredRun:
-    run_id, module_id, batch_id, cpu, gpu, memory, gpu_memory, priority, *more = row
+    run_id, module_id, batch_id, cpu, gpu, memory, gpu_memory, node, priority, *more = row
     after, terms, created_at, attempts, limit = more
     return StoredRun(
         run_id=run_id,
         module_id=intern(module_id),
-        request=request_of(cpu, gpu, memory, gpu_memory),
+        request=request_of(cpu, gpu, memory, gpu_memory, node),
         batch_id=None if batch_id is None else BatchId(intern(batch_id)),
         priority=priority,
         after=tuple(json.loads(after)) if after else (),
@@ -88,8 +88,10 @@ def _active(row: tuple[Any, ...], request_of: Any) -> ActiveAttempt:
     )
 
 
-def _request(cpu: int, gpu: int, memory: int, gpu_memory: int) -> Request:
-    return Request(cpu_milli=cpu, gpu_milli=gpu, memory_bytes=memory, gpu_memory_bytes=gpu_memory)
+def _request(cpu: int, gpu: int, memory: int, gpu_memory: int, node: str | None) -> Request:
+    return Request(
+        cpu_milli=cpu, gpu_milli=gpu, memory_bytes=memory, gpu_memory_bytes=gpu_memory, node=node or ""
+    )
 
 
 def _open_batches(

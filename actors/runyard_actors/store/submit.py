@@ -74,6 +74,7 @@ def _run_row(seq: int, spec: RunSpec, created_at: int) -> tuple[Any, ...]:
         spec.max_concurrent,
         to_json(spec.after) if spec.after else None,
         spec.restarted_from,
+        request.node or None,
         created_at,
         created_at,
         None if spec.terms is None else to_json(terms_to_json(spec.terms)),

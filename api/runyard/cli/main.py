@@ -33,6 +33,8 @@ VERBS = {
     "restart": "Submit runs again as new ones.",
     "retry-failed": "Submit the failed runs of a batch again.",
     "pause": "Start no new runs.",
+    "drain": "Start no new runs on a node.",
+    "undrain": "Let runs start on a node again.",
     "suspend": "Hold running runs still.",
     "resume": "Start runs again after a pause, or let suspended ones go on.",
     "edit": "Change the priority of runs, or a batch's limit.",

@@ -108,6 +108,13 @@ class Admission(BaseModel):
     is_paused: bool
 
 
+class Drained(BaseModel):
+    """Whether runs may start on a node."""
+
+    node: str
+    is_drained: bool
+
+
 class LoginLink(BaseModel):
     """A path, with a secret that logs a browser in once."""
 

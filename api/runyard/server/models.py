@@ -60,6 +60,7 @@ class Run(BaseModel):
     )
     memory_retries: int = Field(0, description="how often that happened so far; at most 3 times")
     node: str | None
+    wanted_node: str | None = Field(None, description="the only node it may start on; null: any")
     pid: int | None
     gpu_ids: list[int | str]
     created_at: str
@@ -216,6 +217,7 @@ class Module(BaseModel):
     num_gpus: float | None
     memory: int | Literal["auto", "learn"] | None
     gpu_memory: int | Literal["learn"] | None
+    node: str | None = Field(None, description="the only node its runs may start on; null: any")
     timeout: float | None = Field(description="seconds")
     stall_after: float | None = Field(None, description="seconds")
     on_stall: Literal["tell", "stop"] | None = None

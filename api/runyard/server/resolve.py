@@ -169,6 +169,7 @@ class Resolver:
             round(_first(run.num_gpus, module.num_gpus, 0) * WHOLE),
             auto_memory if isinstance(memory, str) else memory,
             0 if gpu_memory == "learn" else gpu_memory,
+            _first(run.node, module.node, ""),
         )
         if asked != "learn" and gpu_memory != "learn":
             return request, None
@@ -245,17 +246,17 @@ def _dependencies(
     return tuple(dict.fromkeys(found))
 
 
-_requests: dict[tuple[int, int, int, int], Request] = {}
+_requests: dict[tuple[int, int, int, int, str], Request] = {}
 
 
-def _shared(cpu: int, gpu: int, memory: int, gpu_memory: int) -> Request:
+def _shared(cpu: int, gpu: int, memory: int, gpu_memory: int, node: str) -> Request:
     """Return one object for equal requests: a queue of a million runs holds few different ones."""
-    key = (cpu, gpu, memory, gpu_memory)
+    key = (cpu, gpu, memory, gpu_memory, node)
     if key not in _requests:
         if len(_requests) > 10_000:
             _requests.clear()
         _requests[key] = Request(
-            cpu_milli=cpu, gpu_milli=gpu, memory_bytes=memory, gpu_memory_bytes=gpu_memory
+            cpu_milli=cpu, gpu_milli=gpu, memory_bytes=memory, gpu_memory_bytes=gpu_memory, node=node
         )
     return _requests[key]
 

@@ -48,6 +48,7 @@ class RequestIn(Strict):
     gpu_memory: GpuMemory | None = Field(
         None, description='GPU memory, from one GPU; "learn" takes it from past peaks'
     )
+    node: Text | None = Field(None, description="the only node it may start on, by its name; any if left out")
     timeout: Duration | None = Field(None, description='seconds or a text as "30m"')
     stall_after: Patience | None = Field(
         None, description="told as stalled after that time without output, CPU and GPU use; 0: never"

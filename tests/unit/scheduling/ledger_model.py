@@ -62,6 +62,7 @@ class Left:
     cpu: int
     memory: int
     gpus: dict[int, tuple[int, int, int, int]]
+    node: str
 
 
 def left(spec: NodeSpec, held: Iterable[Held], spare: tuple[int, dict[int, int]] = (PLENTY, {})) -> Left:
@@ -70,6 +71,7 @@ def left(spec: NodeSpec, held: Iterable[Held], spare: tuple[int, dict[int, int]]
         spec.cpu_milli,
         spec.memory_bytes,
         {g.index: (1000, g.memory_bytes, g.memory_bytes, spare[1].get(g.index, PLENTY)) for g in spec.gpus},
+        spec.name,
     )
     for request, placement in held:
         if placement.node == spec.name:
@@ -91,6 +93,8 @@ def left(spec: NodeSpec, held: Iterable[Held], spare: tuple[int, dict[int, int]]
 
 def fits(request: Request, rest: Left, gpus: Sequence[int] | None = None) -> bool:
     """Whether a request fits into what is left, if `gpus` is given on those alone."""
+    if request.node not in ("", rest.node):
+        return False
     if request.cpu_milli and request.cpu_milli > rest.cpu:
         return False
     if request.memory_bytes and request.memory_bytes > rest.memory:

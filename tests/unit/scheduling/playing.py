@@ -19,13 +19,16 @@ def node(name: str = "ws1", *, cpus: float = 8, gib: float = 32, gpus: tuple[flo
     return NodeSpec(name=name, cpu_milli=int(cpus * 1000), memory_bytes=int(gib * GIB), gpus=specs)
 
 
-def request(*, cpus: float = 0, gib: float = 0, gpus: float = 0, gpu_gib: float = 0) -> Request:
+def request(
+    *, cpus: float = 0, gib: float = 0, gpus: float = 0, gpu_gib: float = 0, node: str = ""
+) -> Request:
     """A request in CPUs, GiB and GPUs."""
     return Request(
         cpu_milli=int(cpus * 1000),
         memory_bytes=int(gib * GIB),
         gpu_milli=int(gpus * 1000),
         gpu_memory_bytes=int(gpu_gib * GIB),
+        node=node,
     )
 
 
@@ -36,6 +39,7 @@ def run(
     gib: float = 0,
     gpus: float = 0,
     gpu_gib: float = 0,
+    node: str = "",
     module: str = "m",
     batch: str | None = None,
     priority: int = 0,
@@ -45,7 +49,7 @@ def run(
     """A run to queue."""
     return QueuedRun(
         run_id=RunId(name),
-        request=request(cpus=cpus, gib=gib, gpus=gpus, gpu_gib=gpu_gib),
+        request=request(cpus=cpus, gib=gib, gpus=gpus, gpu_gib=gpu_gib, node=node),
         module_id=module,
         batch_id=BatchId(batch) if batch else None,
         priority=priority,

@@ -19,13 +19,20 @@ NODES = ("a", "b", "c")
 MODULES = ("m", "n")
 BATCHES = (None, "x", "y", "z")
 
+wanted_nodes = st.sampled_from(["", "", "", *NODES])
 requests = st.one_of(
-    st.builds(Request, cpu_milli=st.sampled_from([0, 500, 1000, 2000, 4000]), memory_bytes=st.integers(0, 8)),
+    st.builds(
+        Request,
+        cpu_milli=st.sampled_from([0, 500, 1000, 2000, 4000]),
+        memory_bytes=st.integers(0, 8),
+        node=wanted_nodes,
+    ),
     st.builds(
         Request,
         cpu_milli=st.sampled_from([0, 1000]),
         gpu_milli=st.sampled_from([0, 250, 500, 1000, 2000]),
         gpu_memory_bytes=st.integers(0, 6),
+        node=wanted_nodes,
     ),
 )
 capacities = st.tuples(

@@ -24,6 +24,7 @@ FIELDS = {
     *("peak_memory", "peak_gpu_memory", "cpu_seconds", "log_bytes", "progress", "message", "result"),
     *("restarted_from", "enforcement", "ended_by", "expected_start", "suspended"),
     *("args_from", "retry_on_out_of_memory", "memory_retries", "request_note", "warning", "stalled_since"),
+    "wanted_node",
     *("stall_after_seconds", "on_stall"),
 }
 

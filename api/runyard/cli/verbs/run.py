@@ -73,6 +73,7 @@ runyard run --module thumbnails --detach photos/""",
     metavar="FACTOR",
     help="Had it too little memory, it is started again with that many times as much, as 1.5.",
 )
+@click.option("--node", metavar="NAME", help="The only node that it may start on.")
 @term_options
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="A label to find it by; may repeat.")
 @click.option(
@@ -116,7 +117,15 @@ def request(given: dict[str, Any]) -> dict[str, Any]:
         **{k: given[k] for k in ("num_cpus", "num_gpus", "memory", "gpu_memory", "timeout", "priority")},
         **{
             k: given[k]
-            for k in ("stall_after", "on_stall", "max_retries", "retry_on_out_of_memory", "name", "module")
+            for k in (
+                "stall_after",
+                "on_stall",
+                "max_retries",
+                "retry_on_out_of_memory",
+                "name",
+                "module",
+                "node",
+            )
         },
         "cwd": None if folder is None else str(Path(folder).absolute()),
         "env": pairs(given["env"], "--env", from_environment=True),

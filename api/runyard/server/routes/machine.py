@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from runyard.server.context import Here
+from runyard.server.fields import MAX_TEXT
 from runyard.server.machine_models import (
     Admission,
+    Drained,
     Health,
     Leaving,
     LoginLink,
@@ -24,6 +26,8 @@ from runyard.server.strict_json import StrictRoute
 from runyard_actors.manager.messages import NodeView
 from runyard_cluster.capacity import Use, read_use
 from runyard_cluster.errors import RunyardError
+
+NodeName = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, description="as `/api/resources` has it")]
 
 router = APIRouter(tags=["machine"], route_class=StrictRoute)
 
@@ -70,6 +74,20 @@ async def resume(here: Here) -> Admission:
     """Start runs again."""
     await here.manager.resume()
     return Admission(is_paused=False)
+
+
+@router.post("/api/nodes/{node}/drain")
+async def drain(here: Here, node: NodeName) -> Drained:
+    """Start no new run on a node until `undrain`; what runs there goes on."""
+    await here.manager.drain(node)
+    return Drained(node=node, is_drained=True)
+
+
+@router.post("/api/nodes/{node}/undrain")
+async def undrain(here: Here, node: NodeName) -> Drained:
+    """Let runs start on a node again."""
+    await here.manager.undrain(node)
+    return Drained(node=node, is_drained=False)
 
 
 @router.post("/api/login-link")
