@@ -39,9 +39,13 @@ class TimeoutWatch:
             share = max((each for each in SHARES if ran >= each * limit), default=0.0)
             self._told[key] = max(told, share)
             if share > told and ran < limit:
-                words = f"has run for {format_duration(ran)}, {100 * share:.0f} % of its timeout of {format_duration(limit)}"
-                found.append((attempt, words))
+                found.append((attempt, _words(ran, share, limit)))
         return found
+
+
+def _words(ran: float, share: float, limit: float) -> str:
+    percent = f"{100 * share:.0f} %"
+    return f"has run for {format_duration(ran)}, {percent} of its timeout of {format_duration(limit)}"
 
 
 async def tell_near_timeouts(yard: Yard, watch: TimeoutWatch, look: NodeLook) -> None:
