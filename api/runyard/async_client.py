@@ -11,9 +11,13 @@ from urllib.parse import quote
 from runyard.connection import Connection
 from runyard.ended import is_ended
 from runyard.yard import locator
+from runyard_cluster.errors import NotFoundError
 from runyard_cluster.server_record import Endpoint
 
 Json = dict[str, Any]
+
+#: Runs asked for in one call: an address may hold so many ids.
+SHOWN_AT_ONCE = 500
 
 
 class AsyncClient:
@@ -256,13 +260,24 @@ class AsyncClient:
         async with asyncio.timeout(timeout):
             async for event in self.events():
                 if event["kind"] == "open":
-                    shown = [await self.run(r) for r in wanted - ended.keys()]
+                    shown = await self._known(sorted(wanted - ended.keys()))
                 else:
                     shown = [event["run"]] if event.get("run") else []
                 ended |= {r["run_id"]: r for r in shown if r["run_id"] in wanted and is_ended(r)}
                 if len(ended) == len(wanted):
                     break
         return [ended[r] for r in run_ids]
+
+    async def _known(self, run_ids: Sequence[str]) -> list[Json]:
+        """Show runs, few calls for many of them. Raises NotFoundError if one is unknown."""
+        found: dict[str, Json] = {}
+        for first in range(0, len(run_ids), SHOWN_AT_ONCE):
+            some = run_ids[first : first + SHOWN_AT_ONCE]
+            page = await self.runs(run_id=list(some), limit=len(some))
+            found |= {run["run_id"]: run for run in page["runs"]}
+        if unknown := [r for r in run_ids if r not in found]:
+            raise NotFoundError(f"no run {', '.join(unknown[:5])} is known")
+        return list(found.values())
 
     async def close(self) -> None:
         """Release the connections."""

@@ -39,7 +39,7 @@ def page(
     """
     column, is_descending = _order(wanted.sort)
     limit = min(limit, PAGE_LIMIT)
-    if column == "created_at" and not wanted.label and not wanted.text:
+    if column == "created_at" and not (wanted.label or wanted.text or wanted.run_ids):
         bounds = _bounds(connection, wanted)
         return SubmitOrder(connection, wanted, bounds, is_descending=is_descending).page(limit, offset)
     with lend(connection) as index:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,24 +54,7 @@ _PLAIN = (
     "request_note",
 )
 #: Those of them that a run has from the beginning.
-_PLAIN_OF_SPEC = (
-    "args_from",
-    "run_id",
-    "module_id",
-    "module_name",
-    "batch_id",
-    "batch_index",
-    "cwd",
-    "timeout_seconds",
-    "stall_after_seconds",
-    "on_stall",
-    "priority",
-    "max_retries",
-    "retry_on_out_of_memory",
-    "memory_retries",
-    "restarted_from",
-    "request_note",
-)
+_PLAIN_OF_SPEC = tuple(field.name for field in fields(RunSpec) if field.name in _PLAIN)
 _PLAIN_OF_ATTEMPT = (
     "run_id",
     "attempt",

@@ -246,6 +246,9 @@ SELECT batch_id, name, max_concurrent, max_failures,
      WHERE run_counts.batch_id = batches.batch_id AND module_id = '' AND status = 'failed')
 FROM batches WHERE batch_id IN (SELECT value FROM json_each(?))
 
+-- seqs_of_ids --
+SELECT seq FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
+
 -- statuses --
 SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
 

@@ -82,6 +82,7 @@ class RunFilter:
     """
 
     statuses: Sequence[Status] = ()
+    run_ids: Sequence[str] = ()
     module_id: str | None = None
     batch_id: str | None = None
     label: str | None = None

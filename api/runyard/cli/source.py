@@ -157,6 +157,7 @@ def _run_filter(filters: dict[str, Any]) -> Any:
     moments = {k: microseconds(filters[k]) for k in ("since", "until") if filters.get(k)}
     return RunFilter(
         statuses=tuple(Status(s) for s in filters.get("status") or ()),
+        run_ids=tuple(filters.get("run_id") or ()),
         module_id=filters.get("module_id"),
         batch_id=filters.get("batch_id"),
         label=filters.get("label"),

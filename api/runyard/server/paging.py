@@ -65,6 +65,7 @@ class Paging(Page):
     """The filters of a list of runs; each narrows it further."""
 
     status: list[Status] | None = Field(None, description="may repeat")
+    run_id: list[Word] | None = Field(None, max_length=1000, description="may repeat; of these runs only")
     module_id: Word | None = None
     batch_id: Word | None = None
     label: Word | None = Field(None, description="`key` or `key=value`")

@@ -22,6 +22,9 @@ _FEW = 20
 def find(index: RunIndex, connection: sqlite3.Connection, wanted: RunFilter, bounds: tuple[int, int]) -> int:
     """Return the places of all runs that `wanted` wants, with seqs within `bounds`."""
     sets = [index.live({Status(s).value for s in wanted.statuses or Status}), index.submitted(*bounds)]
+    if wanted.run_ids:
+        seqs = connection.execute(sql("seqs_of_ids"), (json.dumps(list(wanted.run_ids)),))
+        sets.append(index.these(row[0] for row in seqs))
     if wanted.module_id:
         sets.append(index.having(connection, "places_of_module", wanted.module_id))
     if wanted.batch_id:

@@ -55,6 +55,7 @@ async def list_runs(
     """List runs, newest first."""
     run_filter = RunFilter(
         statuses=tuple(paging.status or ()),
+        run_ids=tuple(paging.run_id or ()),
         module_id=paging.module_id,
         batch_id=paging.batch_id,
         label=paging.label,
