@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
@@ -56,6 +57,18 @@ class Background:
                 except StopAsyncIteration:
                     return
         finally:
+            self._close(steps)
+
+    def _close(self, steps: _Steps[T]) -> None:
+        """Close an iterator that is left, wherever the garbage collector leaves it.
+
+        As the interpreter ends, the loop's thread is no more; in that thread, waiting would be for itself.
+        """
+        if sys.is_finalizing():
+            return
+        if threading.current_thread() is self._thread:
+            self.start(steps.close())
+        else:
             self.call(steps.close())
 
 

@@ -38,14 +38,14 @@ class Batch:
         return self
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Run]:
-        """Yield each run when it has ended, the first to end first. Raises TimeoutError."""
+        """Yield each run when it has ended, the first to end first. Raises TimeoutError, ConnectionFailedError."""
         ended: SimpleQueue[Run] = SimpleQueue()
         for run in self.runs:
             run.add_done_callback(ended.put)
         end = None if timeout is None else time.monotonic() + timeout
         with self._session.cancelling_on_interrupt(self.runs, self.batch_id):
             for _ in self.runs:
-                yield _next(ended, end)
+                yield _next(ended, end).wait(0)
 
     @overload
     def results(
@@ -101,7 +101,7 @@ class Batch:
         for run in self.runs:
             run.add_done_callback(lambda run: loop.call_soon_threadsafe(ended.put_nowait, run))
         for _ in self.runs:
-            yield await ended.get()
+            yield (await ended.get()).wait(0)
 
     def __repr__(self) -> str:
         return f"<Batch {self.batch_id} {self.name or ''}: {len(self.runs)} runs>"

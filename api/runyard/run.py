@@ -14,6 +14,7 @@ from runyard_cluster.errors import (
     RunFailedError,
     RunLostError,
     RunTimeoutError,
+    RunyardError,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Run:
         return self._ended.done()
 
     def wait(self, timeout: float | None = None) -> Run:
-        """Wait until the run has ended; return it. Raises TimeoutError."""
+        """Wait until the run has ended; return it. Raises TimeoutError, ConnectionFailedError."""
         with self._session.cancelling_on_interrupt([self]):
             wait(self._ended, timeout)
         return self
@@ -172,6 +173,11 @@ class Run:
         self.fields = {**self.fields, **fields}
         if is_ended(self.fields):
             self._ended.set_result(self.fields)
+
+    def lose(self, error: RunyardError) -> None:
+        """Have whoever waits raise `error`; used by the session when no server will tell of the run's end."""
+        if not self._ended.done():
+            self._ended.set_exception(error)
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id} {self.fields.get('module_id', '')}: {self.fields['status']}>"

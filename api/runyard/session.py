@@ -19,6 +19,9 @@ from runyard_cluster.errors import ConflictError, RunError, RunyardError
 #: Log lines that an exception carries.
 ERROR_LOG_LINES = 20
 
+#: Runs asked for by id in one call: an address of some 10 kB, well below what servers take.
+IDS_AT_ONCE = 300
+
 
 class Session:
     """Handles of one caller. Their states come over one stream, so nobody ever polls a run."""
@@ -32,7 +35,7 @@ class Session:
         self._was_interrupted = False
         self._opened: asyncio.Event = self._background.call(_event())
         self._listener = self._background.start(self._listen())
-        self._background.call(self._opened.wait())
+        self._background.call(self._open())
         atexit.register(self._at_exit)
 
     @property
@@ -132,8 +135,8 @@ class Session:
         print(f"runyard: interrupted; {len(left)} runs were cancelled", file=sys.stderr)  # noqa: T201 it is told to the person at the terminal
 
     def _handle(self, fields: Mapping[str, Any]) -> Run:
-        run = Run(fields, self)
-        self._runs[run.run_id] = run
+        # A submit repeated by its key is answered with runs that somebody may be waiting for already.
+        run = self._runs.setdefault(fields["run_id"], Run(fields, self))
         if early := self._early.pop(run.run_id, None):
             self._take(early)
         elif is_ended(fields):
@@ -142,12 +145,22 @@ class Session:
 
     def _batch(self, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Batch:
         batch_id, sent = answer["batch_id"], body.get("runs", ())
+        ended = self._whole([short["run_id"] for short in answer["runs"] if is_ended(short)])
         runs = []
         for index, short in enumerate(answer["runs"]):
             module_id = sent[index].get("module_id") if index < len(sent) else None
             known = {"module_id": module_id} if module_id else {}
-            runs.append(self._handle({**short, **known, "batch_id": batch_id}))
+            whole = ended.get(short["run_id"], {})
+            runs.append(self._handle({**short, **known, "batch_id": batch_id, **whole}))
         return Batch(batch_id, answer["name"], runs, self)
+
+    def _whole(self, run_ids: Sequence[str]) -> dict[str, Any]:
+        """Return runs that no event will tell of, by id: those that had ended before a repeated submit."""
+        found: dict[str, Any] = {}
+        for start in range(0, len(run_ids), IDS_AT_ONCE):
+            some = run_ids[start : start + IDS_AT_ONCE]
+            found |= {r["run_id"]: r for r in self.client.runs(run_id=some, limit=len(some))["runs"]}
+        return found
 
     @contextmanager
     def _catching_early_ends(self) -> Iterator[None]:
@@ -160,12 +173,27 @@ class Session:
             if not self._submitting:
                 self._early.clear()
 
+    async def _open(self) -> None:
+        """Wait until the stream is open. Raises what kept it from that."""
+        opened = asyncio.ensure_future(self._opened.wait())
+        listener = asyncio.wrap_future(self._listener)
+        await asyncio.wait((opened, listener), return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            opened.cancel()
+            await listener
+
     async def _listen(self) -> None:
-        async for event in self.client.asynchronous.events():
-            if event["kind"] == "open":
-                self._opened.set()
-            elif fields := event.get("run"):
-                self._take(fields)
+        try:
+            async for event in self.client.asynchronous.events():
+                if event["kind"] == "open":
+                    self._opened.set()
+                elif fields := event.get("run"):
+                    self._take(fields)
+        except RunyardError as error:
+            # Nobody would tell those who wait; they learn that the server is gone, and not for how long.
+            for run in list(self._runs.values()):
+                run.lose(error)
+            raise
 
     def _take(self, fields: Mapping[str, Any]) -> None:
         run = self._runs.get(fields["run_id"])

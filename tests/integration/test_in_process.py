@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from runyard.client import Client
+from runyard.session import Session
+from runyard_cluster.errors import AuthenticationError
+from runyard_cluster.server_record import Endpoint
 from tests.in_process import InProcess, in_process
 from tests.support import python, wait_until
 
@@ -32,6 +36,29 @@ def test_a_batch_ends_with_what_each_run_did(server: InProcess) -> None:
         batch = session.submit_batch({"runs": runs}, None)
         results = batch.results(return_exceptions=True)
     assert [getattr(r, "exit_code", None) for r in results] == [0, 3, 0]
+
+
+def test_a_batch_submitted_again_by_its_key_is_heard_of_by_both_who_wait(server: InProcess) -> None:
+    body = {"runs": [{"command": python("import time; time.sleep(0.3)")}, {"command": python("exit(3)")}]}
+    with server.session() as session:
+        first, second = (session.submit_batch(body, "same") for _ in range(2))
+        assert first.wait(30).runs == second.wait(30).runs
+
+
+def test_a_batch_submitted_again_after_its_end_has_its_results(server: InProcess) -> None:
+    body = {"runs": [{"command": python(f"raise SystemExit({code})")} for code in (0, 3)]}
+    with server.session() as session:
+        session.submit_batch(body, "ended").wait(30)
+    with server.session() as another:
+        results = another.submit_batch(body, "ended").results(return_exceptions=True, timeout=30)
+        assert [result.exit_code for result in results] == [0, 3]
+
+
+def test_who_waits_learns_that_the_server_refuses_to_tell(server: InProcess) -> None:
+    stranger = Client(locate=lambda: Endpoint(server.url, "wrong"))
+    with pytest.raises(AuthenticationError):
+        Session(stranger)
+    stranger.close()
 
 
 def test_it_is_up_and_gone_again_within_a_second(tmp_path: Path) -> None:

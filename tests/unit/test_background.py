@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 
@@ -58,3 +61,34 @@ def test_leaving_early_closes_the_iterator() -> None:
     next(iterator)
     iterator.close()  # type: ignore[attr-defined] # it is a generator
     assert closed.is_set()
+
+
+def test_an_iterator_that_is_left_over_does_not_keep_the_program_from_its_end() -> None:
+    code = """
+from runyard.background import Background
+async def items():
+    yield 1
+left = Background.shared().iterate(items())
+next(left)
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_an_iterator_that_is_collected_in_the_loop_is_closed_without_a_wait() -> None:
+    background, closed = Background.shared(), threading.Event()
+
+    async def items() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.set()
+
+    held = [background.iterate(items())]
+    next(held[0])
+
+    async def collect() -> None:
+        held.clear()
+        gc.collect()
+
+    background.start(collect()).result(10)
+    assert closed.wait(10)

@@ -19,8 +19,8 @@ from runyard.server.routes.runs import IdempotencyKey
 from runyard.server.schemas import BatchEditIn, CancelIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
-from runyard_actors.manager.messages import BatchEdit, Submission
-from runyard_actors.run import Status
+from runyard_actors.manager.messages import Accepted, BatchEdit, Submission
+from runyard_actors.run import RunId, Status
 from runyard_cluster.errors import NotFoundError
 from runyard_cluster.settings import ModuleSettings
 
@@ -42,7 +42,7 @@ async def submit(
     submission = await asyncio.to_thread(_submission, resolver, batch, idempotency_key, mark)
     accepted = await here.manager.submit(submission)
     assert accepted.batch_id is not None
-    runs = [{"run_id": r, "batch_index": i, "status": "queued"} for i, r in enumerate(accepted.run_ids)]
+    runs = [{**run, "batch_index": index} for index, run in enumerate(await _accepted_runs(here, accepted))]
     return {**await one(here, accepted.batch_id), "runs": runs}
 
 
@@ -111,8 +111,14 @@ async def retry_failed(
     await one(here, batch_id)
     mark = digest(request.url.path, await request.body())
     accepted = await here.manager.retry_failed(batch_id, idempotency_key, mark)
-    runs = [{"run_id": r, "status": "queued"} for r in accepted.run_ids]
-    return {**await one(here, batch_id), "runs": runs}
+    return {**await one(here, batch_id), "runs": await _accepted_runs(here, accepted)}
+
+
+async def _accepted_runs(here: Context, accepted: Accepted) -> list[dict[str, Any]]:
+    """Return the runs of an answer, in order. Those of an earlier one may be anywhere by now, and say so."""
+    ids = accepted.run_ids
+    known = await asyncio.to_thread(here.reader.statuses, ids) if accepted.is_repeat else {}
+    return [{"run_id": run_id, "status": known.get(RunId(run_id), Status.QUEUED)} for run_id in ids]
 
 
 def _submission(resolver: Resolver, body: Any, key: str | None, mark: str) -> Submission:
