@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesEditData, BatchesEditErrors, BatchesEditResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesHoldData, BatchesHoldErrors, BatchesHoldResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesReleaseData, BatchesReleaseErrors, BatchesReleaseResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsEditData, RunsEditErrors, RunsEditResponses, RunsHoldData, RunsHoldErrors, RunsHoldResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsReleaseData, RunsReleaseErrors, RunsReleaseResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
+import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesEditData, BatchesEditErrors, BatchesEditResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesHoldData, BatchesHoldErrors, BatchesHoldResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesReleaseData, BatchesReleaseErrors, BatchesReleaseResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineDrainData, MachineDrainErrors, MachineDrainResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUndrainData, MachineUndrainErrors, MachineUndrainResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsEditData, RunsEditErrors, RunsEditResponses, RunsHoldData, RunsHoldErrors, RunsHoldResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsReleaseData, RunsReleaseErrors, RunsReleaseResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -338,6 +338,36 @@ export const modulesPut = <ThrowOnError extends boolean = false>(options: Option
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Drain
+ *
+ * Start no new run on a node until `undrain`; what runs there goes on.
+ */
+export const machineDrain = <ThrowOnError extends boolean = false>(options: Options<MachineDrainData, ThrowOnError>): RequestResult<MachineDrainResponses, MachineDrainErrors, ThrowOnError> => (options.client ?? client).post<MachineDrainResponses, MachineDrainErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/nodes/{node}/drain',
+    ...options
+});
+
+/**
+ * Undrain
+ *
+ * Let runs start on a node again.
+ */
+export const machineUndrain = <ThrowOnError extends boolean = false>(options: Options<MachineUndrainData, ThrowOnError>): RequestResult<MachineUndrainResponses, MachineUndrainErrors, ThrowOnError> => (options.client ?? client).post<MachineUndrainResponses, MachineUndrainErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/nodes/{node}/undrain',
+    ...options
 });
 
 /**

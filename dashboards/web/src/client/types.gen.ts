@@ -454,6 +454,22 @@ export type CancelIn = {
 };
 
 /**
+ * Drained
+ *
+ * Whether runs may start on a node.
+ */
+export type Drained = {
+    /**
+     * Is Drained
+     */
+    is_drained: boolean;
+    /**
+     * Node
+     */
+    node: string;
+};
+
+/**
  * DroppedPart
  *
  * The middle of a log that passed its limit: these bytes are gone, and read as zeros.
@@ -767,6 +783,12 @@ export type Module = {
      */
     name: string | null;
     /**
+     * Node
+     *
+     * the only node its runs may start on; null: any
+     */
+    node?: string | null;
+    /**
      * Num Cpus
      */
     num_cpus: number | 'auto' | null;
@@ -899,6 +921,12 @@ export type ModuleIn = unknown & {
      * what people see; the id if left out
      */
     name?: string | null;
+    /**
+     * Node
+     *
+     * the only node it may start on, by its name; any if left out
+     */
+    node?: string | null;
     /**
      * Num Cpus
      *
@@ -1242,6 +1270,12 @@ export type RestartIn = {
      */
     name?: string | null;
     /**
+     * Node
+     *
+     * the only node it may start on, by its name; any if left out
+     */
+    node?: string | null;
+    /**
      * Num Cpus
      *
      * CPUs, fractions allowed, or "auto"
@@ -1529,6 +1563,12 @@ export type Run = {
      */
     waiting_for?: string | null;
     /**
+     * Wanted Node
+     *
+     * the only node it may start on; null: any
+     */
+    wanted_node?: string | null;
+    /**
      * Warning
      *
      * what was last found wrong with its attempt, in words
@@ -1655,6 +1695,12 @@ export type RunIn = unknown & {
      * what people see; the module's own name if left out
      */
     name?: string | null;
+    /**
+     * Node
+     *
+     * the only node it may start on, by its name; any if left out
+     */
+    node?: string | null;
     /**
      * Num Cpus
      *
@@ -2092,6 +2138,12 @@ export type SubmitIn = unknown & {
      * what people see; the module's own name if left out
      */
     name?: string | null;
+    /**
+     * Node
+     *
+     * the only node it may start on, by its name; any if left out
+     */
+    node?: string | null;
     /**
      * Num Cpus
      *
@@ -3638,6 +3690,166 @@ export type ModulesPutResponses = {
 
 export type ModulesPutResponse = ModulesPutResponses[keyof ModulesPutResponses];
 
+export type MachineDrainData = {
+    body?: never;
+    path: {
+        /**
+         * Node
+         *
+         * as `/api/resources` has it
+         */
+        node: string;
+    };
+    query?: never;
+    url: '/api/nodes/{node}/drain';
+};
+
+export type MachineDrainErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type MachineDrainError = MachineDrainErrors[keyof MachineDrainErrors];
+
+export type MachineDrainResponses = {
+    /**
+     * Successful Response
+     */
+    200: Drained;
+};
+
+export type MachineDrainResponse = MachineDrainResponses[keyof MachineDrainResponses];
+
+export type MachineUndrainData = {
+    body?: never;
+    path: {
+        /**
+         * Node
+         *
+         * as `/api/resources` has it
+         */
+        node: string;
+    };
+    query?: never;
+    url: '/api/nodes/{node}/undrain';
+};
+
+export type MachineUndrainErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type MachineUndrainError = MachineUndrainErrors[keyof MachineUndrainErrors];
+
+export type MachineUndrainResponses = {
+    /**
+     * Successful Response
+     */
+    200: Drained;
+};
+
+export type MachineUndrainResponse = MachineUndrainResponses[keyof MachineUndrainResponses];
+
 export type MachinePauseData = {
     body?: never;
     path?: never;
@@ -3827,6 +4039,12 @@ export type RunsListRunsData = {
          * may repeat
          */
         status?: Array<Status> | null;
+        /**
+         * Run Id
+         *
+         * may repeat; of these runs only
+         */
+        run_id?: Array<string> | null;
         /**
          * Module Id
          */
