@@ -87,13 +87,13 @@ def main() -> None:
 
 def w1(yard: Yard, rounds: int) -> None:
     """300 times the shortest program there is."""
-    _compare("W1, `true`, 3 times00", 300, rounds, lambda: _loop(TRUE, 300), lambda: yard.batch(TRUE, 300))
+    _compare("W1, 300 times `true`", 300, rounds, lambda: _loop(TRUE, 300), lambda: yard.batch(TRUE, 300))
 
 
 def w2(yard: Yard, rounds: int) -> None:
     """200 interpreters."""
     _compare(
-        "W2, `python -S -c pass`, 2 times00",
+        "W2, 200 times `python -S -c pass`",
         200,
         rounds,
         lambda: _loop(PYTHON, 200),
@@ -111,7 +111,7 @@ def w3(yard: Yard, rounds: int) -> None:
     """100 sleeps of 0.2 s, ten at a time: two seconds when nothing is lost between them."""
     sleep = ["sleep", "0.2"]
     _compare(
-        "W3, `sleep 0.2`, 1 times00", 100, rounds, lambda: _loop(sleep, 100), lambda: yard.batch(sleep, 100)
+        "W3, 100 times `sleep 0.2`", 100, rounds, lambda: _loop(sleep, 100), lambda: yard.batch(sleep, 100)
     )
 
 
