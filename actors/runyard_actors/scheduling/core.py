@@ -338,7 +338,10 @@ class Core:
         run = entry.run
         if run.run_id not in self._entries:
             return
-        lost = self._depend(run) if run.after or run.gates else None
+        if not run.after and run.gates is None:
+            self._requeue(entry, self._admission.limits.batch_of(run))
+            return
+        lost = self._depend(run)
         if lost is not None:
             self._forget(entry)
             self._drops[run.run_id] = Drop(run.run_id, Reason.DEPENDENCY_FAILED, lost)
