@@ -213,9 +213,12 @@ class Core:
             if not is_deadline:
                 self._go_on(entry)
                 continue
-            drop = self._waited_too_long(entry)
+            drop, batch = self._waited_too_long(entry), self._admission.limits.batch_of(entry.run)
             self._remove([entry])
             self._drops[run_id] = drop
+            if batch is not None:
+                batch.failures += 1
+                self._stop_if_failed(batch)
 
     def on_cancelled(self, run_id: RunId) -> bool:
         """Forget a run that is not active; return False if it is active or not known."""

@@ -121,6 +121,18 @@ def test_a_run_that_has_not_started_at_its_deadline_is_dropped() -> None:
     assert play.core.counts().active == 1
 
 
+def test_a_run_that_waited_too_long_counts_as_a_failure_of_its_batch() -> None:
+    play = Play(node(), slots=1)
+    late = run("b1", batch="b", gates=gates(deadline=5 * SECOND, timeout_seconds=5.0))
+    play.submit(run("b0", batch="b"), late, run("b2", batch="b"), batch=batch("b", max_failures=1))
+    play.core.on_time(5 * SECOND)
+    drops = play.drops()
+    assert {name: drop.reason for name, drop in drops.items()} == {
+        "b1": Reason.QUEUE_TIMEOUT,
+        "b2": Reason.BATCH_CANCELLED,
+    }
+
+
 def test_a_start_that_failed_is_dropped_at_its_deadline() -> None:
     play = Play(node(), slots=1)
     play.submit(run("a", gates=gates(deadline=5 * SECOND, timeout_seconds=5.0)))
