@@ -56,6 +56,7 @@ async def follow_nodes(yard: Yard, cluster: Cluster) -> None:
             for each in found.values():
                 await _meet(yard, cluster, each)
             _miss(yard, found.keys())
+            await asyncio.gather(*(_ask_use(n) for n in yard.others.values() if n.line.is_open.is_set()))
         except UnavailableError as error:
             log.warning("the cluster cannot be looked at: %s", error)
         await asyncio.sleep(FOLLOW_SECONDS)
@@ -104,6 +105,13 @@ async def _meet(yard: Yard, cluster: Cluster, found: ClusterNode) -> None:
     node.connect(found.ray_id, agent)
 
 
+async def _ask_use(node: OtherNode) -> None:
+    try:
+        node.use = await node.line.ask("use", limit_seconds=FOLLOW_SECONDS)
+    except UnavailableError:
+        return  # What is shown is what it was, until the node is heard of again.
+
+
 def _miss(yard: Yard, found: Collection[str]) -> None:
     """Ray says that a node is gone: leases that are tried there now would only fail."""
     for node in yard.others.values():
@@ -120,6 +128,7 @@ async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeF
         stuck = await node.line.end_lost(lost)
         log.info("node %s: %d attempts were lost before, %d do not end", node.name, len(lost), len(stuck))
         node.given_up.clear()
+    node.use = await node.line.ask("use")
     capacity = node.capacity = _offered(facts.capacity, found)
     yard.leases.on_node(capacity, found.ray_id)
     yard.core.on_node(_spec(capacity))

@@ -49,7 +49,7 @@ def _warnings(yard: Yard, lost: dict[int, str]) -> list[RunWarned]:
     now = time.time_ns() // 1000
     return [
         RunWarned(run_id=attempt.run_id, words=f"GPU {index}, which it was given: {lost[index]}", at=now)
-        for attempt in yard.active.values()
+        for attempt in yard.active_here()
         for index in attempt.placement.gpu_indexes
         if index in lost
     ]

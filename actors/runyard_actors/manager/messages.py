@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runyard_actors.run import BatchSpec, RunSpec
+from runyard_cluster.capacity import Use
 from runyard_cluster.errors import RunyardError
 
 WhenFull = Literal["queue", "reject"]
@@ -71,6 +72,8 @@ class NodeView:
     gpus: tuple[GpuView, ...]
     guard: str | None
     warnings: tuple[str, ...] = ()
+    #: What all programs used of another node when it was asked last; None for the manager's own.
+    use: Use | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

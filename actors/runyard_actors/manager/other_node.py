@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.nodes.line import Agent, Line
 from runyard_actors.nodes.messages import Key, Order
-from runyard_cluster.capacity import Capacity
+from runyard_cluster.capacity import Capacity, Use
 
 Answer = TypeVar("Answer")
 
@@ -28,6 +28,8 @@ class OtherNode:
         self.ray_id: str | None = None
         #: What it offers to runs; None until it was first heard of.
         self.capacity: Capacity | None = None
+        #: What all programs used of it when it was asked last.
+        self.use: Use | None = None
         self.silent_seconds = 0.0
         self.is_lost = False
         #: What was given up there, with the nonces; to be ended before anything new starts.

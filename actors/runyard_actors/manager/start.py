@@ -91,7 +91,7 @@ def on_started(yard: Yard, started: Started) -> None:
     if attempt is None or attempt.attempt != started.attempt or attempt.is_started:
         return
     attempt.started = started
-    attempt.gpu_enforcement = gpu_limit.enforcement(attempt, yard.look)
+    attempt.gpu_enforcement = gpu_limit.enforcement(attempt, None if yard.other(attempt) else yard.look)
     change = AttemptStarted(
         run_id=attempt.run_id,
         attempt=attempt.attempt,

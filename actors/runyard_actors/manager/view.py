@@ -94,6 +94,7 @@ def _other(yard: Yard, node: OtherNode) -> NodeView:
             for gpu in capacity.gpus
         ),
         guard="the node is lost" if node.is_lost else yard.guard_on(node.name),
+        use=node.use,
     )
 
 

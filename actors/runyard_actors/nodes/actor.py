@@ -23,7 +23,7 @@ from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.suspending import hold_still
 from runyard_cluster import process
-from runyard_cluster.capacity import read_capacity
+from runyard_cluster.capacity import Use, read_capacity, read_use
 
 log = logging.getLogger("runyard.node")
 
@@ -53,6 +53,10 @@ class NodeActor:
             is_shared=self._is_shared,
             incarnation=self._incarnation,
         )
+
+    async def use(self) -> Use:
+        """Say what all programs together use of this machine now."""
+        return await asyncio.to_thread(read_use)
 
     async def end_lost(self, lost: Sequence[Lost]) -> list[Key]:
         """End what is left of attempts that were given up; return those of which something does not die."""

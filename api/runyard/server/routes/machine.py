@@ -37,7 +37,7 @@ async def resources(here: Here) -> dict[str, Any]:
     """Show per node: capacity, what runs declared, what is free, what is measured; and the semaphore."""
     view, use = await asyncio.gather(here.manager.view(), asyncio.to_thread(read_use))
     return {
-        "nodes": [_node(node, use) for node in view.nodes],
+        "nodes": [_node(node, node.use or use) for node in view.nodes],
         "semaphore": {
             "max_concurrent_runs": view.max_concurrent_runs,
             "active": view.active,
