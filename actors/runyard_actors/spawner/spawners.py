@@ -19,7 +19,7 @@ from runyard_actors.spawner.client import Line, Spawner
 from runyard_actors.spawner.cookie import PLACE
 
 PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve()"
-#: The program is called from here, with nothing of ours above it, so that it ends as every program ends.
+#: The program is called from here, with nothing of ours above it but this.
 WARM = """
 import sys
 count = int(sys.argv[1])

@@ -6,6 +6,7 @@ What differs, since it cannot be undone in a process that has started, is listed
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import importlib.machinery
@@ -23,12 +24,14 @@ from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.shim.take_over import TakeOver
 from runyard_actors.spawner.cookie import Cookie
 
+#: Stands for the end that Python makes itself when nobody catches an interrupt: the signal, not a code.
+_INTERRUPTED = -1
 _OURS = ("runyard_actors", "runyard_cluster")
 
 if sys.platform != "win32":
     from runyard_actors.spawner.main import serve
 
-    def main(roots: Sequence[str], preload: Sequence[str]) -> Callable[[], None]:
+    def main(roots: Sequence[str], preload: Sequence[str]) -> Callable[[], NoReturn]:
         """Import what the module wants, then serve. Returns, in each copy that is to run, the program."""
         cookie = Cookie()
         for name in preload:
@@ -43,7 +46,7 @@ if sys.platform != "win32":
             os._exit(0)
         return partial(_run, spec, roots, kept)
 
-    def _run(spec: ShimSpec, roots: Sequence[str], kept: set[int]) -> None:
+    def _run(spec: ShimSpec, roots: Sequence[str], kept: set[int]) -> NoReturn:
         """Run the script of the spec as the program of this process; called with nothing above it."""
         for descriptor in _open_descriptors() - kept - {0, 1, 2}:
             try:
@@ -63,33 +66,60 @@ if sys.platform != "win32":
         for name in [n for n in sys.modules if n.split(".")[0] in _OURS]:
             del sys.modules[name]
         sys.modules["__main__"] = program
-        _execute(script, program)
+        imported_before = frozenset(sys.modules) - {"__main__"}
+        code = _execute(script, program)
+        _finish(imported_before)
+        if code == _INTERRUPTED:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        os._exit(code & 0xFF)
 
-    def _execute(script: str, program: types.ModuleType) -> None:
+    def _execute(script: str, program: types.ModuleType) -> int:
+        """Run the script; return its exit code."""
         try:
             with open(script, "rb") as file:
                 source = file.read()
         except OSError as error:
             words = f"{sys.executable}: can't open file {os.path.abspath(script)!r}: "
             sys.stderr.write(f"{words}[Errno {error.errno}] {error.strerror}\n")
-            sys.exit(2)
+            return 2
         try:
             exec(compile(source, os.path.abspath(script), "exec"), program.__dict__)  # noqa: S102 - the module itself
-        except SystemExit:
-            raise
+        except SystemExit as end:
+            return _exit_code(end)
         except BaseException as error:
-            _end_with(error)
+            # Without the line of this file in it.
+            if error.__traceback__:
+                error.__traceback__ = error.__traceback__.tb_next
+            sys.excepthook(type(error), error, error.__traceback__)
+            return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+        return 0
 
-    def _end_with(error: BaseException) -> NoReturn:
-        """Show an error without the lines of this file, and end as Python ends with it."""
-        if error.__traceback__:
-            error.__traceback__ = error.__traceback__.tb_next
-        sys.excepthook(type(error), error, error.__traceback__)
-        if isinstance(error, KeyboardInterrupt):
-            sys.stdout.flush()
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        sys.exit(1)
+    def _exit_code(end: SystemExit) -> int:
+        if end.code is None:
+            return 0
+        if isinstance(end.code, int):
+            return end.code
+        print(end.code, file=sys.stderr)  # noqa: T201 - as Python does with words instead of a number
+        return 1
+
+    def _finish(imported_before: frozenset[str]) -> None:
+        """End the program as Python does, but leave alone what was there before it.
+
+        Python would take apart all that was ever imported, and each page of that is a page this copy had to make its
+        own first. What the program itself made is taken apart, so that its files are written and its objects told.
+        """
+        if threading := sys.modules.get("threading"):
+            threading._shutdown()  # what Python itself calls to wait for threads
+        atexit._run_exitfuncs()
+        own = [module for name, module in sys.modules.items() if name not in imported_before]
+        for module in reversed(own):
+            for name in [n for n in vars(module) if n != "__builtins__"]:
+                vars(module)[name] = None
+        gc.collect()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
 
     def _restore_signals() -> None:
         """Have each signal as Python has it when a program begins."""
@@ -109,7 +139,6 @@ if sys.platform != "win32":
         if spec.env.get("PYTHONUNBUFFERED"):
             sys.stdout = vars(sys)["__stdout__"] = _unbuffered(1, "<stdout>", sys.stdout)
             sys.stderr = vars(sys)["__stderr__"] = _unbuffered(2, "<stderr>", sys.stderr)
-        gc.unfreeze()
         gc.enable()
         # Python gives each copy other random numbers by itself; NumPy would give all of them the same.
         if numpy_random := sys.modules.get("numpy.random"):
