@@ -1,7 +1,7 @@
 """Named points at which a test can make this process die, fail or stall.
 
-`RUNYARD_FAIL=name:kill,other:sleep=2,third:raise`. Unset, as it always is outside of tests, a point costs one
-look into a dictionary.
+`RUNYARD_FAIL=name:kill,other:sleep=2,third:raise`. `name:kill=FILE` kills only the first process that comes by: the
+one that creates the file. Unset, as it always is outside of tests, a point costs one look into a dictionary.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class FailpointError(Exception):
 
 
 def hit(name: str) -> None:
-    """Do what the environment says for this point: nothing, kill, raise or sleep=SECONDS."""
+    """Do what the environment says for this point: nothing, kill, kill=FILE, raise or sleep=SECONDS."""
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return
@@ -28,10 +28,19 @@ def hit(name: str) -> None:
 
 
 def _act(name: str, action: str) -> None:
-    verb, _, seconds = action.partition("=")
+    verb, _, argument = action.partition("=")
     if verb == "kill":
-        os.kill(os.getpid(), 9)
+        if not argument or _is_first(argument):
+            os.kill(os.getpid(), 9)
     elif verb == "raise":
         raise FailpointError(name)
     elif verb == "sleep":
-        time.sleep(float(seconds))
+        time.sleep(float(argument))
+
+
+def _is_first(mark: str) -> bool:
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from runyard_actors.manager.yard import Yard, log
 from runyard_actors.run import Reason
 from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
 from runyard_actors.store.restore import load_state
+from runyard_cluster.failpoint import hit
 
 
 def rebuild(yard: Yard) -> None:
@@ -25,6 +26,8 @@ def rebuild(yard: Yard) -> None:
     yard.core.on_guard(yard.capacity.node, yard.guard_on(yard.capacity.node))
     _add_limits(yard, state)
     adopted = [_adopt(yard, attempt) for attempt in state.active]
+    if adopted:
+        hit("boot.adopting")
     for run_id, succeeded in state.ended.items():
         yard.core.on_dependency_state(run_id, succeeded=succeeded)
     _enqueue(yard, state)
@@ -38,6 +41,7 @@ def rebuild(yard: Yard) -> None:
 
 
 async def _adopted(yard: Yard, attempt: ActiveRun) -> None:
+    hit("boot.adopted")
     if attempt.cancel and yard.other(attempt) is None:
         stop_attempt(attempt, attempt.cancel)
     await see_through(yard, attempt)

@@ -12,6 +12,7 @@ from runyard_actors.manager.yard import Yard
 from runyard_actors.run import BatchId, Reason, RunId
 from runyard_actors.store.changes import BatchCancelled, CancelRequested, Change, RunDropped
 from runyard_cluster.errors import NotFoundError
+from runyard_cluster.failpoint import hit
 
 
 async def cancel(yard: Yard, run_ids: Sequence[RunId], why: str | None) -> CancelAnswer:
@@ -69,12 +70,15 @@ async def _stop(
         CancelRequested(run_id=a.run_id, at=now, reason=order.reason, detail=order.detail) for a in active
     ]
     yard.pump()
+    hit("cancel.before_commit")
     await yard.write_surely([*notes, *dropped, *asked])
+    hit("cancel.after_commit")
     for attempt in active:
         if node := yard.other(attempt):
             yard.spawn(node.stop(attempt), f"stop {attempt.run_id} on {node.name}")
         else:
             await asyncio.to_thread(stop_attempt, attempt, order)
+    hit("cancel.before_answer")
     return CancelAnswer(gone=tuple(queued), stopping=tuple(a.run_id for a in active), ended=tuple(ended))
 
 

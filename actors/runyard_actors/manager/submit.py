@@ -52,6 +52,7 @@ async def _refuse(yard: Yard, submission: Submission) -> None:
 
 async def _commit(yard: Yard, submission: Submission) -> Accepted:
     now = time.time_ns() // 1000
+    hit("submit.before_commit")
     await yard.write([_change(submission, now)])
     hit("submit.after_commit")
     _enqueue(yard, submission, now)

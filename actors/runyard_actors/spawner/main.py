@@ -62,6 +62,7 @@ if sys.platform != "win32":
             pid = 1
         if pid == 0:
             _become_shim(descriptor)
+        hit("spawner.after_fork")
         os.close(descriptor)
 
     def _become_shim(descriptor: int) -> NoReturn:
