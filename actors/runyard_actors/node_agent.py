@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -22,6 +23,9 @@ from runyard_cluster.failpoint import hit
 STOP_SECONDS = 5.0
 #: A shim may go on after the run that is waited for, so the run's lock is looked at besides, this often.
 LOOK_SECONDS = 5.0
+#: A shim that holds its attempt has started the module within this, and is looked at this often meanwhile.
+CHILD_SECONDS = 10.0
+CHILD_LOOK_SECONDS = 0.05
 
 
 class NodeAgent:
@@ -83,6 +87,7 @@ class NodeAgent:
         self, assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]
     ) -> Outcome:
         if folder.is_alive() or folder.started():
+            await asyncio.to_thread(_await_child, folder)
             _tell_adopted(assignment, folder, tell)
             await _ended(folder)
         else:
@@ -109,6 +114,7 @@ class NodeAgent:
         report = launched.report
         if report.event != "started" or launched.line is None:
             launched.close()
+            await asyncio.to_thread(_await_child, folder)
             _tell_adopted(assignment, folder, tell)
             return await _ended(folder)
         tell(_started(assignment, report.pid, report.shim_pid, report.started_at, report.enforcement))
@@ -135,6 +141,13 @@ def _started(assignment: Assignment, pid: Any, shim_pid: Any, at: Any, enforceme
         started_at=int(at),
         enforcement=enforcement,
     )
+
+
+def _await_child(folder: RunFolder) -> None:
+    """Wait until a shim that is not ours to hear from has started its module; a full disk may keep it from telling."""
+    end = time.monotonic() + CHILD_SECONDS
+    while folder.child() is None and folder.is_alive() and time.monotonic() < end:
+        time.sleep(CHILD_LOOK_SECONDS)
 
 
 def _lost_with_the_boot() -> Outcome:

@@ -128,6 +128,10 @@ class RunFolder:
         durable_replace(self.stop_file, json.dumps(request).encode())
         self._nudge()
 
+    def end_supervisor(self) -> None:
+        """Kill the shim, one that does not do what it is asked to; its main process dies with it."""
+        self._signal(kill=True)
+
     def request_suspend(self) -> None:
         """Ask the shim to hold the whole tree still. The file is the request; repeating it changes nothing."""
         durable_replace(self.suspend_file, b"{}")
@@ -145,9 +149,12 @@ class RunFolder:
 
     def _nudge(self) -> None:
         """Have the shim look at once; it would look anyway."""
+        self._signal()
+
+    def _signal(self, *, kill: bool = False) -> None:
         started = self.started()
         if started and "shim_pid" in started:
-            process.stop_process(int(started["shim_pid"]), float(started["shim_start"]))
+            process.stop_process(int(started["shim_pid"]), float(started["shim_start"]), kill=kill)
 
     def log_size(self) -> int:
         """Return the log's size in bytes."""

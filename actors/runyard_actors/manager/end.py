@@ -9,7 +9,7 @@ from dataclasses import replace
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.retry import retry
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
-from runyard_actors.run import Outcome, Status
+from runyard_actors.run import Outcome, Reason, Status
 from runyard_actors.scheduling.decision import Drop
 from runyard_actors.store.changes import AttemptEnded, RunDropped
 from runyard_cluster.failpoint import hit
@@ -17,7 +17,7 @@ from runyard_cluster.failpoint import hit
 
 async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
     """Free the attempt's slot and resources, send a retry through the queue, record the end."""
-    outcome = replace(outcome, peak_gpu_memory=attempt.peak_gpu_memory)
+    outcome = replace(_as_asked(attempt, outcome), peak_gpu_memory=attempt.peak_gpu_memory)
     again = retry(yard.core, attempt, outcome)
     del yard.active[attempt.run_id]
     if again:
@@ -50,6 +50,14 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
     if len(yard.fresh_specs) > FRESH_SPECS:
         yard.fresh_specs.pop(attempt.run_id, None)
     hit("end.after_commit")
+
+
+def _as_asked(attempt: ActiveRun, outcome: Outcome) -> Outcome:
+    """A run that was cancelled and whose supervisor died on the way ended as somebody wanted."""
+    if attempt.cancel is None or outcome.reason is not Reason.SUPERVISOR_LOST:
+        return outcome
+    words = f"{attempt.cancel.detail}; {outcome.reason_detail}"
+    return replace(outcome, reason=attempt.cancel.reason, reason_detail=words, ended_by="user")
 
 
 def _told(outcome: Outcome, words: str) -> Outcome:

@@ -15,6 +15,7 @@ from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
 from runyard_actors.manager.stall import StallWatch, hold_stalls
 from runyard_actors.manager.truly_free import tell_truly_free
+from runyard_actors.manager.unresponsive import SupervisorWatch
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_cluster import ray_monitor
@@ -33,6 +34,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     memory = MemoryGuard()
     stalls = StallWatch()
     timeouts = TimeoutWatch()
+    supervisors = SupervisorWatch()
     metrics = RayMetrics(yard)
     if yard.settings.ray_address != "local":
         yard.ray_warning = await asyncio.to_thread(ray_monitor.warning)
@@ -50,6 +52,7 @@ async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
         await hold_gpu_limits(yard, gpu_judge, look)
         await hold_stalls(yard, stalls, look)
         await tell_near_timeouts(yard, timeouts, look)
+        await supervisors.look(yard, look.monotonic)
         await _take_reports(yard)
         await metrics.update()
 

@@ -20,8 +20,11 @@ from runyard_cluster import process
 
 #: A spawner that dies under a request is replaced this often before a shim is started without one.
 TRIES = 2
-#: A spawner that does not answer for so long is taken for dead. If it is not, the shim that comes second refuses.
-ANSWER_SECONDS = 30.0
+#: A spawner that does not come up in so long is taken for dead: it imports what modules want first.
+START_SECONDS = 30.0
+#: One that is up and does not answer for so long is taken for dead: a fork and a lock take milliseconds. If it is not
+#: dead, a shim that comes second refuses.
+ANSWER_SECONDS = 5.0
 #: Shims that are kept for the next run, 1 to 2 MB each: so many at most, and so long.
 MOST_IDLE, IDLE_SECONDS = 32, 10.0
 _ANSWER_BYTES = 1 << 16
@@ -153,7 +156,7 @@ class Spawner:
             with theirs:
                 await asyncio.to_thread(self._start_process, theirs.fileno())
             loop = asyncio.get_running_loop()
-            hello = await asyncio.wait_for(loop.sock_recv(ours, _ANSWER_BYTES), ANSWER_SECONDS)
+            hello = await asyncio.wait_for(loop.sock_recv(ours, _ANSWER_BYTES), START_SECONDS)
             if not hello:
                 raise ConnectionResetError("the spawner ended while it started")
         except (OSError, TimeoutError):

@@ -88,27 +88,32 @@ if sys.platform != "win32":
         return process_start_time(pid) == start
 
     def stop_process(pid: int, start: float, *, kill: bool = False) -> bool:
-        """Send TERM, or KILL, to a process unless it is another one by now; return whether it was sent."""
-        number = signal.SIGKILL if kill else signal.SIGTERM
+        """Send TERM, or KILL, to a process unless it is another one by now; return whether it was sent.
+
+        One that is held still goes on, or it would not hear of the TERM.
+        """
+        numbers = [signal.SIGKILL] if kill else [signal.SIGTERM, signal.SIGCONT]
         try:
             if sys.platform == "linux":
-                return _signal_through_descriptor(pid, start, number)
+                return _signal_through_descriptor(pid, start, numbers)
             if not is_same_process(pid, start):
                 return False
-            os.kill(pid, number)
+            for number in numbers:
+                os.kill(pid, number)
         except OSError:
             return False
         return True
 
     if sys.platform == "linux":
 
-        def _signal_through_descriptor(pid: int, start: float, number: int) -> bool:
+        def _signal_through_descriptor(pid: int, start: float, numbers: Iterable[int]) -> bool:
             """The descriptor names the process itself, so no reuse of its number can come in between."""
             descriptor = os.pidfd_open(pid)
             try:
                 if not is_same_process(pid, start):
                     return False
-                signal.pidfd_send_signal(descriptor, number)
+                for number in numbers:
+                    signal.pidfd_send_signal(descriptor, number)
             finally:
                 os.close(descriptor)
             return True
@@ -166,6 +171,10 @@ if sys.platform != "win32":
     def process_table() -> list[tuple[int, int, float, float, int]]:
         """Return of every process: pid, parent, its CPU seconds, those of its ended children, resident bytes."""
         return table.process_table()
+
+    def held_still(pids: Iterable[int]) -> list[int]:
+        """Return those of the processes that a signal or a debugger holds still."""
+        return table.held_still(pids)
 
     def tree_size(roots: Iterable[int]) -> tuple[int, int]:
         """Return the resident bytes and the number of all descendants of `roots`; the cheapest look there is."""

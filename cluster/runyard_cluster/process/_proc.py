@@ -75,6 +75,12 @@ def process_table() -> list[tuple[int, int, float, float, int]]:
     return found
 
 
+def held_still(pids: Iterable[int]) -> list[int]:
+    """Return those that a signal or a debugger holds still."""
+    found = ((pid, _stat(pid)) for pid in pids)
+    return [pid for pid, columns in found if columns and columns[_STATE] in (b"T", b"t")]
+
+
 def size_below(roots: Iterable[int]) -> tuple[int, int]:
     """Return the resident bytes and the number of all descendants: one look a process, since the dead have none."""
     found = [size for size in map(_resident, _below(roots)) if size]

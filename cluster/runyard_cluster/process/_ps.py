@@ -63,6 +63,13 @@ def process_table() -> list[tuple[int, int, float, float, int]]:
     return [(int(pid), int(up), _seconds(spent), 0.0, int(kb) * 1024) for pid, up, spent, kb in rows]
 
 
+def held_still(pids: Iterable[int]) -> list[int]:
+    """Return those that a signal or a debugger holds still."""
+    wanted = ",".join(map(str, pids))
+    rows = _run("ps", "-o", "pid=,state=", "-p", wanted).splitlines() if wanted else ()
+    return [int(pid) for pid, state in map(str.split, rows) if state.startswith("T")]
+
+
 def size_below(roots: Iterable[int]) -> tuple[int, int]:
     """Return the resident bytes and the number of all descendants."""
     found = descendants(roots)
