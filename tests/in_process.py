@@ -32,7 +32,6 @@ from runyard_actors.manager.follow_nodes import Cluster
 from runyard_actors.manager.look import NodeMeter
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
-from runyard_cluster.data_dir import DataDir
 from runyard_cluster.server_record import Endpoint
 from runyard_cluster.settings import Settings
 from tests.support import wait_until
@@ -95,7 +94,7 @@ class InProcess:
         self.capacity = capacity
         self._meter = meter
         self._cluster = cluster
-        self.data_dir = DataDir(settings.data_dir)
+        self.data_dir = settings.data
         self.data_dir.create()
         self.token = self.data_dir.token()
         self.has_left = threading.Event()

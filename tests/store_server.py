@@ -40,7 +40,8 @@ class StoreNews(ManagerClient):
         self._is_over = False
         writer.on_commit = self._note
 
-    async def view(self) -> YardView:
+    async def view(self, limit_seconds: float = 0) -> YardView:
+        del limit_seconds
         if self.yard is None:
             raise UnavailableError("there is no manager")
         return self.yard

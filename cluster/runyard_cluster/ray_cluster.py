@@ -55,6 +55,8 @@ class OwnRay:
         temp = self._data_dir.ray_temp
         # It has nothing to finish: its server is gone, and what the store has is whole after a kill, too.
         ray_head.stop_head(temp, patience_seconds=0)
+        # Somebody may have removed it since.
+        self._data_dir.ray_token()
         head = ray_head.start_head(
             temp=temp, capacity=self.capacity, environ=os.environ, has_dashboard=self._has_dashboard
         )

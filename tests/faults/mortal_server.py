@@ -75,10 +75,11 @@ class MortalServer:
 
     def _keep(self) -> None:
         while not self._is_leaving:
-            with subprocess.Popen(
+            self._process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environ, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            ) as self._process:  # fmt: skip
+            )  # fmt: skip
+            with self._process:
                 assert self._process.stdout is not None
                 self._url = self._process.stdout.readline().strip()
                 self._process.wait()
@@ -87,9 +88,11 @@ class MortalServer:
 
 
 @contextmanager
-def mortal_server(folder: Path, fail: str = "", **settings: Any) -> Iterator[MortalServer]:
+def mortal_server(
+    folder: Path, fail: str = "", prefix: tuple[str, ...] = (), **settings: Any
+) -> Iterator[MortalServer]:
     """Serve a folder for the length of the block, whatever dies; `fail` as in RUNYARD_FAIL."""
-    server = MortalServer(folder, fail, **settings)
+    server = MortalServer(folder, fail, prefix, **settings)
     try:
         yield server
     finally:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tests.faults.oracle import Ground, judge
 from tests.support import wait_until
 
 SLOTS = 3
+SIDE_BY_SIDE = 4
 #: From the claim on a shim's death costs its run; before it, and once the end is on disk, nothing is lost.
 COSTS_A_RUN = {"shim.claimed", "shim.spawned", "shim.child_written", "shim.main_ended", "shim.before_exit"}
 ROOMS = [Path(str(package.__file__)).parent for package in (runyard, runyard_actors, runyard_cluster)]
@@ -115,10 +118,27 @@ def sweep(point: str, folder: Path) -> list[str]:
     return [*verdict.lost, *verdict.twice, *verdict.left, *verdict.wrong]
 
 
+@pytest.fixture(scope="module")
+def swept(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[list[str]]]]:
+    """What was found at each point that is asked for. Most of a sweep is waiting, so some go on side by side."""
+    wanted = filter(None, map(_point_of, request.session.items))
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {point: pool.submit(sweep, point, tmp_path_factory.mktemp("sweep")) for point in wanted}
+
+
+def _point_of(item: pytest.Item) -> str | None:
+    call = getattr(item, "callspec", None)
+    return call.params.get("point") if call and item.path == Path(__file__) else None
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal 9; spawners fork")
 @pytest.mark.parametrize("point", points())
-def test_killed_at_any_point_nothing_is_lost_or_done_twice(point: str, tmp_path: Path) -> None:
-    assert sweep(point, tmp_path) == []
+def test_killed_at_any_point_nothing_is_lost_or_done_twice(
+    point: str, swept: dict[str, Future[list[str]]]
+) -> None:
+    assert swept[point].result() == []
 
 
 def test_there_are_points_in_every_step() -> None:

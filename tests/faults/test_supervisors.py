@@ -1,4 +1,4 @@
-"""F11, F12, F13, F35: supervisors and spawners that are killed or held still, and numbers of processes that are reused."""
+"""F11-F13, F35: supervisors and spawners that are killed or held still, and reused numbers of processes."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
 
 
 def test_a_killed_supervisor_takes_its_run_along_daemons_too(yard: Yard) -> None:
-    daemon = "os.fork() or (os.setsid(), os.fork() and os._exit(0)); open(sys.argv[2] + str(os.getpid()), 'w'); time.sleep(300)"
+    daemon = """os.fork() or (os.setsid(), os.fork() and os._exit(0))
+open(sys.argv[2] + str(os.getpid()), 'w'); time.sleep(300)"""
     run_id = yard.start(daemon)
     wait_until(lambda: len(list(yard.ground.folder.glob("gate*"))) == 2, 20, "module and daemon are up")
     yard.shim(run_id).kill()

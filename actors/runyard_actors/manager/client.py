@@ -174,9 +174,9 @@ class ManagerClient:
             return None
         return answer
 
-    async def view(self) -> YardView:
+    async def view(self, limit_seconds: float = ANSWER_SECONDS) -> YardView:
         """Return the semaphore, the queue and the nodes."""
-        answer: YardView = await self._call("view")
+        answer: YardView = await self._call("view", limit_seconds=limit_seconds)
         return answer
 
     async def usage(self, limit_seconds: float = 2.0) -> list[RunUsage]:

@@ -28,6 +28,8 @@ from runyard_cluster.capacity import Use, read_use
 from runyard_cluster.errors import RunyardError
 
 NodeName = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, description="as `/api/resources` has it")]
+#: A manager that takes longer to answer is not ready.
+READY_SECONDS = 5.0
 
 router = APIRouter(tags=["machine"], route_class=StrictRoute)
 
@@ -113,7 +115,7 @@ async def health() -> Health:
 async def ready(here: Here) -> Any:
     """Answer whether manager, Ray and database do their work."""
     try:
-        view = await here.manager.view()
+        view = await here.manager.view(READY_SECONDS)
         await asyncio.to_thread(here.reader.last_seq)
     except RunyardError as error:
         return problem(503, "UnavailableError", str(error))
