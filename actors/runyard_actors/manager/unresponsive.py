@@ -36,7 +36,7 @@ class SupervisorWatch:
 
         The death of its supervisor is a run's: the main process dies with it, and the node agent sweeps the rest.
         """
-        started = [attempt for attempt in yard.active.values() if attempt.started]
+        started = [attempt for attempt in yard.active_here() if attempt.started]
         held = await asyncio.to_thread(_held, started)
         overdue = {
             _key(attempt): self._overdue_since.get(_key(attempt), now) for attempt in held if attempt.cancel

@@ -1,0 +1,213 @@
+"""F3-F7, F9, F52: what of Ray and of the server can die, dies under a run that goes on, and is taken over.
+
+All on one server, which each test leaves whole.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from runyard.run import Run
+from tests.faults.oracle import Ground, judge
+from tests.integration.conftest import TestSession, embedded
+from tests.integration.test_crash import manager_process
+from tests.support import processes_naming, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+SLOTS = 4
+#: Ray itself needs most of it, on a machine that others keep busy.
+BACK_SECONDS = 120
+#: A manager that hangs makes the server not ready within this.
+RED_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def ray_yard() -> Iterator[tuple[TestSession, Ground]]:
+    """A server with Ray; in the end all that was ever submitted to it is right."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ry-ground-") as folder,
+        embedded(f'max_concurrent_runs = {SLOTS}\ncpu_busy_percent = 0\ngrace = "2s"\n') as session,
+    ):
+        ground = Ground(Path(folder))
+        yield session, ground
+        runs = session.client.runs(limit=1000)["runs"]
+        data = session.data_dir
+        verdict = judge(ground, data.database, data.runs, [run["run_id"] for run in runs], SLOTS)
+        assert verdict.is_good, verdict
+
+
+def raylet(session: TestSession) -> psutil.Process:
+    """Return the raylet of this server's Ray."""
+    (found,) = [p for p in processes_naming(str(session.data_dir.ray_temp)) if p.name() == "raylet"]
+    return found
+
+
+def ray_processes(session: TestSession, name: str = "") -> list[psutil.Process]:
+    """Return the processes of this server's Ray, all or those of one name."""
+    found = [*processes_naming(str(session.data_dir.ray_temp)), *raylet(session).children(recursive=True)]
+    unique = {p.pid: p for p in found}.values()
+    return [p for p in unique if name in p.name() and p.pid != session.server()["pid"]]
+
+
+VICTIMS: dict[str, Callable[[TestSession], list[psutil.Process]]] = {
+    "manager": lambda session: [manager_process(session)],
+    "raylet": lambda session: ray_processes(session, "raylet"),
+    "gcs": lambda session: ray_processes(session, "gcs_server"),
+    "all of Ray": ray_processes,
+    "server": lambda session: [psutil.Process(session.server()["pid"])],
+    "everything": lambda session: [psutil.Process(session.server()["pid"]), *ray_processes(session)],
+}
+SHORT = ("manager", "raylet", "gcs", "everything")
+
+
+@contextmanager
+def going(session: TestSession, ground: Ground) -> Iterator[Run]:
+    """Have a run go on for the length of the block; then it ends, with its own exit code, started once."""
+    ground.gate.unlink(missing_ok=True)
+    run = session.submit({"command": ground.command("sys.exit(7)", waits=True), "num_cpus": 0.5}, None)
+    wait_until(lambda: run.status == "running", BACK_SECONDS, "the run is going")
+    yield run
+    ground.gate.touch()
+    assert run.wait(BACK_SECONDS).exit_code == 7
+    assert (run.fields["reason"], run.fields["attempt"]) == ("exit_code", 1)
+
+
+@pytest.mark.parametrize(
+    "victim", [pytest.param(v, marks=() if v in SHORT else pytest.mark.long) for v in VICTIMS]
+)
+def test_a_run_goes_on_whatever_is_killed_and_is_taken_over(
+    victim: str, ray_yard: tuple[TestSession, Ground]
+) -> None:
+    session, ground = ray_yard
+    with going(session, ground) as run:
+        queued = session.submit({"command": ground.command(waits=True), "num_cpus": 0.1}, None)
+        killed = VICTIMS[victim](session)
+        for process in killed:
+            process.kill()
+        psutil.wait_procs(killed, 10)
+        assert psutil.pid_exists(run.fields["pid"]), "the module goes on"
+        late = session.submit({"command": ground.command("sys.exit(3)"), "num_cpus": 0.1}, None)
+        assert late.wait(BACK_SECONDS).exit_code == 3, "new work is done"
+        semaphore = session.client.resources()["semaphore"]
+        assert semaphore["active"] == 2, "both are counted again"
+        assert run.status == "running"
+    assert queued.wait(BACK_SECONDS).exit_code == 0
+
+
+def test_a_lease_that_dies_is_taken_again_and_nothing_is_granted_twice(
+    ray_yard: tuple[TestSession, Ground],
+) -> None:
+    session, ground = ray_yard
+    with going(session, ground) as run:
+
+        def lease() -> list[psutil.Process]:
+            return [p for p in ray_processes(session) if any(run.run_id in part for part in p.cmdline())]
+
+        (worker,) = wait_until(lease, 30, "the run has a lease of its own")
+        worker.kill()
+        worker.wait(10)
+        (again,) = wait_until(lease, 60, "the lease is taken again")
+        assert again.pid != worker.pid
+        assert run.status == "running"
+        shown = free_of_ray(session)
+        assert shown["free"]["CPU"] == pytest.approx(shown["all"]["CPU"] - 0.5)
+
+
+FREE = """
+import json, sys, ray
+ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error", configure_logging=False)
+print(json.dumps({"all": ray.cluster_resources(), "free": ray.available_resources()}))
+"""
+
+
+def as_driver(session: TestSession, code: str, token: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program that joins the server's Ray."""
+    import os
+
+    gcs = (session.data_dir.ray_temp / "ray_current_cluster").read_text().strip()
+    ray = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code, gcs],
+        env={**os.environ, **ray}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def free_of_ray(session: TestSession) -> dict[str, Any]:
+    """Return what Ray itself has, and has left."""
+    done = as_driver(session, FREE, session.data_dir.ray_token_file)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_a_manager_that_hangs_is_shown_and_reads_go_on(ray_yard: tuple[TestSession, Ground]) -> None:
+    session, ground = ray_yard
+    token = session.data_dir.token()
+    headers = {"Authorization": f"Bearer {token}"}
+    with going(session, ground) as run:
+        manager = manager_process(session)
+        with httpx.Client(base_url=session.server()["url"], headers=headers, trust_env=False) as http:
+            began = time.monotonic()
+            manager.suspend()
+            try:
+                assert http.get("/readyz", timeout=RED_SECONDS).status_code == 503
+                assert time.monotonic() - began < RED_SECONDS
+                assert http.get("/healthz", timeout=5).status_code == 200
+                shown = http.get(f"/api/runs/{run.run_id}", timeout=5).json()
+                assert shown["status"] == "running"
+            finally:
+                manager.resume()
+            wait_until(lambda: http.get("/readyz", timeout=30).status_code == 200, 30, "ready again")
+        assert manager_process(session).pid == manager.pid, "there is one manager, the same"
+
+
+JOIN = """
+import sys, time
+from runyard_cluster.errors import UnavailableError
+from runyard_cluster.ray_head import join
+began = time.monotonic()
+try:
+    join(sys.argv[1])
+except UnavailableError as error:
+    print(f"{time.monotonic() - began:.1f}", error)
+"""
+
+
+def test_a_ray_token_that_is_another_one_is_refused_in_words_and_in_time(
+    ray_yard: tuple[TestSession, Ground], tmp_path: Path
+) -> None:
+    session, _ = ray_yard
+    wrong = tmp_path / "token"
+    wrong.write_text("0" * 64)
+    done = as_driver(session, JOIN, wrong)
+    seconds, _, words = done.stdout.strip().partition(" ")
+    assert "cannot be joined" in words, done.stdout + done.stderr
+    assert float(seconds) < 20
+
+
+def test_a_ray_token_that_was_removed_is_made_again_with_the_next_ray(
+    ray_yard: tuple[TestSession, Ground],
+) -> None:
+    session, ground = ray_yard
+    with going(session, ground):
+        session.data_dir.ray_token_file.unlink()
+        raylet(session).kill()
+        late = session.submit({"command": ground.command("sys.exit(3)"), "num_cpus": 0.1}, None)
+        assert late.wait(BACK_SECONDS).exit_code == 3
