@@ -6,6 +6,9 @@ All on one server, which each test leaves whole.
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ import psutil
 import pytest
 
 from runyard.run import Run
+from runyard_cluster.errors import ConnectionFailedError, UnavailableError
 from tests.faults.oracle import Ground, judge
 from tests.integration.conftest import TestSession, embedded
 from tests.integration.test_crash import manager_process
@@ -78,11 +82,28 @@ def going(session: TestSession, ground: Ground) -> Iterator[Run]:
     """Have a run go on for the length of the block; then it ends, with its own exit code, started once."""
     ground.gate.unlink(missing_ok=True)
     run = session.submit({"command": ground.command("sys.exit(7)", waits=True), "num_cpus": 0.5}, None)
-    wait_until(lambda: run.status == "running", BACK_SECONDS, "the run is going")
-    yield run
-    ground.gate.touch()
+    try:
+        wait_until(lambda: run.status == "running", BACK_SECONDS, "the run is going")
+        yield run
+    finally:
+        ground.gate.touch()
     assert run.wait(BACK_SECONDS).exit_code == 7
     assert (run.fields["reason"], run.fields["attempt"]) == ("exit_code", 1)
+
+
+def late(session: TestSession, ground: Ground) -> Run:
+    """Submit a run to a server that is on its way up; on a busy machine that takes longer than a client is patient."""
+    key, run = secrets.token_hex(8), {"command": ground.command("sys.exit(3)"), "num_cpus": 0.1}
+
+    def submitted() -> Run | None:
+        try:
+            return session.submit(run, key)
+        except (UnavailableError, ConnectionFailedError):
+            return None
+
+    found = wait_until(submitted, BACK_SECONDS, "a server that takes new work")
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -99,12 +120,42 @@ def test_a_run_goes_on_whatever_is_killed_and_is_taken_over(
             process.kill()
         psutil.wait_procs(killed, 10)
         assert psutil.pid_exists(run.fields["pid"]), "the module goes on"
-        late = session.submit({"command": ground.command("sys.exit(3)"), "num_cpus": 0.1}, None)
-        assert late.wait(BACK_SECONDS).exit_code == 3, "new work is done"
+        assert late(session, ground).wait(BACK_SECONDS).exit_code == 3, "new work is done"
         semaphore = session.client.resources()["semaphore"]
         assert semaphore["active"] == 2, "both are counted again"
         assert run.status == "running"
     assert queued.wait(BACK_SECONDS).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGHUP, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
+def test_a_server_that_is_told_to_leave_leaves_its_runs(
+    number: signal.Signals, ray_yard: tuple[TestSession, Ground]
+) -> None:
+    session, ground = ray_yard
+    with going(session, ground) as run:
+        server = psutil.Process(session.server()["pid"])
+        server.send_signal(number)
+        server.wait(60)
+        assert not session.data_dir.server_file.exists(), "it left, rather than died"
+        assert not processes_naming(str(session.data_dir.ray_temp)), "and took its Ray along"
+        assert psutil.pid_exists(run.fields["pid"])
+        assert late(session, ground).wait(BACK_SECONDS).exit_code == 3
+        assert run.status == "running"
+
+
+def test_a_second_server_on_the_folder_is_refused_and_told_of_the_first(
+    ray_yard: tuple[TestSession, Ground],
+) -> None:
+    session, _ = ray_yard
+    config = session.data_dir.path.parent / "runyard.toml"
+    done = subprocess.run(
+        [sys.executable, "-m", "runyard.server.host", "--config", str(config)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert f"process {session.server()['pid']}" in done.stderr
 
 
 def test_a_lease_that_dies_is_taken_again_and_nothing_is_granted_twice(
@@ -135,8 +186,6 @@ print(json.dumps({"all": ray.cluster_resources(), "free": ray.available_resource
 
 def as_driver(session: TestSession, code: str, token: Path) -> subprocess.CompletedProcess[str]:
     """Run a program that joins the server's Ray."""
-    import os
-
     gcs = (session.data_dir.ray_temp / "ray_current_cluster").read_text().strip()
     ray = {
         "RAY_AUTH_MODE": "token",
@@ -209,5 +258,4 @@ def test_a_ray_token_that_was_removed_is_made_again_with_the_next_ray(
     with going(session, ground):
         session.data_dir.ray_token_file.unlink()
         raylet(session).kill()
-        late = session.submit({"command": ground.command("sys.exit(3)"), "num_cpus": 0.1}, None)
-        assert late.wait(BACK_SECONDS).exit_code == 3
+        assert late(session, ground).wait(BACK_SECONDS).exit_code == 3

@@ -197,11 +197,19 @@ class _Host:
 
     def _on_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _leaving_signals():
             try:
                 loop.add_signal_handler(number, self._leave.set)
             except NotImplementedError:
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._leave.set))
+
+
+def _leaving_signals() -> list[signal.Signals]:
+    """Return what tells this server to leave; a closed terminal too, unless it was started to outlive that."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers
 
 
 async def _listening(servers: Sequence[Any], tasks: Sequence[asyncio.Task[Any]]) -> None:
