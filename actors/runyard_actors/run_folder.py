@@ -129,8 +129,12 @@ class RunFolder:
         self._nudge()
 
     def end_supervisor(self) -> None:
-        """Kill the shim, one that does not do what it is asked to; its main process dies with it."""
-        self._signal(kill=True)
+        """Kill the shim, one that does not do what it is asked to; its main process dies with it.
+
+        A shim may own another run once this one has ended, which must not die for it.
+        """
+        if self.is_alive():
+            self._signal(kill=True)
 
     def request_suspend(self) -> None:
         """Ask the shim to hold the whole tree still. The file is the request; repeating it changes nothing."""

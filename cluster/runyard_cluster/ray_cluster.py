@@ -45,7 +45,7 @@ class OwnRay:
         self._data_dir = data_dir
         self._has_dashboard = has_dashboard
         # Before anything imports Ray, which reads some of these only then.
-        data_dir.ray_token()
+        self._token = data_dir.ray_token()
         os.environ.update(ray_head.ray_environment(data_dir.ray_token_file))
         self.capacity = read_capacity(reserve_memory)
         self.dashboard: str | None = None
@@ -55,8 +55,8 @@ class OwnRay:
         temp = self._data_dir.ray_temp
         # It has nothing to finish: its server is gone, and what the store has is whole after a kill, too.
         ray_head.stop_head(temp, patience_seconds=0)
-        # Somebody may have removed it since.
-        self._data_dir.ray_token()
+        # Somebody may have removed it since, and this process knows no other one any more.
+        self._data_dir.ray_token(self._token)
         head = ray_head.start_head(
             temp=temp, capacity=self.capacity, environ=os.environ, has_dashboard=self._has_dashboard
         )

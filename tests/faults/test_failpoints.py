@@ -20,7 +20,7 @@ import runyard_actors
 import runyard_cluster
 from runyard.client import Client
 from tests.faults.mortal_server import MortalServer, mortal_server
-from tests.faults.oracle import Ground, judge
+from tests.faults.oracle import Ground, Verdict, judge
 from tests.support import wait_until
 
 SLOTS = 3
@@ -102,6 +102,12 @@ def ends(client: Client, run_id: str) -> tuple[str, int | None]:
 
 def sweep(point: str, folder: Path) -> list[str]:
     """Kill whoever comes by a point first; return all that is wrong in the end."""
+    _, verdict = swept_once(point, folder)
+    return [*verdict.lost, *verdict.twice, *verdict.left, *verdict.wrong]
+
+
+def swept_once(point: str, folder: Path) -> tuple[int, Verdict]:
+    """Kill whoever comes by a point first; return the number of runs, and what is wrong in the end."""
     ground, mark = Ground(folder), folder / "hit"
     with mortal_server(folder, f"{point}:kill={mark}", max_concurrent_runs=SLOTS) as server:
         with server.client() as client:
@@ -115,7 +121,7 @@ def sweep(point: str, folder: Path) -> list[str]:
         verdict.wrong.append(f"ended {wrong}, expected {expected}")
     if not mark.exists():
         verdict.wrong.append("nobody came by the point")
-    return [*verdict.lost, *verdict.twice, *verdict.left, *verdict.wrong]
+    return len(expected), verdict
 
 
 @pytest.fixture(scope="module")
