@@ -43,9 +43,9 @@ class ManagerClient:
 
         It outlives its creator and restarts by itself.
         """
+        import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        import ray
         from runyard_actors.manager.actor import RunManager
 
         actor = ray.remote(RunManager).options(
