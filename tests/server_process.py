@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from runyard.client import Client
+from runyard.server.listen import Listen
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.server_record import Endpoint
@@ -68,6 +71,11 @@ class ServerProcess:
         if self._client is not None:
             self._client.close()
 
+    def http(self) -> httpx.Client:
+        """Return an HTTP client of the newest process, which shows the token."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+
     def client(self) -> Client:
         """Return the Python client, which finds each next process by itself; it is closed with the server."""
         self._client = self._client or Client(locate=lambda: Endpoint(self.url, self.token))
@@ -76,7 +84,7 @@ class ServerProcess:
 
 @contextmanager
 def server_process(folder: Path, **settings: Any) -> Iterator[ServerProcess]:
-    """Serve a folder for the length of the block; settings as in runyard.toml."""
+    """Serve a folder for the length of the block; settings as in runyard.toml, and `test_port` to listen on."""
     server = ServerProcess(folder, **settings)
     server.start()
     try:
@@ -88,7 +96,9 @@ def server_process(folder: Path, **settings: Any) -> Iterator[ServerProcess]:
 def main() -> None:
     """Serve until the input is closed."""
     folder, settings = sys.argv[1:]
-    with in_process(Path(folder), **json.loads(settings)) as server:
+    given = json.loads(settings)
+    listen = Listen(port=given.pop("test_port", 0))
+    with in_process(Path(folder), listen=listen, **given) as server:
         print(server.url, flush=True)
         os.read(sys.stdin.fileno(), 1)
 

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.in_process import InProcess, in_process
+from tests.server_process import ServerProcess
 from tests.web import yard
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +89,7 @@ def open_page(chromium: Browser, server: InProcess) -> Iterator[Opener]:
     yield from opener(chromium, server)
 
 
-def opener(chromium: Browser, server: InProcess) -> Iterator[Opener]:
+def opener(chromium: Browser, server: InProcess | ServerProcess) -> Iterator[Opener]:
     """Yield what opens pages of a server."""
     contexts: list[BrowserContext] = []
     opened: list[Opened] = []

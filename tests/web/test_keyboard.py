@@ -24,6 +24,14 @@ def test_keys_lead_to_every_place(open_page: Opener) -> None:
         page.evaluate("document.activeElement.blur()")
 
 
+def test_keys_lead_out_of_a_log_too(open_page: Opener, server: InProcess) -> None:
+    page = open_page().go(f"/runs/{server.ids['nightly']['runs'][0]['run_id']}")
+    page.get_by_role("log").focus()
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    expect(page.get_by_role("heading", level=1, name="Runs")).to_be_visible()
+
+
 def test_the_palette_finds_a_run_and_opens_it(open_page: Opener, server: InProcess) -> None:
     page = open_page().go("/")
     page.keyboard.press("Control+k")

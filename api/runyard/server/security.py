@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
@@ -103,8 +103,8 @@ class Gate:
                 401, "AuthenticationError", "this link was used or is old: `runyard open` makes another"
             )
         rest = f"?{urlencode(query)}" if query else ""
-        # One slash in front only: two would name another host.
-        response = RedirectResponse("/" + scope["path"].lstrip("/\\") + rest, 303)
+        # Relative, so that it stays below a proxy's path; "./" in front, so that it can name no other host.
+        response = RedirectResponse("./" + quote(scope["path"].rpartition("/")[2]) + rest, 303)
         if cookie is not None:
             response.set_cookie(
                 COOKIE,

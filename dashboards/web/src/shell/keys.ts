@@ -1,8 +1,8 @@
 /** The keys of the whole page. Views add their own where they are shown. */
 import { onScopeDispose } from 'vue'
-import { router } from '@/router'
 import { openSubmit } from '@/submit/open'
 import { LOG_KEYS } from '@/log/keys'
+import { beginGoing, goFurther } from './go'
 import { places } from './places'
 
 export interface KeyGroup {
@@ -17,9 +17,6 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
   { title: 'In a log', keys: LOG_KEYS },
 ]
 
-/** How long a second key may come after `g`. */
-const SEQUENCE_MILLISECONDS = 900
-
 /** Whether a key goes to something that takes text or its own keys. */
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement | null
@@ -27,19 +24,14 @@ export function isTyping(event: KeyboardEvent): boolean {
 }
 
 export function useKeys(open: { palette: () => void; help: () => void }): void {
-  let wentAt = 0
-
   function pressed(event: KeyboardEvent) {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
       event.preventDefault()
       return open.palette()
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event)) return
-    const isSecond = event.timeStamp - wentAt < SEQUENCE_MILLISECONDS
-    wentAt = 0
-    const place = isSecond ? places.find(({ key }) => key === event.key) : undefined
-    if (place) void router.push({ name: place.name })
-    else if (event.key === 'g') wentAt = event.timeStamp
+    if (goFurther(event)) return event.preventDefault()
+    if (event.key === 'g') beginGoing(event)
     else if (event.key === '?') open.help()
     else if (event.key === 'c') openSubmit()
     else return

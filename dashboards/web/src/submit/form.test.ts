@@ -20,6 +20,12 @@ test('only what was changed goes to the server, as its type', () => {
   expect(editsOf(form, before)).toEqual({ args: ['--lr', '0.2'], memory: '6GiB', num_cpus: 1.5, labels: { kind: 'other' } })
 })
 
+test('a field that was emptied takes back what was asked for, a time limit too', () => {
+  const before = formOf({ ...run, timeout_seconds: 60 } as Run)
+  const form = { ...before, timeout: '', num_gpus: '', max_retries: ' ', memory: '', labels: '' }
+  expect(editsOf(form, before)).toEqual({ num_gpus: 0, memory: 'auto', timeout: 0, max_retries: 0, labels: {} })
+})
+
 test('what is no number goes as it is, for the server to say what is wrong', () => {
   expect(submissionOf({ ...EMPTY, command: 'true', num_cpus: 'many' })).toEqual({ command: ['true'], num_cpus: 'many' })
 })

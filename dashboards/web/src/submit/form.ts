@@ -23,6 +23,10 @@ export const EMPTY: RunForm = {
 }
 
 const NUMBERS = ['num_cpus', 'num_gpus', 'priority', 'max_retries'] as const
+/** What a field of a run before means once it is emptied: what stands in it then as a hint. */
+const EMPTIED: Partial<Record<keyof RunForm, unknown>> = {
+  num_cpus: 'auto', memory: 'auto', num_gpus: 0, gpu_memory: 0, timeout: 0, priority: 0, max_retries: 0,
+}
 const AMOUNTS = ['memory', 'gpu_memory', 'timeout'] as const
 
 /** Returns the form of a run as it was submitted, everything filled in. */
@@ -45,7 +49,7 @@ export function formOf(run: Run): RunForm {
 /** Returns what a restart does differently: nothing of what was left as it was. */
 export function editsOf(form: RunForm, before: RunForm): RestartIn {
   const edits: Record<string, unknown> = {}
-  for (const field of changed(form, before)) edits[field] = valueOf(field, form)
+  for (const field of changed(form, before)) edits[field] = form[field].trim() === '' && field in EMPTIED ? EMPTIED[field] : valueOf(field, form)
   return edits
 }
 
