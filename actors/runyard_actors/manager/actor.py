@@ -33,6 +33,7 @@ from runyard_actors.manager import (
 )
 from runyard_actors.manager.expected import Expectations
 from runyard_actors.manager.follow_nodes import Cluster
+from runyard_actors.manager.last_line import with_last_lines
 from runyard_actors.manager.look import NodeMeter
 from runyard_actors.manager.messages import (
     Accepted,
@@ -217,8 +218,11 @@ class RunManager:
         return view.view(self._yard)
 
     async def usage(self) -> list[RunUsage]:
-        """Return what each active run used when the node was last looked at, at most about a second ago."""
-        return view.usage(self._yard)
+        """Return what each active run used when the node was last looked at, and the last line it printed by now.
+
+        Logs are read for who asks, and for nobody else: the server asks once a second while anybody listens.
+        """
+        return await asyncio.to_thread(with_last_lines, view.usage(self._yard))
 
     async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
         """Return the store's last event number once it is greater than `after_seq`, or after the limit."""

@@ -16,6 +16,7 @@ class RunUsage:
     """One run's use: percent of one CPU since the last look, bytes resident in its whole tree.
 
     `gpu_memory` in bytes on all its GPUs, `gpu_percent` of one GPU's time; None where the driver does not tell.
+    `last_line` is what the run printed last, for people.
     """
 
     run_id: RunId
@@ -23,6 +24,7 @@ class RunUsage:
     memory: int
     gpu_memory: int | None = None
     gpu_percent: float | None = None
+    last_line: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

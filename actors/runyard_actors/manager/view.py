@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from runyard_actors.manager.messages import GpuView, NodeView, YardView
 from runyard_actors.manager.other_node import OtherNode
@@ -28,10 +29,14 @@ def waiting_for(yard: Yard, run_ids: Sequence[RunId]) -> dict[str, str]:
     return words
 
 
-def usage(yard: Yard) -> list[RunUsage]:
-    """Return what each run that is still active used at the last look."""
+def usage(yard: Yard) -> list[tuple[RunUsage, Path]]:
+    """Return what each run that is still active used at the last look, and where its log lies."""
     runs = yard.look.runs if yard.look else ()
-    return [run.usage for run in runs if yard.active.get(run.attempt.run_id) is run.attempt]
+    return [
+        (run.usage, run.attempt.folder.log_file)
+        for run in runs
+        if yard.active.get(run.attempt.run_id) is run.attempt
+    ]
 
 
 def warnings(yard: Yard) -> tuple[str, ...]:

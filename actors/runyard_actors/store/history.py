@@ -39,7 +39,7 @@ def page(
     """
     column, is_descending = _order(wanted.sort)
     limit = min(limit, PAGE_LIMIT)
-    if column == "created_at" and not (wanted.label or wanted.text or wanted.run_ids):
+    if column == "created_at" and not _needs_index(wanted):
         bounds = _bounds(connection, wanted)
         return SubmitOrder(connection, wanted, bounds, is_descending=is_descending).page(limit, offset)
     with lend(connection) as index:
@@ -49,6 +49,14 @@ def page(
         first = total - offset - limit if is_descending else offset
         seqs = index.page(connection, found, column, first, limit) if limit else []
     return seqs[::-1] if is_descending else seqs, total
+
+
+def _needs_index(wanted: RunFilter) -> bool:
+    return (
+        bool(wanted.label or wanted.text or wanted.run_ids)
+        or wanted.shortest is not None
+        or wanted.longest is not None
+    )
 
 
 def _order(sort: str) -> tuple[str, bool]:

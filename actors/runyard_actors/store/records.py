@@ -78,6 +78,7 @@ class RunFilter:
 
     `label` is "key" or "key=value". `text` is looked for, in any case, in module id and name, message and
     the start of the run id. `since` (inclusive) and `until` (exclusive) are microseconds of the submission.
+    `shortest` and `longest` are microseconds from start to end, both included; a run that has not both has no duration.
     `sort` is one of `SORTS`, with a "-" in front for descending.
     """
 
@@ -89,6 +90,8 @@ class RunFilter:
     text: str | None = None
     since: int | None = None
     until: int | None = None
+    shortest: int | None = None
+    longest: int | None = None
     sort: str = "-created_at"
 
 

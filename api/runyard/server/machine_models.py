@@ -148,6 +148,10 @@ class RunUse(BaseModel):
     memory: int
     gpu_memory: int | None = Field(None, description="on all GPUs; null where the driver does not tell")
     gpu_percent: float | None = Field(None, description="of one GPU's time; null where nobody tells")
+    last_line: str | None = Field(
+        None,
+        description="what it printed last, at most 200 characters, without colours and control characters",
+    )
 
 
 class Usage(BaseModel):

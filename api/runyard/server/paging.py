@@ -48,6 +48,17 @@ def microseconds(value: str) -> int:
     return int((datetime.now(UTC).timestamp() - back) * 1e6)
 
 
+def _span(value: str) -> str:
+    _span_us(value)
+    return value
+
+
+def _span_us(value: str) -> int:
+    """Return a duration in microseconds. Raises ValueError."""
+    return round(parse_duration(value) * 1e6)
+
+
+Span = Annotated[str, Field(max_length=100), AfterValidator(_span)]
 Moment = Annotated[str, Field(max_length=100), AfterValidator(_moment)]
 Word = Annotated[str, Field(max_length=500)]
 
@@ -72,7 +83,19 @@ class Paging(Page):
     q: Word | None = Field(None, description="text in module, id or message")
     since: Moment | None = Field(None, description="created at or after; a date or `2h`")
     until: Moment | None = Field(None, description="created before; a date or `2h`")
+    min_duration: Span | None = Field(None, description='took at least so long: seconds or a text as "30m"')
+    max_duration: Span | None = Field(None, description='took at most so long: seconds or a text as "30m"')
     sort: Sort = "-created_at"
+
+    @property
+    def shortest_us(self) -> int | None:
+        """`min_duration` in microseconds."""
+        return None if self.min_duration is None else _span_us(self.min_duration)
+
+    @property
+    def longest_us(self) -> int | None:
+        """`max_duration` in microseconds."""
+        return None if self.max_duration is None else _span_us(self.max_duration)
 
     @property
     def since_us(self) -> int | None:

@@ -79,6 +79,12 @@ SEARCHES: list[dict[str, Any]] = [
     {"text": "100%"},
     {"text": "_"},
     {"text": "nowhere"},
+    {"shortest": 4 * SECOND},
+    {"longest": 3 * SECOND, "module_id": "train"},
+    {"shortest": 2 * SECOND, "longest": 5 * SECOND, "statuses": [Status.FAILED]},
+    {"shortest": 2 * SECOND, "longest": 2 * SECOND, "label": "team=a"},
+    {"shortest": 9 * SECOND},
+    {"longest": 0},
 ]
 SORTS = [
     sign + column for sign, column in product(("", "-"), ("created_at", "started_at", "ended_at", "duration"))
@@ -129,6 +135,7 @@ def _is_wanted(run: dict[str, Any], wanted: RunFilter) -> bool:
     key, _, value = (wanted.label or "").partition("=")
     created = datetime.fromisoformat(run["created_at"]) - datetime(1970, 1, 1, tzinfo=UTC)
     at = round(created.total_seconds()) * SECOND
+    took = None if run["ended_at"] is None else run["duration_seconds"]
     texts = (run["module_id"], run["module_name"], run["message"] or "")
     return (
         (not wanted.statuses or run["status"] in wanted.statuses)
@@ -136,6 +143,8 @@ def _is_wanted(run: dict[str, Any], wanted: RunFilter) -> bool:
         and wanted.batch_id in (None, run["batch_id"])
         and (wanted.since is None or at >= wanted.since)
         and (wanted.until is None or at < wanted.until)
+        and (wanted.shortest is None or (took is not None and took * SECOND >= wanted.shortest))
+        and (wanted.longest is None or (took is not None and took * SECOND <= wanted.longest))
         and (not key or key in run["labels"])
         and (not value or run["labels"].get(key) == value)
         and (not wanted.text or any(wanted.text.lower() in text.lower() for text in texts))

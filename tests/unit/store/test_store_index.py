@@ -136,3 +136,26 @@ def test_threads_that_share_a_reader_see_no_page_of_two_moments(
     for thread in threads:
         thread.join(60)
     assert wrong == []
+
+
+def test_who_lies_between_two_values_is_told_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given an order of many small blocks, in which values repeat, move and go
+    monkeypatch.setattr(order, "BLOCK", 8)
+    dice = random.Random(5)
+    values = {place: dice.randrange(30) for place in range(200)}
+    kept = Order(sorted(values.items(), key=lambda row: (row[1], row[0])))
+    for place in dice.sample(range(260), 120):
+        value = dice.choice([None, -5, *range(35)])
+        kept.put(place, value)
+        values.pop(place, None)
+        if value is not None:
+            values[place] = value
+    # Then any bounds give what a look at all of them gives
+    for lowest in (None, -9, -5, 0, 7, 29, 99):
+        for highest in (None, -9, -5, 0, 7, 29, 99):
+            expected = {
+                place
+                for place, value in values.items()
+                if (lowest is None or value >= lowest) and (highest is None or value <= highest)
+            }
+            assert set(places(kept.between(lowest, highest))) == expected, (lowest, highest)

@@ -33,6 +33,8 @@ def find(index: RunIndex, connection: sqlite3.Connection, wanted: RunFilter, bou
         key, is_with_value, value = wanted.label.partition("=")
         name, values = ("places_of_label", (key, value)) if is_with_value else ("places_of_label_key", (key,))
         sets.append(index.having(connection, name, *values))
+    if wanted.shortest is not None or wanted.longest is not None:
+        sets.append(index.lasting(connection, wanted.shortest, wanted.longest))
     if wanted.text:
         sets.append(_with_text(index, connection, wanted.text))
     return reduce(and_, sets)

@@ -62,6 +62,19 @@ class Order:
         first = max(0, first - without.bit_count())
         return found + self._page(wanted & with_value, first, count - len(found))
 
+    def between(self, lowest: int | None, highest: int | None) -> int:
+        """Return the set of all places with a value from `lowest` to `highest`, both included; None is no bound."""
+        last = self._below[-1].whole if highest is None else self._up_to(highest)
+        return last if lowest is None else last & ~self._up_to(lowest - 1)
+
+    def _up_to(self, value: int) -> int:
+        """Return who has at most this value: all blocks below the one that it falls into, and a part of that."""
+        # The first block's start holds for nothing: smaller values may have come into it since.
+        number = max(0, bisect_right(self._starts, value, key=lambda start: start[0]) - 1)
+        block = self._blocks[number]
+        part = block[: bisect_right(block, value, key=self._values.__getitem__)]
+        return self._below[number].whole | Bits(part).whole
+
     def _page(self, wanted: int, first: int, count: int) -> list[int]:
         found: list[int] = []
         end = min(wanted.bit_count(), first + count)

@@ -79,6 +79,10 @@ class RunIndex:
             found = ranked(wanted, first, count)
         return [place + self._base for place in found]
 
+    def lasting(self, connection: sqlite3.Connection, shortest: int | None, longest: int | None) -> int:
+        """Return all runs that took between so many microseconds, both included."""
+        return self._order(connection, "duration").between(shortest, longest)
+
     def prepare(self, connection: sqlite3.Connection, piece: tuple[str, ...] | None) -> None:
         """Read one of `pieces`, unless it is there."""
         if piece is not None and piece[0] == ORDER:

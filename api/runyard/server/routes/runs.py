@@ -62,6 +62,8 @@ async def list_runs(
         text=paging.q,
         since=paging.since_us,
         until=paging.until_us,
+        shortest=paging.shortest_us,
+        longest=paging.longest_us,
         sort=paging.sort,
     )
     runs, total = await asyncio.to_thread(here.reader.runs, run_filter, paging.limit, paging.offset)

@@ -1931,6 +1931,12 @@ export type RunUse = {
      */
     gpu_percent?: number | null;
     /**
+     * Last Line
+     *
+     * what it printed last, at most 200 characters, without colours and control characters
+     */
+    last_line?: string | null;
+    /**
      * Memory
      */
     memory: number;
@@ -4077,6 +4083,18 @@ export type RunsListRunsData = {
          * created before; a date or `2h`
          */
         until?: string | null;
+        /**
+         * Min Duration
+         *
+         * took at least so long: seconds or a text as "30m"
+         */
+        min_duration?: string | null;
+        /**
+         * Max Duration
+         *
+         * took at most so long: seconds or a text as "30m"
+         */
+        max_duration?: string | null;
         /**
          * Sort
          */

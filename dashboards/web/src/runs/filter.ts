@@ -15,6 +15,8 @@ export function useFilter() {
   const label = one('label')
   const since = one('since')
   const until = one('until')
+  const shortest = one('min')
+  const longest = one('max')
   const sort = one('sort', '-created_at')
   const page = computed(() => Math.max(1, Number(one('page').value) || 1))
   const statuses = computed(() => many('status').value.filter((word): word is Status => STATUSES.includes(word as Status)))
@@ -26,6 +28,8 @@ export function useFilter() {
     label: label.value || undefined,
     since: since.value || undefined,
     until: until.value || undefined,
+    min_duration: shortest.value || undefined,
+    max_duration: longest.value || undefined,
   }))
   const query = computed<RunQuery>(() => ({
     ...narrowing.value,
@@ -37,8 +41,8 @@ export function useFilter() {
 
   /** Sets parts of the filter, and goes to its first page. */
   const change = (parts: Record<string, string | readonly string[] | null>) => set({ page: null, ...parts })
-  const clear = () => change({ status: null, q: null, module: null, batch: null, label: null, since: null, until: null })
-  return { text, module, batch, label, since, until, sort, page, statuses, narrowing, query, isNarrow, change, clear, set }
+  const clear = () => change({ status: null, q: null, module: null, batch: null, label: null, since: null, until: null, min: null, max: null })
+  return { text, module, batch, label, since, until, shortest, longest, sort, page, statuses, narrowing, query, isNarrow, change, clear, set }
 }
 
 export type Filter = ReturnType<typeof useFilter>
