@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import signal
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
