@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -48,7 +49,24 @@ def _pairs(cell: str) -> dict[str, str]:
     return found
 
 
+def _words(cell: str) -> list[Any]:
+    """A list as JSON has it, or words as in a shell."""
+    found = _list(cell)
+    return shlex.split(cell) if found is None else found
+
+
+def _list(cell: str) -> list[Any] | None:
+    try:
+        found = json.loads(cell) if cell.startswith("[") else None
+    except ValueError:
+        return None  # A word may begin with a bracket.
+    return found if isinstance(found, list) else None
+
+
 def _names(cell: str) -> list[Any]:
+    found = _list(cell)
+    if found is not None:
+        return found
     return [
         int(part) if part.isdecimal() and len(part) < 10 else part
         for part in re.split(r"[\s,;]+", cell)
@@ -73,7 +91,8 @@ CELLS: Mapping[str, Callable[[str], Any]] = {
         ),
         _number,
     ),
-    **dict.fromkeys(("args", "command"), shlex.split),
+    **dict.fromkeys(("args", "command", "preload"), _words),
     **dict.fromkeys(("after", "after_any", "after_failed", "retry_exit_codes"), _names),
     "hold": _switch,
+    "warm": _switch,
 }

@@ -217,6 +217,8 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "stall_after": parse_duration,
     "on_stall": _on_stall,
     "after": _after,
+    "warm": _switch,
+    "preload": _words,
     "after_any": _after,
     "after_failed": _after,
     "delay_until": _moment,
@@ -256,7 +258,7 @@ def _plain(value: str) -> str:
 
 def _unknown(field: str) -> str:
     close = get_close_matches(field, FIELDS, 1)
-    hint = f"; did you mean `{close[0]}`?" if close else ""
+    hint = f"; did you mean `{close[0]}`?" if close else "."
     return f"is not a field of a run{hint} Allowed: {', '.join(FIELDS)}"
 
 

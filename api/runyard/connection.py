@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ import httpx
 
 from runyard.event_stream import Event, parse
 from runyard_cluster import errors
-from runyard_cluster.errors import ConnectionFailedError, RunyardError, UnavailableError
+from runyard_cluster.errors import ConnectionFailedError, InvalidRequestError, RunyardError, UnavailableError
 from runyard_cluster.server_record import Endpoint
 
 #: A server that restarts is back within this many seconds; until then calls are tried again.
@@ -43,11 +44,14 @@ class Connection:
     ) -> httpx.Response:
         """Send one request, again while the server is away. All our calls may be repeated: submits by key."""
         end = time.monotonic() + PATIENCE_SECONDS
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        content = None if body is None else _encoded(body)
         query = {k: v for k, v in (params or {}).items() if v is not None}
         while True:
             try:
-                response = await self._http.request(method, path, json=body, params=query, headers=headers)
+                response = await self._http.request(
+                    method, path, content=content, params=query, headers=headers
+                )
                 if response.status_code != 503 or time.monotonic() > end:
                     return checked(response)
             except httpx.TransportError as error:
@@ -106,6 +110,13 @@ class Connection:
             limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"this cannot be sent as JSON: {error}") from error
 
 
 def checked(response: httpx.Response) -> httpx.Response:

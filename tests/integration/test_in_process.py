@@ -12,7 +12,7 @@ import pytest
 
 from runyard.client import Client
 from runyard.session import Session
-from runyard_cluster.errors import AuthenticationError
+from runyard_cluster.errors import AuthenticationError, InvalidRequestError
 from runyard_cluster.server_record import Endpoint
 from tests.in_process import InProcess, in_process
 from tests.support import python, wait_until
@@ -52,6 +52,12 @@ def test_a_batch_submitted_again_after_its_end_has_its_results(server: InProcess
     with server.session() as another:
         results = another.submit_batch(body, "ended").results(return_exceptions=True, timeout=30)
         assert [result.exit_code for result in results] == [0, 3]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), {"a", "b"}, "\ud800"])
+def test_what_json_cannot_say_is_a_bad_request(server: InProcess, bad: object) -> None:
+    with server.client() as client, pytest.raises(InvalidRequestError, match="JSON"):
+        client.submit({"command": ["true"], "num_cpus": bad})
 
 
 def test_who_waits_learns_that_the_server_refuses_to_tell(server: InProcess) -> None:

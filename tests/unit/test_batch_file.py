@@ -118,6 +118,24 @@ def test_csv_arguments_are_split_as_a_shell_does(tmp_path: Path) -> None:
     assert run["args"] == ["--name", "a b", "--n", "3"]
 
 
+def test_csv_lists_may_be_json(tmp_path: Path) -> None:
+    one, two = read(
+        tmp_path,
+        "a.csv",
+        'name,command,args,after\none,"[""echo"", ""a b""]","[1, ""x""]",\ntwo,[ -f x,,"[""one""]"\n',
+    ).runs
+    assert one["command"] == ["echo", "a b"] and one["args"] == ["1", "x"]
+    assert two["command"] == ["[", "-f", "x"] and two["after"] == [0]
+
+
+def test_a_row_may_ask_for_a_warm_start(tmp_path: Path) -> None:
+    run = read(tmp_path, "a.csv", "module,warm,preload\nm,true,json csv\n").runs[0]
+    assert (run["warm"], run["preload"]) == (True, ["json", "csv"])
+    assert read(tmp_path, "a.jsonl", '{"module": "m", "warm": true}').runs[0]["warm"] is True
+    with pytest.raises(InvalidRequestError, match="must be true or false"):
+        read(tmp_path, "b.csv", "module,warm\nm,maybe\n")
+
+
 def test_absolute_paths_stay(tmp_path: Path) -> None:
     script = (tmp_path.parent / "x.py").as_posix()
     run = read(
