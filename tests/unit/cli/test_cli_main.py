@@ -165,3 +165,9 @@ def test_modules_are_listed_from_the_settings_without_a_server(runyard: Runyard,
     assert "Thumbnails" in runyard("modules").text and "4 GiB" in runyard("modules").text
     module = runyard("modules", "--json").json["modules"][0]
     assert module["module_id"] == "thumbs" and module["env_keys"] == ["KEY"] and "hidden" not in str(module)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_has_an_example(runyard: Runyard, verb: str) -> None:
+    words = runyard(verb, "--help").out.decode()
+    assert f"runyard {verb}" in words.partition("Examples:")[2]

@@ -12,7 +12,10 @@ from runyard.cli.view.words import window_width
 COLOURS = {"good": "green", "limited": "yellow", "missing": "red"}
 
 
-@verb(help="Say what this machine can enforce and how, and what is missing.")
+@verb(
+    help="Say what this machine can enforce and how, and what is missing.",
+    examples="runyard doctor\nrunyard doctor --json",
+)
 def command(options: Options) -> int:
     """Print all facts; exit with 1 when something that is needed is missing."""
     found = facts(options.config)

@@ -6,7 +6,10 @@ from runyard.cli.say import put_json, say
 from runyard.cli.verb import Options, verb
 
 
-@verb(help="Start no new runs until 'resume'; running ones go on.")
+@verb(
+    help="Start no new runs until 'resume'; running ones go on.",
+    examples="runyard pause && runyard ps",
+)
 def command(options: Options) -> None:
     """Tell the server."""
     with options.client() as client:

@@ -7,7 +7,10 @@ from runyard.cli.verb import Options, verb
 from runyard.cli.view.machine import machine_lines
 
 
-@verb(help="Show nodes, what runs declared of them, what is free, and the slots.")
+@verb(
+    help="Show nodes, what runs declared of them, what is free, and the slots.",
+    examples="runyard resources\nrunyard resources --json",
+)
 def command(options: Options) -> None:
     """Print what the server says."""
     with options.client() as client:

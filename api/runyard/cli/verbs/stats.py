@@ -11,7 +11,10 @@ from runyard.cli.view.table import Column, render
 from runyard.cli.view.words import duration, window_width
 
 
-@verb(help="Count runs by status and module; throughput and waiting times. Works without a server.")
+@verb(
+    help="Count runs by status and module; throughput and waiting times. Works without a server.",
+    examples="runyard stats --json",
+)
 def command(options: Options) -> None:
     """Print the statistics."""
     found = options.source().stats()

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from runyard.client import Client
 
 
-@verb(help="Watch runs and the machine live; without a terminal, once.")
+@verb(
+    help="Watch runs and the machine live; without a terminal, once.",
+    examples="runyard top --interval 5",
+)
 @click.option(
     "--interval",
     type=click.FloatRange(0.2, 60),
