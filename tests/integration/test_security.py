@@ -331,6 +331,7 @@ def test_what_a_module_of_another_version_holds_is_not_told(
 ) -> None:
     definition = {"command": ["true"], "env": {"A": [CANARY]}, "of_the_future": CANARY}
     server.call(server.manager.put_module("future", definition))
+    server.context.registry.forget()  # As if it had been put there before this server came.
     with server.http() as client:
         assert "future" not in client.get("/api/modules").text
         assert submit(client, command=["true"])["status"]
