@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from runyard.batch import Batch
 from runyard.module import ModuleLike, body_of
+from runyard.progress import Progress, check, show
 from runyard.run import Run
 from runyard.session import Session
 from runyard.yard import find_or_start
@@ -47,17 +48,19 @@ def submit_batch(
     idempotency_key: str | None = None,
     when_full: Literal["queue", "reject"] | None = None,
     after_batch: Batch | str | None = None,
-    progress: bool = False,
+    progress: Progress = False,
 ) -> Batch:
     """Submit runs together, all or none; return at once, with every run durable.
 
     `max_concurrent` limits how many of the batch run at once, `max_failures` cancels the rest after so many
     failures; with `after_batch`, a batch of as many runs or its id or name, each run starts when the one with its index
-    there completed; `progress` shows a bar on standard error. Raises as `submit`; the error names every bad index.
+    there completed; `progress` shows a bar on standard error, of rich or of tqdm, or is called with each run that has
+    ended. Raises as `submit`; the error names every bad index.
     """
     bodies = [_here(body_of(module)) for module in modules]
     if not bodies:
         raise InvalidRequestError("a batch needs at least one run")
+    check(progress)
     options = {
         "name": name,
         "max_concurrent": max_concurrent,
@@ -69,9 +72,7 @@ def submit_batch(
         {"runs": bodies, **{k: v for k, v in options.items() if v is not None}}, idempotency_key
     )
     if progress:
-        from runyard.progress import show
-
-        show(batch)
+        show(batch, progress)
     return batch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.term_options import term_options, terms_given
 from runyard.cli.verb import Options, Verb, verb
 from runyard.cli.view.words import cause
+from runyard.cli.why_queued import telling_why_queued
 from runyard_cluster.errors import ConflictError, RunyardError
 
 if TYPE_CHECKING:
@@ -100,7 +102,8 @@ def command(options: Options, **given: Any) -> int:
             put_json(run) if options.is_json else put(run["run_id"])
             return GOOD
         try:
-            return _attend(client, run, options)
+            with nullcontext() if options.is_json else telling_why_queued(client, run["run_id"]):
+                return _attend(client, run, options)
         except RunyardError as error:
             complain(f"{error} (run {run['run_id']})")
             return OWN_FAILURE
