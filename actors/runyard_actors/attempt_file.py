@@ -33,3 +33,8 @@ TROUBLE = "shim.err"
 
 #: The variable by which every process of an attempt can be known.
 COOKIE = "RUNYARD_NONCE"
+
+
+def group_name(nonce: str) -> str:
+    """Return the name of an attempt's control group."""
+    return f"runyard-{nonce}"

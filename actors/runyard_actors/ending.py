@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from runyard_actors import log_file
 from runyard_actors.assignment import Assignment
-from runyard_actors.attempt_file import COOKIE
+from runyard_actors.attempt_file import COOKIE, group_name
 from runyard_actors.out_of_memory import TAIL_BYTES, Memory, shortage
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
@@ -70,6 +71,8 @@ def _log_tail(folder: RunFolder) -> bytes:
 def unfinished(assignment: Assignment, folder: RunFolder) -> Outcome:
     """The shim is gone without an exit record: sweep what it left, the run's outcome is unknown."""
     group = str((folder.child() or {}).get("cgroup", ""))
+    if Path(group).name != group_name(assignment.nonce):
+        group = ""  # The module may have written that: nobody else's group is ended for it.
     left = process.sweep(COOKIE, assignment.nonce, limit_seconds=SWEEP_SECONDS, group=group)
     rest = f"processes {left} of it do not die" if left else "what it left was ended"
     detail = f"its supervisor ended without a record, so the run's own outcome is unknown; {rest}"

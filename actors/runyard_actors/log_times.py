@@ -9,10 +9,13 @@ from pathlib import Path
 
 from runyard_actors import log_file
 from runyard_actors.log_file import Gap
+from runyard_cluster.files import read_regular
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Microseconds up to the year 9999; an index that says more is damaged.
 _LATEST = 253_402_300_799_000_000
+#: What is read of an index at most; an entry has about 25 bytes, and there is one for each second that brought lines.
+MOST_BYTES = 64 << 20
 
 
 def stamped(
@@ -68,11 +71,7 @@ class _Stamps:
 
 
 def _entries(index: Path) -> Iterator[tuple[int, int]]:
-    try:
-        lines = index.read_bytes().split(b"\n")
-    except OSError:
-        return
-    for line in lines:
+    for line in (read_regular(index, MOST_BYTES) or b"").split(b"\n"):
         parts = line.split()
         if len(parts) == 2 and all(part.isdigit() and len(part) < 19 for part in parts):
             yield int(parts[0]), min(int(parts[1]), _LATEST)

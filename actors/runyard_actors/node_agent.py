@@ -127,7 +127,7 @@ class NodeAgent:
 
 def _tell_adopted(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:
     started, child = folder.started(), folder.child()
-    if started and child:
+    if started and child and {"shim_pid", "started_at"} <= started.keys():
         enforcement = child.get("enforcement") or started.get("enforcement", {})
         tell(_started(assignment, child["pid"], started["shim_pid"], started["started_at"], enforcement))
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runyard_actors import attempt_file
+from runyard_actors import attempt_file, attempt_record
 from runyard_cluster import process
-from runyard_cluster.files import create_exclusively, durable_replace
+from runyard_cluster.files import create_exclusively, durable_replace, read_regular
 
 Json = dict[str, Any]
 
 #: What is read of a report at most, from its end; a module may write as much as it likes.
 REPORT_BYTES = 1 << 20
 MESSAGE_LENGTH = 1_000
+#: What is read of a record at most: ours have a few hundred bytes.
+RECORD_BYTES = 1 << 20
 #: A longer line's metrics and result are left out: a report is no place for data.
 RESULT_BYTES = 64 * 1024
 
@@ -97,15 +97,18 @@ class RunFolder:
 
     def started(self) -> Json | None:
         """Return the claim: who supervises this attempt, or why it never starts."""
-        return _read(self.path / attempt_file.STARTED)
+        found = _read(self.path / attempt_file.STARTED)
+        return None if found is None else attempt_record.claim(found)
 
     def child(self) -> Json | None:
         """Return the module's own process: `pid`, `start`."""
-        return _read(self.path / attempt_file.CHILD)
+        found = _read(self.path / attempt_file.CHILD)
+        return None if found is None else attempt_record.child(found)
 
     def exit(self) -> Json | None:
         """Return how the attempt ended; None while it has not."""
-        return _read(self.path / attempt_file.EXIT)
+        found = _read(self.path / attempt_file.EXIT)
+        return None if found is None else attempt_record.exit_record(found)
 
     def is_alive(self) -> bool:
         """Whether a shim holds this attempt: the kernel knows, whatever PIDs say."""
@@ -149,7 +152,7 @@ class RunFolder:
     def suspended_at(self) -> int | None:
         """Return since when the tree is held still, in microseconds since the epoch; None while it is not."""
         found = _read(self.path / attempt_file.SUSPENDED)
-        return None if found is None else int(found["suspended_at"])
+        return None if found is None else attempt_record.suspended_at(found)
 
     def _nudge(self) -> None:
         """Have the shim look at once; it would look anyway."""
@@ -157,7 +160,7 @@ class RunFolder:
 
     def _signal(self, *, kill: bool = False) -> None:
         started = self.started()
-        if started and "shim_pid" in started:
+        if started and {"shim_pid", "shim_start"} <= started.keys():
             process.stop_process(int(started["shim_pid"]), float(started["shim_start"]), kill=kill)
 
     def log_size(self) -> int:
@@ -166,8 +169,8 @@ class RunFolder:
 
     def log_gap(self) -> tuple[int, int] | None:
         """Return the offsets between which a log above its limit lost its bytes; they read as zeros."""
-        gap = _read(self.path / attempt_file.LOG_GAP)
-        return None if gap is None else (int(gap["start"]), int(gap["end"]))
+        found = _read(self.path / attempt_file.LOG_GAP)
+        return None if found is None else attempt_record.gap(found)
 
     def report_mark(self) -> tuple[int, int]:
         """Return what changes whenever the module reports: cheap enough for every second."""
@@ -220,25 +223,17 @@ def _is_storable(value: object, line: bytes) -> bool:
 
 
 def _last_lines(path: Path) -> list[bytes]:
-    """Whatever the module put there, a pipe or a device too, this neither waits nor reads without end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError:
+    data = read_regular(path, REPORT_BYTES, from_end=True)
+    if data is None:
         return []
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return []
-        start = max(0, found.st_size - REPORT_BYTES)
-        file.seek(start)
-        lines = file.read(REPORT_BYTES).split(b"\n")
-    return lines[1:] if start else lines
+    lines = data.split(b"\n")
+    return lines[1:] if _size(path) > REPORT_BYTES else lines
 
 
 def _read(path: Path) -> Json | None:
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = json.loads(read_regular(path, RECORD_BYTES) or b"")
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runyard_cluster.files import durable_replace
+from runyard_cluster.files import durable_replace, read_regular
 
 #: Samples in a file at most. With `_SAMPLE` bytes each and the header, a file stays below 64 kB.
 MOST_SAMPLES = 3_000
@@ -25,6 +25,12 @@ _HEADER = struct.Struct("<8sQIIQQ")
 #: Tenths of seconds since the beginning, percent of one CPU, KiB of memory, KiB of GPU memory, percent of one GPU.
 _SAMPLE = struct.Struct("<IfIIf")
 _KIB = 1024
+#: Seconds from sample to sample after five centuries; what says more is damaged, as are times after the year 9999.
+_LONGEST_INTERVAL = 1 << 23
+_LATEST = 253_402_300_799_000_000
+_LARGEST = 2**63 - 1
+#: What is read of a file at most; more than ours ever have.
+MOST_BYTES = 1 << 20
 _UNKNOWN = _MOST = 2**32 - 1
 
 
@@ -122,13 +128,12 @@ class Recorder:
 
 def read(path: Path) -> Timeline | None:
     """Return what a file tells; None where there is none, or none that this version understands."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
+    data = read_regular(path, MOST_BYTES) or b""
     if len(data) < _HEADER.size or not data.startswith(_MAGIC):
         return None
     _, began, interval, cpu_milli, memory, gpu_memory = _HEADER.unpack_from(data)
+    if not 0 < interval <= _LONGEST_INTERVAL or began > _LATEST or max(memory, gpu_memory) > _LARGEST:
+        return None
     whole = (len(data) - _HEADER.size) // _SAMPLE.size * _SAMPLE.size
     body = memoryview(data)[_HEADER.size : _HEADER.size + whole]
     return Timeline(
@@ -172,10 +177,10 @@ def _unpacked(fields: tuple[int, float, int, int, float], began: int) -> Sample:
     tenths, cpu, memory, gpu_memory, gpu_percent = fields
     return Sample(
         at=began / 1e6 + tenths / 10,
-        cpu_percent=cpu,
+        cpu_percent=cpu if math.isfinite(cpu) else 0.0,
         memory=memory * _KIB,
         gpu_memory=None if gpu_memory == _UNKNOWN else gpu_memory * _KIB,
-        gpu_percent=None if math.isnan(gpu_percent) else gpu_percent,
+        gpu_percent=gpu_percent if math.isfinite(gpu_percent) else None,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,31 @@ def create_exclusively(path: Path | str, data: bytes) -> bool:
     finally:
         os.unlink(beside)
     return True
+
+
+def read_regular(path: Path | str, most_bytes: int, *, from_end: bool = False) -> bytes | None:
+    """Return a file's bytes, the first or the last `most_bytes` of it; None where there is no such file.
+
+    Whatever somebody put in its place, a pipe or a device too, this neither waits nor reads without end.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+    )
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            file.seek(max(0, found.st_size - most_bytes) if from_end else 0)
+            return file.read(most_bytes)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path | str) -> None:

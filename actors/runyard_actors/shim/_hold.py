@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from runyard_actors.attempt_file import group_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runyard_actors.shim.spec import ShimSpec
@@ -20,7 +22,7 @@ def own_group(spec: ShimSpec) -> ControlGroup | None:
         return None
     from runyard_cluster.process._cgroup import ControlGroup  # here, because most systems have no such place
 
-    group = ControlGroup(os.path.join(spec.cgroup, f"runyard-{spec.nonce}"))
+    group = ControlGroup(os.path.join(spec.cgroup, group_name(spec.nonce)))
     return group if group.make() else None
 
 
