@@ -43,6 +43,16 @@ class ServerProcess:
         """What callers show."""
         return self.data_dir.token()
 
+    @property
+    def pid(self) -> int | None:
+        """The process that serves, if it was started."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start a process, after one that died, and return once it serves."""
         if self._process is not None:
