@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds what to k
 def test_every_promise_is_kept_while_our_processes_are_killed_at_random() -> None:
     result = run_chaos(seed=7, runs=40, seconds=30, has_ray=False)
     assert not result.broken, "\n".join([result.table(), *result.broken])
-    assert result.starts >= 40
+    assert result.starts >= 30
     assert len(result.chaos.kills) >= 5
 
 
