@@ -22,6 +22,18 @@ needs_prometheus = pytest.mark.skipif(
     reason="needs Prometheus: no program `prometheus` on PATH (Debian package `prometheus`)",
 )
 
+#: Has a server of ours scraped with its token; to be filled with `token_file` and `port`.
+CONFIG = """
+global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: runyard
+    authorization:
+      credentials_file: "{token_file}"
+    static_configs:
+      - targets: ["127.0.0.1:{port}"]
+"""
+
 
 @contextlib.contextmanager
 def prometheus(folder: Path, config: str) -> Iterator[httpx.Client]:

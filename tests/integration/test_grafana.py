@@ -10,24 +10,13 @@ import pytest
 
 from runyard_actors.run import RunSpec
 from tests.grafana import expressions, filled
-from tests.prometheus import ask, needs_prometheus, prometheus
+from tests.prometheus import CONFIG, ask, needs_prometheus, prometheus
 from tests.store_server import StoreServer, serving
 from tests.support import wait_until
 from tests.unit.server.test_metrics import YARD
 from tests.unit.store.making import ended, life, specs, started, starting, submitted
 
 pytestmark = needs_prometheus
-
-CONFIG = """
-global:
-  scrape_interval: 1s
-scrape_configs:
-  - job_name: runyard
-    authorization:
-      credentials_file: "{token_file}"
-    static_configs:
-      - targets: ["127.0.0.1:{port}"]
-"""
 
 
 @pytest.fixture

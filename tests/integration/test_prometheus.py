@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.prometheus import ask, needs_prometheus, prometheus
+from tests.prometheus import CONFIG, ask, needs_prometheus, prometheus
 from tests.store_server import StoreServer, serving
 from tests.support import wait_until
 from tests.unit.store.making import life, specs, started, starting, submitted
@@ -19,20 +19,15 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "OPERATIONS.md"
 
 pytestmark = needs_prometheus
 
-CONFIG = """
-global:
-  scrape_interval: 1s
-scrape_configs:
-  - job_name: runyard
-    authorization:
-      credentials_file: "{token_file}"
-    static_configs:
-      - targets: ["127.0.0.1:{port}"]
+BOTH = (
+    CONFIG
+    + """\
   - job_name: no-token
     metrics_path: /metrics
     static_configs:
       - targets: ["127.0.0.1:{port}"]
 """
+)
 
 Query = Callable[[str], dict[tuple[str, ...], float]]
 
@@ -47,7 +42,7 @@ def server(tmp_path: Path) -> Iterator[StoreServer]:
 def query(server: StoreServer, tmp_path: Path) -> Iterator[Query]:
     """Ask a Prometheus that watches the server: values by label values, sorted by label name."""
     token_file = server.context.data_dir.token_file.as_posix()
-    with prometheus(tmp_path, CONFIG.format(token_file=token_file, port=server.port)) as client:
+    with prometheus(tmp_path, BOTH.format(token_file=token_file, port=server.port)) as client:
         yield lambda text: _ask(client, text)
 
 

@@ -38,7 +38,6 @@ STORE_RETRY_SECONDS = 0.5
 #: Specs of small submissions are kept until the run starts, to save the read; larger ones are read when due.
 FRESH_SPECS = 1_000
 
-
 #: The clock is looked at this often while somebody waits for a moment: it may be set, and machines sleep.
 CLOCK_SECONDS = 30.0
 

@@ -87,21 +87,23 @@ class Spawner:
         self._env = env
         self._requests: socket.socket | None = None
         self._starting = asyncio.Lock()
-        self._idle: list[Line] = []
+        self._idle: dict[Line, asyncio.TimerHandle] = {}
         self.pid: int | None = None
 
     async def launch(self, folder: RunFolder, spec: ShimSpec) -> tuple[LaunchReport, Line] | None:
         """Start an attempt; return the shim's answer and the line to it, or None if that cannot be had here."""
-        for _ in range(TRIES):
-            line = self._idle.pop() if self._idle else await self._ask()
-            if line is None:
-                continue
-            with suppress(OSError):
-                await line.send(folder, spec)
-            report = await line.report()
-            if report.event or folder.started():
+        if self._idle:
+            line, timer = self._idle.popitem()
+            timer.cancel()
+            # A shim may have ended while it waited; that says nothing of its spawner.
+            if report := await _answered(line, folder, spec):
                 return report, line
-            line.close()
+        for _ in range(TRIES):
+            new = await self._ask()
+            if new is None:
+                continue
+            if report := await _answered(new, folder, spec):
+                return report, new
             self.close()
         return None
 
@@ -110,22 +112,21 @@ class Spawner:
         if len(self._idle) >= MOST_IDLE or self._requests is None:
             line.close()
             return
-        self._idle.append(line)
-        asyncio.get_running_loop().call_later(IDLE_SECONDS, self._let_go, line)
+        self._idle[line] = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._let_go, line)
 
     def close(self) -> None:
         """Let the spawner's process and all idle shims end; others see their runs through."""
         while self._idle:
-            self._idle.pop().close()
+            line, timer = self._idle.popitem()
+            timer.cancel()
+            line.close()
         if self._requests is not None:
             self._requests.close()
             self._requests = self.pid = None
 
     def _let_go(self, line: Line) -> None:
-        """The shims that wait longest are the first of the list, and go first."""
-        if line in self._idle and self._idle.index(line) < len(self._idle) // 2 + 1:
-            self._idle.remove(line)
-            line.close()
+        del self._idle[line]
+        line.close()
 
     async def _ask(self) -> Line | None:
         """Have a shim made; None where nothing can fork, and when the spawner is gone, which is replaced then."""
@@ -174,3 +175,17 @@ class Spawner:
             stderr=subprocess.DEVNULL,
         )
         process.leave(started)
+
+
+async def _answered(line: Line, folder: RunFolder, spec: ShimSpec) -> LaunchReport | None:
+    """Hand an attempt over a line and return the shim's answer; None, with the line closed, if nothing came of it.
+
+    An answer may be lost with an attempt that has started: then its folder tells, and the report is empty.
+    """
+    with suppress(OSError):
+        await line.send(folder, spec)
+    report = await line.report()
+    if report.event or folder.started():
+        return report
+    line.close()
+    return None
