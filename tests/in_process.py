@@ -28,10 +28,12 @@ from runyard.session import Session
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.actor import RunManager
 from runyard_actors.manager.client import ManagerClient
-from runyard_actors.manager.follow_nodes import Cluster
+from runyard_actors.manager.follow_nodes import Cluster, ClusterNode
 from runyard_actors.manager.look import NodeMeter
+from runyard_actors.nodes.line import Agent
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
+from runyard_cluster.errors import UnavailableError
 from runyard_cluster.server_record import Endpoint
 from runyard_cluster.settings import Settings
 from tests.support import wait_until
@@ -72,6 +74,18 @@ class NoLeases:
         """Nothing was held there."""
 
 
+class NobodyElse:
+    """A cluster without other nodes, in place of Ray's."""
+
+    async def nodes(self) -> Sequence[ClusterNode]:
+        """There are none."""
+        return ()
+
+    async def agent(self, node: ClusterNode) -> Agent:
+        """Nobody asks."""
+        raise UnavailableError(f"there is no node {node.name}")
+
+
 class InProcessManager(ManagerClient):
     """A manager's client whose calls go to an object of this process; all that travels is pickled, as by Ray."""
 
@@ -93,7 +107,8 @@ class InProcess:
         self.settings = settings
         self.capacity = capacity
         self._meter = meter
-        self._cluster = cluster
+        # Left to itself, the manager asks Ray, which makes whoever asks a driver, and takes it along when it ends.
+        self._cluster = cluster or (None if settings.ray_address == "local" else NobodyElse())
         self.data_dir = settings.data
         self.data_dir.create()
         self.token = self.data_dir.token()
