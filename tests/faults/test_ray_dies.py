@@ -39,7 +39,15 @@ RED_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
-def ray_yard() -> Iterator[tuple[TestSession, Ground]]:
+def hangups_are_heard() -> Iterator[None]:
+    """Started to outlive its terminal, this process would pass on to its servers that a hangup is nothing to them."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture(scope="module")
+def ray_yard(hangups_are_heard: None) -> Iterator[tuple[TestSession, Ground]]:
     """A server with Ray; in the end all that was ever submitted to it is right."""
     with (
         tempfile.TemporaryDirectory(prefix="ry-ground-") as folder,

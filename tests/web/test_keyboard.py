@@ -77,7 +77,7 @@ def test_the_theme_is_chosen_and_kept(open_page: Opener) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
     page.get_by_role("radio", name="Dark").click()
-    assert page.evaluate(background) != light
+    page.wait_for_function(f"{background} !== {light!r}")
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(background) != light
