@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,6 +53,18 @@ def processes_naming(text: str) -> list[psutil.Process]:
         except (psutil.Error, OSError):
             continue
     return found
+
+
+def the_one(processes: Sequence[psutil.Process]) -> psutil.Process:
+    """Return the only one of `processes` that is no copy: until it execs, a forked child looks like its parent."""
+    pids = {process.pid for process in processes}
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.ppid() not in pids:
+                found.append(process)
+    assert len(found) == 1, processes
+    return found[0]
 
 
 def python(code: str, *args: str) -> list[str]:

@@ -26,7 +26,7 @@ from runyard.run import Run
 from runyard_cluster.errors import ConnectionFailedError, UnavailableError
 from tests.faults.oracle import Ground, judge
 from tests.integration.conftest import TestSession, embedded
-from tests.integration.test_crash import manager_process
+from tests.integration.test_crash import manager_process, raylet
 from tests.support import processes_naming, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -59,12 +59,6 @@ def ray_yard(hangups_are_heard: None) -> Iterator[tuple[TestSession, Ground]]:
         data = session.data_dir
         verdict = judge(ground, data.database, data.runs, [run["run_id"] for run in runs], SLOTS)
         assert verdict.is_good, verdict
-
-
-def raylet(session: TestSession) -> psutil.Process:
-    """Return the raylet of this server's Ray."""
-    (found,) = [p for p in processes_naming(str(session.data_dir.ray_temp)) if p.name() == "raylet"]
-    return found
 
 
 def ray_processes(session: TestSession, name: str = "") -> list[psutil.Process]:
