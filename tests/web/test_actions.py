@@ -209,6 +209,22 @@ def test_a_refused_action_is_undone_and_told(open_page: Opener, server: InProces
     assert status(server, run_id) == "running"
 
 
+def test_runs_are_narrowed_to_an_exit_code_that_stands_in_the_address(
+    open_page: Opener, server: InProcess
+) -> None:
+    page = open_page().go("/runs")
+    field = page.get_by_label("Exit codes")
+    field.fill("3,x")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("3")
+    expect(page.get_by_text("of 1 runs")).to_be_visible()
+    expect(page.get_by_role("link", name="Report")).to_be_visible()
+    assert page.url.endswith("?exit=3")
+    page.reload()
+    expect(field).to_have_value("3")
+    expect(page.get_by_text("of 1 runs")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("item", "words"),
     [

@@ -53,7 +53,7 @@ def page(
 
 def _needs_index(wanted: RunFilter) -> bool:
     return (
-        bool(wanted.label or wanted.text or wanted.run_ids)
+        bool(wanted.label or wanted.text or wanted.run_ids or wanted.exit_codes)
         or wanted.shortest is not None
         or wanted.longest is not None
     )

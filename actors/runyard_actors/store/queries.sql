@@ -392,7 +392,7 @@ SELECT ({last_run}), ({last_event}), coalesce((SELECT value FROM meta WHERE key 
 SELECT coalesce((SELECT min(seq) FROM runs), ({last_run}) + 1)
 
 -- changed_runs --
-SELECT seq - :base, status, started_at, ended_at, duration FROM runs WHERE run_id IN (
+SELECT seq - :base, status, exit_code, started_at, ended_at, duration FROM runs WHERE run_id IN (
     SELECT run_id FROM events WHERE seq > :after AND kind IN ('run_started', 'run_ended', 'run_requeued'))
 
 -- forgotten_runs --
@@ -409,6 +409,10 @@ WHERE ended_at IS NOT NULL ORDER BY ended_at, seq
 -- order_by_duration --
 SELECT seq - :base, duration FROM runs INDEXED BY runs_by_duration
 WHERE duration IS NOT NULL ORDER BY duration, seq
+
+-- places_of_exit_codes --
+SELECT seq - :base, exit_code FROM runs INDEXED BY runs_by_exit_code
+WHERE exit_code IS NOT NULL AND status <> 'completed' ORDER BY seq
 
 -- places_of_status --
 SELECT seq - :base FROM runs INDEXED BY runs_by_status WHERE status = :status AND seq > :after

@@ -79,6 +79,7 @@ class RunFilter:
     `label` is "key" or "key=value". `text` is looked for, in any case, in module id and name, message and
     the start of the run id. `since` (inclusive) and `until` (exclusive) are microseconds of the submission.
     `shortest` and `longest` are microseconds from start to end, both included; a run that has not both has no duration.
+    `exit_codes`: ended with one of them; a run that was ended by a signal, or never started, has none.
     `sort` is one of `SORTS`, with a "-" in front for descending.
     """
 
@@ -92,6 +93,7 @@ class RunFilter:
     until: int | None = None
     shortest: int | None = None
     longest: int | None = None
+    exit_codes: Sequence[int] = ()
     sort: str = "-created_at"
 
 

@@ -162,6 +162,7 @@ def _run_filter(filters: dict[str, Any]) -> Any:
         batch_id=filters.get("batch_id"),
         label=filters.get("label"),
         text=filters.get("q"),
+        exit_codes=tuple(filters.get("exit_code") or ()),
         sort=filters.get("sort") or "-created_at",
         **moments,
     )

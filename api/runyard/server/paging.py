@@ -60,6 +60,8 @@ def _span_us(value: str) -> int:
 
 Span = Annotated[str, Field(max_length=100), AfterValidator(_span)]
 Moment = Annotated[str, Field(max_length=100), AfterValidator(_moment)]
+#: Windows has codes up to 32 bits, with or without a sign.
+ExitCode = Annotated[int, Field(ge=-(2**31), le=2**32 - 1)]
 Word = Annotated[str, Field(max_length=500)]
 
 
@@ -85,6 +87,9 @@ class Paging(Page):
     until: Moment | None = Field(None, description="created before; a date or `2h`")
     min_duration: Span | None = Field(None, description='took at least so long: seconds or a text as "30m"')
     max_duration: Span | None = Field(None, description='took at most so long: seconds or a text as "30m"')
+    exit_code: list[ExitCode] | None = Field(
+        None, max_length=256, description="may repeat; ended with one of these exit codes"
+    )
     sort: Sort = "-created_at"
 
     @property

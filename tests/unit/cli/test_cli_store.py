@@ -32,6 +32,9 @@ def test_history_json_is_the_page_newest_first(runyard: Runyard, history: Histor
         (["--since", "2026-01-31T08:00:01Z"], ["queued"]),
         (["--until", "2026-01-31T08:00:01Z", "--status", "completed"], ["completed"]),
         (["--search", "epoch"], ["running"]),
+        (["--exit-code", "3"], ["failed"]),
+        (["--exit-code", "3", "--exit-code", "0"], ["failed", "completed"]),
+        (["--exit-code", "137"], []),
     ],
 )
 def test_history_is_narrowed_by_its_options(

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runyard_actors.run import BatchId, Reason, RunSpec, Status
+from runyard_actors.run import BatchId, Outcome, Reason, RunSpec, Status
 from runyard_actors.store import RunFilter, StoreReader, StoreWriter
-from runyard_actors.store.changes import Change, ProgressReported, Pruned, RunDropped
+from runyard_actors.store.changes import AttemptEnded, Change, ProgressReported, Pruned, RunDropped
 from runyard_actors.store.index import order
 from runyard_actors.store.records import SORTS
 from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
@@ -33,6 +33,7 @@ FILTERS = st.builds(
     text=st.sampled_from([None, None, None, "train", "TRAIN 2", "valu", "%", "_", "epoch 1", "0", "zzz"]),
     since=TIMES,
     until=TIMES,
+    exit_codes=st.sampled_from([(), (), (), (0,), (1,), (0, 1), (137,), (1, 137)]),
     sort=st.sampled_from([sign + column for column in SORTS for sign in ("", "-")]),
 )
 ASKED = st.tuples(FILTERS, st.floats(0, 1.1), st.integers(1, 40))
@@ -104,9 +105,16 @@ def _step(dice: random.Random, run: RunSpec) -> list[Change]:
             [*begun, ended(run, attempt, code=dice.randrange(2), at=end)],
             [*begun, ended(run, attempt, code=1, at=end, will_retry=True)],
             [ended(run, attempt, at=end)],
+            [*begun, _stopped(run, attempt, dice.choice([None, 0, 137]), at=end)],
             [RunDropped(run_id=run.run_id, reason=Reason.CANCELLED_BY_USER, detail="", at=end)],
         ]
     )
+
+
+def _stopped(run: RunSpec, attempt: int, code: int | None, at: int) -> AttemptEnded:
+    """Return the end of a run that took too long, and then exited by itself or not."""
+    outcome = Outcome(ended_at=at, exit_code=code, reason=Reason.TIMEOUT)
+    return AttemptEnded(run_id=run.run_id, attempt=attempt, outcome=outcome, will_retry=False)
 
 
 def _look(path: Path) -> list[dict[str, Any]]:
@@ -153,6 +161,7 @@ def _is_wanted(run: dict[str, Any], wanted: RunFilter, first: float, last: float
         (not wanted.statuses or run["status"] in wanted.statuses)
         and wanted.module_id in (None, run["module_id"])
         and wanted.batch_id in (None, run["batch_id"])
+        and (not wanted.exit_codes or run["exit_code"] in wanted.exit_codes)
         and first <= run["seq"] <= last
         and (not key or key in run["labels"])
         and (not is_with_value or run["labels"].get(key) == value)

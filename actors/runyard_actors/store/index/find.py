@@ -35,6 +35,8 @@ def find(index: RunIndex, connection: sqlite3.Connection, wanted: RunFilter, bou
         sets.append(index.having(connection, name, *values))
     if wanted.shortest is not None or wanted.longest is not None:
         sets.append(index.lasting(connection, wanted.shortest, wanted.longest))
+    if wanted.exit_codes:
+        sets.append(index.exited(connection, wanted.exit_codes))
     if wanted.text:
         sets.append(_with_text(index, connection, wanted.text))
     return reduce(and_, sets)

@@ -14,14 +14,16 @@ from operator import or_
 from runyard_actors.run import Status
 from runyard_actors.store.index.attributes import Attributes, heavy_ones
 from runyard_actors.store.index.bits import Bits, between, ranked
+from runyard_actors.store.index.codes import Codes
 from runyard_actors.store.index.order import Order
 from runyard_actors.store.queries import sql
 
 #: Columns there is an order of; the submit order is that of the places themselves.
 ORDERED = ("started_at", "ended_at", "duration")
 
-#: The name of a piece that is an order.
+#: The name of a piece that is an order, and of the one that is the exit codes.
 ORDER = "order"
+CODES = "exit_codes"
 
 
 class RunIndex:
@@ -31,6 +33,7 @@ class RunIndex:
         self._base = int(connection.execute(sql("first_run")).fetchone()[0])
         self._statuses = {status.value: Bits() for status in Status}
         self._orders: dict[str, Order] = {}
+        self._codes: Codes | None = None
         self._attributes = Attributes(self._base)
         self._last_run = self._base - 1
         last_run, self._last_event, self._last_forgotten = _marks(connection)
@@ -83,10 +86,18 @@ class RunIndex:
         """Return all runs that took between so many microseconds, both included."""
         return self._order(connection, "duration").between(shortest, longest)
 
+    def exited(self, connection: sqlite3.Connection, codes: Iterable[int]) -> int:
+        """Return all runs that ended with one of these exit codes."""
+        wanted = set(codes)
+        found = self._codes_of(connection).having(wanted)
+        return found | self._statuses[Status.COMPLETED.value].whole if 0 in wanted else found
+
     def prepare(self, connection: sqlite3.Connection, piece: tuple[str, ...] | None) -> None:
         """Read one of `pieces`, unless it is there."""
         if piece is not None and piece[0] == ORDER:
             self._order(connection, piece[1])
+        elif piece == (CODES,):
+            self._codes_of(connection)
         elif piece is not None:
             self.having(connection, *piece)
 
@@ -95,6 +106,12 @@ class RunIndex:
             rows = connection.execute(sql(f"order_by_{column}"), {"base": self._base})
             self._orders[column] = Order((row[0], row[1]) for row in rows)
         return self._orders[column]
+
+    def _codes_of(self, connection: sqlite3.Connection) -> Codes:
+        if self._codes is None:
+            rows = connection.execute(sql("places_of_exit_codes"), {"base": self._base})
+            self._codes = Codes((row[0], row[1]) for row in rows)
+        return self._codes
 
     def _take_new(self, connection: sqlite3.Connection, last_run: int) -> None:
         if last_run == self._last_run:
@@ -106,8 +123,8 @@ class RunIndex:
 
     def _take_changes(self, connection: sqlite3.Connection) -> None:
         values = {"after": self._last_event, "base": self._base}
-        for place, status, *times in connection.execute(sql("changed_runs"), values):
-            self._put(place, status, times)
+        for place, status, code, *times in connection.execute(sql("changed_runs"), values):
+            self._put(place, status, times, code)
 
     def _take_forgotten(self, connection: sqlite3.Connection, last: int) -> bool:
         rows = connection.execute(sql("forgotten_runs"), {"after": self._last_forgotten}).fetchall()
@@ -121,7 +138,9 @@ class RunIndex:
         # Places before the first run that is left cost as much as any other.
         return (live & -live).bit_length() <= 1 + (self._last_run - self._base) // 2
 
-    def _put(self, place: int, status: str | None, times: Iterable[int | None]) -> None:
+    def _put(
+        self, place: int, status: str | None, times: Iterable[int | None], code: int | None = None
+    ) -> None:
         for name, bits in self._statuses.items():
             if name == status:
                 bits.add(place)
@@ -130,11 +149,13 @@ class RunIndex:
         for column, value in zip(ORDERED, times, strict=True):
             if column in self._orders:
                 self._orders[column].put(place, value)
+        if self._codes is not None:
+            self._codes.put(place, None if status == Status.COMPLETED else code)
 
 
 def pieces(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
     """Return all that `RunIndex.prepare` can read, so that no page has to wait for it."""
-    return [*((ORDER, column) for column in ORDERED), *heavy_ones(connection)]
+    return [*((ORDER, column) for column in ORDERED), (CODES,), *heavy_ones(connection)]
 
 
 def _marks(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -20,9 +20,17 @@ from runyard.cli.view.words import window_width
     help="List runs, newest first. Works with and without a server.",
     examples="""runyard history --status failed --since 2h
 runyard history --batch last --limit 200
+runyard history --exit-code 137 --exit-code 1
 runyard history --module train --json""",
 )
 @click.option("--status", multiple=True, type=click.Choice(["queued", "running", *ENDED]), help="May repeat.")
+@click.option(
+    "--exit-code",
+    type=int,
+    multiple=True,
+    metavar="N",
+    help="Only runs that ended with that code. May repeat.",
+)
 @click.option("--module", "module_id", metavar="ID", help="Only runs of that module.")
 @click.option(
     "--batch", metavar="BATCH", help="Only runs of that batch: an id, its beginning, a name, or last."
@@ -36,13 +44,21 @@ runyard history --module train --json""",
 )
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out that many of the newest.")
 def command(
-    options: Options, batch: str | None, status: tuple[str, ...], limit: int, offset: int, **given: Any
+    options: Options,
+    batch: str | None,
+    status: tuple[str, ...],
+    exit_code: tuple[int, ...],
+    limit: int,
+    offset: int,
+    **given: Any,
 ) -> None:
     """Print a page of history."""
     source = options.source()
     filters = {k: v for k, v in given.items() if v is not None}
     if status:
         filters["status"] = list(status)
+    if exit_code:
+        filters["exit_code"] = list(exit_code)
     if batch is not None:
         filters["batch_id"] = select_batch(source, batch)
     page = source.runs(limit=limit, offset=offset, **filters)

@@ -64,6 +64,7 @@ async def list_runs(
         until=paging.until_us,
         shortest=paging.shortest_us,
         longest=paging.longest_us,
+        exit_codes=tuple(paging.exit_code or ()),
         sort=paging.sort,
     )
     runs, total = await asyncio.to_thread(here.reader.runs, run_filter, paging.limit, paging.offset)

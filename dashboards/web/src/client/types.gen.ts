@@ -4096,6 +4096,12 @@ export type RunsListRunsData = {
          */
         max_duration?: string | null;
         /**
+         * Exit Code
+         *
+         * may repeat; ended with one of these exit codes
+         */
+        exit_code?: Array<number> | null;
+        /**
          * Sort
          */
         sort?: 'created_at' | '-created_at' | 'started_at' | '-started_at' | 'ended_at' | '-ended_at' | 'duration' | '-duration';

@@ -3,6 +3,7 @@ import { computed } from 'vue'
 import type { Status } from '@/client'
 import type { RunQuery } from '@/run/lists'
 import { useAddress } from '@/ui/address'
+import { exitCodes } from './codes'
 
 export const PAGE = 50
 export const STATUSES: readonly Status[] = ['queued', 'running', 'completed', 'failed', 'cancelled']
@@ -17,6 +18,7 @@ export function useFilter() {
   const until = one('until')
   const shortest = one('min')
   const longest = one('max')
+  const exits = one('exit')
   const sort = one('sort', '-created_at')
   const page = computed(() => Math.max(1, Number(one('page').value) || 1))
   const statuses = computed(() => many('status').value.filter((word): word is Status => STATUSES.includes(word as Status)))
@@ -30,6 +32,7 @@ export function useFilter() {
     until: until.value || undefined,
     min_duration: shortest.value || undefined,
     max_duration: longest.value || undefined,
+    exit_code: exits.value ? (exitCodes(exits.value) ?? undefined) : undefined,
   }))
   const query = computed<RunQuery>(() => ({
     ...narrowing.value,
@@ -41,8 +44,8 @@ export function useFilter() {
 
   /** Sets parts of the filter, and goes to its first page. */
   const change = (parts: Record<string, string | readonly string[] | null>) => set({ page: null, ...parts })
-  const clear = () => change({ status: null, q: null, module: null, batch: null, label: null, since: null, until: null, min: null, max: null })
-  return { text, module, batch, label, since, until, shortest, longest, sort, page, statuses, narrowing, query, isNarrow, change, clear, set }
+  const clear = () => change({ status: null, q: null, module: null, batch: null, label: null, since: null, until: null, min: null, max: null, exit: null })
+  return { text, module, batch, label, since, until, shortest, longest, exits, sort, page, statuses, narrowing, query, isNarrow, change, clear, set }
 }
 
 export type Filter = ReturnType<typeof useFilter>
