@@ -161,9 +161,10 @@ def test_runs_go_on_and_others_start_whatever_happens_to_the_spawner(yard: Yard,
     if deed == "suspend":
         # What it was asked for meanwhile comes too late, and is refused.
         spawner.resume()
-        spawner.wait(20)
     yard.ground.gate.touch()
     assert wait_ended(yard.http, going)["exit_code"] == 6
+    # It has been replaced, and stays only for those that it guards.
+    spawner.wait(30)
 
 
 def test_a_stranger_with_the_number_of_a_lost_supervisor_is_never_signalled(tmp_path: Path) -> None:

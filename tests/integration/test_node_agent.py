@@ -253,3 +253,34 @@ def keep_one(agent: NodeAgent, wanted: Assignment, note: Callable[[Started], Non
 
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans come to the spawner on Linux only")
+def test_what_a_killed_shim_leaves_is_ended_though_nobody_else_lives(
+    agent: NodeAgent, tmp_path: Path
+) -> None:
+    notes = tmp_path / "pids"
+    daemon = f"echo $$ >> {notes}; setsid sh -c 'echo $$ >> {notes}; exec sleep 300' & wait"
+    going = assignment(tmp_path / "a", "sh", "-c", daemon)
+    shims: list[Started] = []
+
+    async def start() -> None:
+        is_started = asyncio.Event()
+
+        def note(started: Started) -> None:
+            shims.append(started)
+            is_started.set()
+
+        kept = asyncio.create_task(agent.keep(going, note))
+        await is_started.wait()
+        kept.cancel()
+
+    run(start)
+    wait_until(lambda: notes.exists() and len(notes.read_text().split()) == 2, 10, "both are up")
+    left = [psutil.Process(int(pid)) for pid in notes.read_text().split()]
+    agent.close()
+    assert all(process.is_running() for process in left)
+    psutil.Process(shims[0].shim_pid).kill()
+    gone, alive = psutil.wait_procs(left, 10)
+    assert not alive
+    assert len(gone) == 2

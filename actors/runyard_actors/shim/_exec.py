@@ -1,4 +1,10 @@
-"""From fork to exec: the few lines in which a copy of the shim becomes the module."""
+"""How the module's process comes to be.
+
+Where whoever forked this shim ends what an orphan of it leaves, the module is spawned: the system makes a process that
+borrows the shim's memory until its program takes over, at a third of what a copy costs. Elsewhere a copy of the shim
+becomes the module: only code of ours in the new process can enter a control group before anything else happens, have
+the process die with its shim, or become a program without `exec`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +18,7 @@ from runyard_actors.shim.take_over import TakeOver
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Iterator
     from typing import NoReturn
 
     from runyard_actors.shim.spec import ShimSpec
@@ -28,10 +35,58 @@ if sys.platform != "win32":
     #: Where programs are looked for when the environment has no PATH.
     _DEFAULT_PATH = "/bin:/usr/bin"
 
-    def start(
-        spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool
-    ) -> tuple[int, tuple[str, int] | None]:
-        """Start the module; return its pid, and where that failed: the stage and the system's error number."""
+    Failure = tuple[str, int]
+
+    def spawn(spec: ShimSpec) -> tuple[int, Failure | None]:
+        """Have the system start the module, nice; return its pid, and where that failed: stage and error number.
+
+        The shim visits the module's folder for it: a new process begins where its parent is.
+        """
+        stage = "log"
+        try:
+            log = os.open(attempt_file.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            home = os.open(os.curdir, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                stage = "cwd"
+                os.chdir(spec.cwd)
+                stage = "exec"
+                pid = _spawned(spec, log)
+            finally:
+                os.fchdir(home)
+                os.close(home)
+                os.close(log)
+        except OSError as error:
+            return 0, (stage, error.errno or errno.EAGAIN)
+        except ValueError:
+            return 0, (stage, errno.EINVAL)
+        _linux.be_nice(pid, NICENESS)
+        return pid, None
+
+    def _spawned(spec: ShimSpec, log: int) -> int:
+        """As `os.posix_spawnp`, which would look the program up where the shim's own PATH says."""
+        denied: OSError | None = None
+        for program in _candidates(spec):
+            try:
+                return os.posix_spawn(
+                    program,
+                    spec.command,
+                    spec.env,
+                    file_actions=(
+                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                        (os.POSIX_SPAWN_DUP2, log, 1),
+                        (os.POSIX_SPAWN_DUP2, log, 2),
+                    ),
+                    setsid=True,
+                    setsigdef=_ignored(),
+                )
+            except (FileNotFoundError, NotADirectoryError) as error:
+                denied = denied or error
+            except PermissionError as error:
+                denied = error
+        raise denied or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def start(spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool) -> tuple[int, Failure | None]:
+        """Have a copy of this process become the module; return its pid, and where that failed."""
         stage = "log"
         try:
             log = os.open(attempt_file.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -64,8 +119,7 @@ if sys.platform != "win32":
             stage = "start"
             os.setsid()
             if is_nice:
-                os.nice(NICENESS)
-                _linux.be_nice_as_a_session(NICENESS)
+                _linux.be_nice(0, NICENESS)
             if sys.platform == "linux" and not _linux.die_with(shim):
                 os._exit(127)
             _reset_signals()
@@ -87,12 +141,15 @@ if sys.platform != "win32":
             os._exit(127)
         os._exit(127)
 
+    def _ignored() -> list[int]:
+        """Signals that this process ignores, Python and Ray some, and a module would find ignored, too."""
+        return [n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN]
+
     def _reset_signals() -> None:
-        """Have the module find each signal as if a shell had started it; Python and Ray ignore some."""
+        """Have the module find each signal as if a shell had started it."""
         signal.set_wakeup_fd(-1)
-        for number in signal.valid_signals():
-            if signal.getsignal(number) == signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
+        for number in _ignored():
+            signal.signal(number, signal.SIG_DFL)
 
     def _connect(log: int) -> None:
         """Nothing to read from, and both streams straight into the log: no pipe that somebody would have to read."""
@@ -101,16 +158,24 @@ if sys.platform != "win32":
         os.dup2(log, 2)
 
     def _execute(spec: ShimSpec) -> None:
-        """As `os.execvpe`, which would import a module for this; a path is taken as it is, a name looked up."""
-        program = spec.command[0]
-        if os.sep in program:
-            os.execve(program, spec.command, spec.env)  # noqa: S606 - this is how a module is started
+        """As `os.execvpe`, which would import a module for this."""
         denied: OSError | None = None
-        for folder in spec.env.get("PATH", _DEFAULT_PATH).split(os.pathsep):
+        for program in _candidates(spec):
             try:
-                os.execve(os.path.join(folder or os.curdir, program), spec.command, spec.env)  # noqa: S606
-            except (FileNotFoundError, NotADirectoryError):
-                continue
+                os.execve(program, spec.command, spec.env)  # noqa: S606 - this is how a module is started
+            except (FileNotFoundError, NotADirectoryError) as error:
+                denied = denied or error
             except PermissionError as error:
                 denied = error
         raise denied or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _candidates(spec: ShimSpec) -> Iterator[str]:
+        """Yield where the program may be: a path is taken as it is, a name looked up as a shell would."""
+        program = spec.command[0]
+        if os.sep in program or "\0" in program:
+            yield program
+            return
+        for folder in spec.env.get("PATH", _DEFAULT_PATH).split(os.pathsep):
+            candidate = os.path.join(folder or os.curdir, program)
+            if os.path.exists(candidate):
+                yield candidate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 
 #: Looked up at the import, which shims made by forking do not pay for.
 _libc_prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -38,9 +39,18 @@ def be_as_killable_as_anyone() -> None:
     _tell("/proc/self/oom_score_adj", b"0")
 
 
-def be_nice_as_a_session(niceness: int) -> None:
-    """Where the kernel weighs sessions first, as on desktops, the niceness of a process counts within its own only."""
-    _tell("/proc/self/autogroup", b"%d" % niceness)
+def be_nice(leader: int, niceness: int) -> None:
+    """Have a new session yield more than this process: its leader, 0 for this one, and all that came of that already.
+
+    Where the kernel weighs sessions first, as on desktops, the niceness of a process counts within its own only.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        os.setpriority(os.PRIO_PGRP, leader, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+    except OSError:
+        return
+    _tell(f"/proc/{leader or 'self'}/autogroup", b"%d" % niceness)
 
 
 def _tell(file: str, value: bytes) -> None:

@@ -47,6 +47,17 @@ if sys.platform != "win32":
         if os.fork():
             os._exit(0)
 
+    #: Who ends the tree of a shim that was killed; 0 where nobody does.
+    _guardian = 0
+
+    def be_guarded(guardian: int) -> None:
+        """Rely on this parent to end what this process leaves behind when it is killed."""
+        global _guardian
+        _guardian = guardian
+
+    def _is_guarded() -> bool:
+        return _guardian > 0 and os.getppid() == _guardian
+
     class PosixTree:
         """The module's process, and every process that comes of it.
 
@@ -201,7 +212,10 @@ if sys.platform != "win32":
         def _start(self, spec: ShimSpec, group: ControlGroup | None) -> tuple[str, int] | None:
             self._group = group
             self.enforcement |= _hold.limit(group, spec)
-            self.pid, failure = _exec.start(spec, group=group, is_nice=self.enforcement["cpu"] == "nice")
+            if group is None and spec.preload is None and _is_guarded():
+                self.pid, failure = _exec.spawn(spec)
+            else:
+                self.pid, failure = _exec.start(spec, group=group, is_nice=self.enforcement["cpu"] == "nice")
             return failure
 
         def _is_anything_left(self) -> bool:

@@ -111,6 +111,9 @@ if sys.platform == "win32":
     def leave_parent() -> None:
         """The launching process started this one outside of its Job Object; there is nothing more to leave."""
 
+    def be_guarded(guardian: int) -> None:
+        """The Job Object ends what a killed shim leaves behind; nobody else has to."""
+
     class WindowsTree:
         """The module's process, and the Job Object with every process that comes of it.
 

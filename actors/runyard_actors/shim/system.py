@@ -6,9 +6,9 @@ import sys
 
 if sys.platform == "win32":
     from runyard_actors.shim._windows import WindowsTree as Tree
-    from runyard_actors.shim._windows import leave_parent, name_process
+    from runyard_actors.shim._windows import be_guarded, leave_parent, name_process
 else:
     from runyard_actors.shim._posix import PosixTree as Tree
-    from runyard_actors.shim._posix import leave_parent, name_process
+    from runyard_actors.shim._posix import be_guarded, leave_parent, name_process
 
-__all__ = ["Tree", "leave_parent", "name_process"]
+__all__ = ["Tree", "be_guarded", "leave_parent", "name_process"]

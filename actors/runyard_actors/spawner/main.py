@@ -10,7 +10,7 @@ import sys
 from runyard_actors.shim import main as shim
 from runyard_actors.shim.quick_json import loads
 from runyard_actors.shim.spec import ShimSpec
-from runyard_actors.shim.system import leave_parent, name_process
+from runyard_actors.shim.system import be_guarded, leave_parent, name_process
 from runyard_actors.shim.take_over import TakeOver
 from runyard_cluster.failpoint import hit
 
@@ -29,10 +29,12 @@ SIZE_BYTES = 4
 MOST_RUNS = 500
 
 if sys.platform != "win32":
+    from runyard_actors.spawner.guardian import Guardian
 
-    def serve() -> None:
+    def serve(*, guards: bool) -> None:
         """Say who we are, and serve the requests on standard input until whoever makes them is gone.
 
+        One that `guards` stays for as long as its shims, and ends what one of them leaves behind when it is killed.
         Raises TakeOver in the process of a module that is to run here.
         """
         leave_parent()
@@ -40,28 +42,41 @@ if sys.platform != "win32":
         os.chdir("/")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        # Shims end unnoticed, and leave nothing behind that would have to be waited for.
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        guardian = Guardian() if guards else None
+        if guardian is None:
+            # Shims end unnoticed, and leave nothing behind that would have to be waited for.
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         gc.disable()
         gc.freeze()
         with socket.socket(fileno=os.dup(0)) as requests:
             requests.send(str(os.getpid()).encode())
-            while True:
-                data, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
-                if not data:
-                    return
-                for descriptor in descriptors:
-                    _spawn(descriptor)
+            _serve(requests, guardian)
+        if guardian:
+            guardian.until_alone()
 
-    def _spawn(descriptor: int) -> None:
+    def _serve(requests: socket.socket, guardian: Guardian | None) -> None:
+        while True:
+            if guardian:
+                guardian.until_asked(requests)
+            data, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
+            if not data:
+                return
+            for descriptor in descriptors:
+                _spawn(descriptor, guardian)
+
+    def _spawn(descriptor: int, guardian: Guardian | None) -> None:
         hit("spawner.before_fork")
+        guarded_by = os.getpid() if guardian and guardian.is_effective else 0
         try:
             pid = os.fork()
         except OSError:
             # Whoever asked finds its socket closed without an answer, and tries again.
             pid = 1
         if pid == 0:
+            be_guarded(guarded_by)
             _become_shim(descriptor)
+        if guardian and pid > 1:
+            guardian.watch(pid)
         hit("spawner.after_fork")
         os.close(descriptor)
 
@@ -69,6 +84,7 @@ if sys.platform != "win32":
         """In the child: own what is to be run, and whatever comes on the same line after it, one at a time."""
         try:
             os.setsid()
+            signal.set_wakeup_fd(-1)
             nowhere = os.open(os.devnull, os.O_RDWR)
             os.dup2(nowhere, 0)
             os.dup2(descriptor, 1)

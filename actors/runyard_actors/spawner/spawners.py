@@ -18,7 +18,7 @@ from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.spawner.client import Line, Spawner
 from runyard_actors.spawner.cookie import PLACE
 
-PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve()"
+PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve(guards=True)"
 #: The program is called from here, with nothing of ours above it but this.
 WARM = """
 import sys
