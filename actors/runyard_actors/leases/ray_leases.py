@@ -9,6 +9,7 @@ import ray
 
 from runyard_actors.leases.node_leases import NodeLeases
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.steps import Steps
 from runyard_cluster.capacity import Capacity
 
 TIDY_SECONDS = 0.5
@@ -54,10 +55,14 @@ class RayLeases:
 
     async def tidy_for_ever(self) -> None:
         """Close unused leases and divide up those that last."""
+        steps = Steps()
         while True:
             await asyncio.sleep(TIDY_SECONDS)
-            for node in (self._home, *self._others.values()):
-                node.tidy()
+            await steps.do("tidying leases", self._tidy())
+
+    async def _tidy(self) -> None:
+        for node in (self._home, *self._others.values()):
+            node.tidy()
 
     def _of(self, attempt: ActiveRun) -> NodeLeases:
         return self._others.get(attempt.placement.node, self._home)

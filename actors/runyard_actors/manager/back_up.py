@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from threading import Event
 
+from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.store.backup import back_up_daily, is_due
 from runyard_cluster.errors import RunyardError
@@ -15,11 +16,11 @@ LOOK_SECONDS = 300.0
 
 async def back_up_for_ever(yard: Yard) -> None:
     """Look whether a copy is due, and make it."""
-    stop = Event()
+    stop, steps = Event(), Steps()
     try:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await back_up(yard, stop)
+            await steps.do("copying the store", back_up(yard, stop))
     finally:
         # Cancelling a task does not end its thread.
         stop.set()

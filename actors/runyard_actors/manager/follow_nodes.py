@@ -14,6 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.line import Agent
 from runyard_actors.nodes.messages import Lost, NodeFacts
@@ -49,21 +50,27 @@ class Cluster(Protocol):
 
 async def follow_nodes(yard: Yard, cluster: Cluster) -> None:
     """Look at the cluster once a second, for ever."""
+    steps = Steps()
     before = time.monotonic()
     while True:
-        try:
-            found = {node.name: node for node in await cluster.nodes()}
-            for each in found.values():
-                await _meet(yard, cluster, each)
-            _miss(yard, found.keys())
-            await asyncio.gather(*(_ask_use(n) for n in yard.others.values() if n.line.is_open.is_set()))
-        except UnavailableError as error:
-            log.warning("the cluster cannot be looked at: %s", error)
+        await steps.do("looking at the cluster", _look(yard, cluster))
         await asyncio.sleep(FOLLOW_SECONDS)
         now = time.monotonic()
         # Time in which this process did not run is no time in which it could have heard of anybody.
-        await count_silence(yard, min(now - before, 2 * FOLLOW_SECONDS))
+        silence = count_silence(yard, min(now - before, 2 * FOLLOW_SECONDS))
+        await steps.do("counting the silence of nodes", silence)
         before = now
+
+
+async def _look(yard: Yard, cluster: Cluster) -> None:
+    try:
+        found = {node.name: node for node in await cluster.nodes()}
+        for each in found.values():
+            await _meet(yard, cluster, each)
+        _miss(yard, found.keys())
+        await asyncio.gather(*(_ask_use(n) for n in yard.others.values() if n.line.is_open.is_set()))
+    except UnavailableError as error:
+        log.warning("the cluster cannot be looked at: %s", error)
 
 
 async def count_silence(yard: Yard, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard
 from runyard_cluster.pause import Own, PauseWatch
 
@@ -19,9 +20,14 @@ def first_look(yard: Yard, rules: PauseWatch) -> None:
 
 async def pause_when(yard: Yard, rules: PauseWatch) -> None:
     """Ask again and again, for ever; without rules there is nothing to do."""
+    steps = Steps()
     while rules.has_rules:
         await asyncio.sleep(LOOK_SECONDS)
-        yard.set_paused_while(await asyncio.to_thread(rules.why, _own(yard)))
+        await steps.do("asking the rules of pause_when", _ask(yard, rules))
+
+
+async def _ask(yard: Yard, rules: PauseWatch) -> None:
+    yard.set_paused_while(await asyncio.to_thread(rules.why, _own(yard)))
 
 
 def _own(yard: Yard) -> Own:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 
+from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.run import RunId
 from runyard_actors.store.changes import Pruned
@@ -18,8 +19,9 @@ PAGE = 1_000
 
 async def prune_for_ever(yard: Yard) -> None:
     """Prune now, and every hour."""
+    steps = Steps()
     while True:
-        await prune(yard)
+        await steps.do("removing old runs", prune(yard))
         await asyncio.sleep(PRUNE_SECONDS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from runyard_actors.manager import suspend
 from runyard_actors.manager.active import ActiveRun
@@ -14,6 +15,7 @@ from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.record_usage import UsageRecorders
 from runyard_actors.manager.stall import StallWatch, hold_stalls
+from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.unresponsive import SupervisorWatch
 from runyard_actors.manager.yard import Yard, log
@@ -26,35 +28,59 @@ WATCH_SECONDS = 1.0
 
 async def watch(yard: Yard, meter: NodeMeter | None = None) -> None:
     """Look once a second, for ever; `meter` is that of this node if left out."""
-    meter = meter or NodeMeter(
-        cpu_threshold=float(yard.settings.cpu_busy_percent or 101), has_gpus=bool(yard.capacity.gpus)
-    )
-    recorders = UsageRecorders()
-    gpu_judge = GpuMemoryJudge()
-    memory = MemoryGuard()
-    stalls = StallWatch()
-    timeouts = TimeoutWatch()
-    supervisors = SupervisorWatch()
-    metrics = RayMetrics(yard)
-    if yard.settings.ray_address != "local":
-        yard.ray_warning = await asyncio.to_thread(ray_monitor.warning)
-        if yard.ray_warning:
-            log.warning("%s", yard.ray_warning)
+    node = NodeWatch(yard, meter)
+    await node.steps.do("asking for Ray's memory monitor", node.note_ray_monitor())
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        look = await asyncio.to_thread(_look, yard, meter, recorders, yard.active_here())
-        yard.look = look
-        pressure = await memory.look(yard, look)
-        free = look.use.memory_free_bytes
+        await node.beat()
+
+
+class NodeWatch:
+    """All that lives by looking at the node: each does its part at every beat, whatever happens to the others."""
+
+    def __init__(self, yard: Yard, meter: NodeMeter | None = None) -> None:
+        self.steps = Steps()
+        self._yard = yard
+        self._meter = meter or NodeMeter(
+            cpu_threshold=float(yard.settings.cpu_busy_percent or 101), has_gpus=bool(yard.capacity.gpus)
+        )
+        self._recorders = UsageRecorders()
+        self._gpu_judge = GpuMemoryJudge()
+        self._memory = MemoryGuard()
+        self._stalls = StallWatch()
+        self._timeouts = TimeoutWatch()
+        self._supervisors = SupervisorWatch()
+        self._metrics = RayMetrics(yard)
+
+    async def beat(self) -> None:
+        """Look, and do all that follows."""
+        yard, do = self._yard, self.steps.do
+        looking = asyncio.to_thread(_look, yard, self._meter, self._recorders, yard.active_here())
+        look = await do("looking at the node", looking)
+        if look is not None:
+            yard.look = look
+            await do("guarding memory and CPU", self._guard(look))
+            await do("looking for lost GPUs", take_lost_gpus(yard, look.gpus))
+            await do("holding limits of GPU memory", hold_gpu_limits(yard, self._gpu_judge, look))
+            await do("holding stalls", hold_stalls(yard, self._stalls, look))
+            await do("telling of timeouts", tell_near_timeouts(yard, self._timeouts, look))
+        await do("looking after supervisors", self._supervisors.look(yard, time.monotonic()))
+        await do("taking reports", _take_reports(yard))
+        await self._metrics.update()
+
+    async def note_ray_monitor(self) -> None:
+        """Warn if a Ray that is not ours ends leases by itself when memory is short."""
+        if self._yard.settings.ray_address == "local":
+            return
+        self._yard.ray_warning = await asyncio.to_thread(ray_monitor.warning)
+        if self._yard.ray_warning:
+            log.warning("%s", self._yard.ray_warning)
+
+    async def _guard(self, look: NodeLook) -> None:
+        yard, free = self._yard, look.use.memory_free_bytes
+        pressure = await self._memory.look(yard, look)
         yard.set_guard(pressure or _cpu_words(yard, look) or _memory_words(yard, free))
         tell_truly_free(yard, look)
-        await take_lost_gpus(yard, look.gpus)
-        await hold_gpu_limits(yard, gpu_judge, look)
-        await hold_stalls(yard, stalls, look)
-        await tell_near_timeouts(yard, timeouts, look)
-        await supervisors.look(yard, look.monotonic)
-        await _take_reports(yard)
-        await metrics.update()
 
 
 def _look(yard: Yard, meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
