@@ -168,6 +168,14 @@ expect 200 'hold what has not started of it' curl -X POST "$RUNYARD_URL/api/batc
 expect 200 'let it start' curl -X POST "$RUNYARD_URL/api/batches/$sleeping/release"
 expect 200 'cancel it' curl "$RUNYARD_URL/api/batches/$sleeping/cancel" -d '{"reason": "only an example"}'
 
+expect 202 'begin a batch that stays open' curl "$RUNYARD_URL/api/batches" -d '{"open": true, "name": "photos"}'
+open=$(field batch_id)
+expect 202 'add runs to it' curl "$RUNYARD_URL/api/batches/$open/runs" -d '{"runs": [{"command": ["true"], "num_cpus": 0.1}]}'
+has '"batch_index":0'
+expect 200 'close it' curl -X POST "$RUNYARD_URL/api/batches/$open/close"
+has '"open":false'
+expect 409 'add to it again' curl "$RUNYARD_URL/api/batches/$open/runs" -d '{"runs": [{"command": ["true"], "num_cpus": 0.1}]}'
+
 echo '# Lists'
 expect 200 'the newest run' curl "$RUNYARD_URL/api/runs?limit=1"
 has '"limit":1'

@@ -140,12 +140,16 @@ def all_before(after: tuple[RunId, ...], terms: Terms | None) -> tuple[RunId, ..
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSpec:
-    """Runs submitted together. `max_failures`: after that many failed runs the rest is cancelled."""
+    """Runs submitted together. `max_failures`: after that many failed runs the rest is cancelled.
+
+    One that `is_open` takes further runs until it is closed, and has not ended before, though all its runs have.
+    """
 
     batch_id: BatchId
     name: str | None = None
     max_concurrent: int | None = None
     max_failures: int | None = None
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,17 @@ class AsyncClient:
         """Submit a batch `{"runs": [...], ...}`; return it with the ids of its runs in order."""
         return await self._json("POST", "/api/batches", batch, key=idempotency_key or _new_key())
 
+    async def add_runs(
+        self, batch_id: str, runs: Mapping[str, Any], idempotency_key: str | None = None
+    ) -> Json:
+        """Add runs, `{"runs": [...]}`, to an open batch; return it with the ids of these runs in order."""
+        path = f"/api/batches/{batch_id}/runs"
+        return await self._json("POST", path, runs, key=idempotency_key or _new_key())
+
+    async def close_batch(self, batch_id: str) -> Json:
+        """Have an open batch take no more runs."""
+        return await self._json("POST", f"/api/batches/{batch_id}/close", {})
+
     async def run(self, run_id: str) -> Json:
         """Show one run."""
         return await self._json("GET", f"/api/runs/{run_id}")
@@ -267,6 +278,16 @@ class AsyncClient:
                 if len(ended) == len(wanted):
                     break
         return [ended[r] for r in run_ids]
+
+    async def wait_closed(self, batch_id: str, timeout: float | None = None) -> None:  # noqa: ASYNC109 as in `wait`
+        """Wait until a batch takes no more runs. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            async for event in self.events():
+                if event["kind"] == "open":
+                    if not (await self.batch(batch_id))["open"]:
+                        return
+                elif event["kind"] == "batch_closed" and event["batch_id"] == batch_id:
+                    return
 
     async def _known(self, run_ids: Sequence[str]) -> list[Json]:
         """Show runs, few calls for many of them. Raises NotFoundError if one is unknown."""

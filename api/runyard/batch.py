@@ -4,26 +4,87 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from runyard.background import SLICE_SECONDS
+from runyard.batch_members import Members
 from runyard.run import Run, RunResult
-from runyard_cluster.errors import RunError
+from runyard_cluster.errors import RunError, RunyardError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from runyard.module import ModuleLike
     from runyard.session import Session
 
 
 class Batch:
-    """Runs submitted together, in order. `async for run in batch` yields them as they end; `await` the results."""
+    """Runs submitted together, in order. `async for run in batch` yields them as they end; `await` the results.
 
-    def __init__(self, batch_id: str, name: str | None, runs: Sequence[Run], session: Session) -> None:
+    One that is open takes further runs by `submit` until `close`, and has not ended before, though all its runs have.
+    `with submit_batch(..., open=True) as batch:` closes it in the end.
+    """
+
+    def __init__(
+        self, batch_id: str, name: str | None, runs: Sequence[Run], session: Session, *, is_open: bool = False
+    ) -> None:
         self.batch_id = batch_id
         self.name = name
-        self.runs = list(runs)
         self._session = session
+        self._members = Members(runs, is_open=is_open)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Its runs in order; of an open batch those that are known by now."""
+        return self._members.runs
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes further runs."""
+        return self._members.is_open
+
+    def submit(
+        self, *modules: ModuleLike, idempotency_key: str | None = None, when_full: str | None = None
+    ) -> list[Run]:
+        """Add runs to an open batch, all or none; return them at once, each durable. Indexes in `after` are theirs.
+
+        Raises ConflictError when the batch is closed, and else as `submit_batch`.
+        """
+        from runyard.submission import bodies_of
+
+        body: dict[str, Any] = {"runs": bodies_of(modules)}
+        if when_full:
+            body["when_full"] = when_full
+        return self._session.add_runs(self, body, idempotency_key)
+
+    def close(self) -> Batch:
+        """Have it take no more runs, for ever. It has ended once all its runs have."""
+        self._session.client.close_batch(self.batch_id)
+        self._members.close()
+        return self
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_open:
+            self.close()
+
+    def joined(self, fields: Mapping[str, Any], handle: Callable[[Mapping[str, Any]], Run]) -> Run:
+        """Return the handle of one of its runs, made by `handle` where it is new; used by the session."""
+        return self._members.join(fields["run_id"], lambda: handle(fields))
+
+    def on_closed(self) -> None:
+        """No more runs come; used by the session when the server tells so."""
+        self._members.close()
+
+    def lose(self, error: RunyardError) -> None:
+        """Have whoever waits for more runs raise `error`; used by the session when no server will tell of any."""
+        self._members.lose(error)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -32,20 +93,25 @@ class Batch:
         return iter(self.runs)
 
     def wait(self, timeout: float | None = None) -> Batch:
-        """Wait until all runs have ended. Raises TimeoutError."""
+        """Wait until all runs have ended, and it is closed. Raises TimeoutError."""
         for _ in self.as_completed(timeout):
             pass
         return self
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Run]:
-        """Yield each run when it has ended, the first to end first. Raises TimeoutError, ConnectionFailedError."""
-        ended: SimpleQueue[Run] = SimpleQueue()
-        for run in self.runs:
-            run.add_done_callback(ended.put)
+        """Yield each run when it has ended, the first to end first; of an open batch until it is closed.
+
+        Raises TimeoutError, ConnectionFailedError.
+        """
+        news: SimpleQueue[Run | None] = SimpleQueue()
         end = None if timeout is None else time.monotonic() + timeout
-        with self._session.cancelling_on_interrupt(self.runs, self.batch_id):
-            for _ in self.runs:
-                yield _next(ended, end).wait(0)
+        given = 0
+        with self._session.cancelling_on_interrupt(self.runs, self.batch_id), self._members.telling(news.put):
+            while self._members.may_come(given):
+                run = _next(news, end)
+                if run is not None:
+                    given += 1
+                    yield run.wait(0)
 
     @overload
     def results(
@@ -90,30 +156,35 @@ class Batch:
 
     async def async_results(self, *, return_exceptions: bool = False) -> list[RunResult | RunError]:
         """Await all; return the results in order, with exceptions in place, or raise the first one."""
+        await self._members.async_closed()
         return await asyncio.gather(*map(_awaited, self.runs), return_exceptions=return_exceptions)  # type: ignore[return-value] # every exception of a run is a RunError
 
     async def _async_results(self) -> list[RunResult]:
+        await self._members.async_closed()
         return [await run for run in self.runs]
 
     async def _async_as_completed(self) -> AsyncIterator[Run]:
         loop = asyncio.get_running_loop()
-        ended: asyncio.Queue[Run] = asyncio.Queue()
-        for run in self.runs:
-            run.add_done_callback(lambda run: loop.call_soon_threadsafe(ended.put_nowait, run))
-        for _ in self.runs:
-            yield (await ended.get()).wait(0)
+        news: asyncio.Queue[Run | None] = asyncio.Queue()
+        given = 0
+        with self._members.telling(lambda each: loop.call_soon_threadsafe(news.put_nowait, each)):
+            while self._members.may_come(given):
+                run = await news.get()
+                if run is not None:
+                    given += 1
+                    yield run.wait(0)
 
     def __repr__(self) -> str:
         return f"<Batch {self.batch_id} {self.name or ''}: {len(self.runs)} runs>"
 
 
-def _next(ended: SimpleQueue[Run], end: float | None) -> Run:
+def _next(news: SimpleQueue[Run | None], end: float | None) -> Run | None:
     from queue import Empty
 
     while True:
         left = SLICE_SECONDS if end is None else min(SLICE_SECONDS, end - time.monotonic())
         try:
-            return ended.get(timeout=max(0.0, left))
+            return news.get(timeout=max(0.0, left))
         except Empty:
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError("not all runs have ended in time") from None

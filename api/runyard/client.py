@@ -48,6 +48,14 @@ class Client:
         """Submit a batch; return it with the ids of its runs in order."""
         return self._background.call(self._async.submit_batch(batch, idempotency_key))
 
+    def add_runs(self, batch_id: str, runs: Mapping[str, Any], idempotency_key: str | None = None) -> Json:
+        """Add runs, `{"runs": [...]}`, to an open batch; return it with the ids of these runs in order."""
+        return self._background.call(self._async.add_runs(batch_id, runs, idempotency_key))
+
+    def close_batch(self, batch_id: str) -> Json:
+        """Have an open batch take no more runs."""
+        return self._background.call(self._async.close_batch(batch_id))
+
     def run(self, run_id: str) -> Json:
         """Show one run."""
         return self._background.call(self._async.run(run_id))
@@ -189,6 +197,10 @@ class Client:
     def wait(self, run_ids: Sequence[str], timeout: float | None = None) -> list[Json]:
         """Wait until all runs have ended; return them in order. Raises TimeoutError."""
         return self._background.call(self._async.wait(run_ids, timeout))
+
+    def wait_closed(self, batch_id: str, timeout: float | None = None) -> None:
+        """Wait until a batch takes no more runs. Raises TimeoutError."""
+        self._background.call(self._async.wait_closed(batch_id, timeout))
 
     @property
     def asynchronous(self) -> AsyncClient:

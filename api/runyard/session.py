@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
 from runyard.background import Background
 from runyard.batch import Batch
@@ -31,6 +32,9 @@ class Session:
         self._background = Background.shared()
         self._runs: dict[str, Run] = {}
         self._early: dict[str, Mapping[str, Any]] = {}
+        #: Open batches that somebody holds, by id, and those that were closed before their id was known here.
+        self._open_batches: WeakValueDictionary[str, Batch] = WeakValueDictionary()
+        self._early_closed: set[str] = set()
         self._submitting = 0
         self._was_interrupted = False
         self._opened: asyncio.Event = self._background.call(_event())
@@ -57,7 +61,19 @@ class Session:
     def submit_batch(self, body: Mapping[str, Any], key: str | None) -> Batch:
         """Submit a batch."""
         with self._catching_early_ends():
-            return self._batch(self.client.submit_batch(body, key), body)
+            answer = self.client.submit_batch(body, key)
+            batch = self._batch(answer, body, is_open=answer["open"])
+            if batch.is_open:
+                self._open_batches[batch.batch_id] = batch
+                if batch.batch_id in self._early_closed:
+                    batch.on_closed()
+            return batch
+
+    def add_runs(self, batch: Batch, body: Mapping[str, Any], key: str | None) -> list[Run]:
+        """Add runs to an open batch."""
+        with self._catching_early_ends():
+            answer = self.client.add_runs(batch.batch_id, body, key)
+            return [batch.joined(fields, self._handle) for fields in self._fields(answer, body)]
 
     def retry_failed(self, batch: Batch) -> Batch:
         """Submit the failed runs of a batch again."""
@@ -143,16 +159,19 @@ class Session:
             self._take(fields)
         return run
 
-    def _batch(self, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Batch:
+    def _batch(self, answer: Mapping[str, Any], body: Mapping[str, Any], *, is_open: bool = False) -> Batch:
+        runs = [self._handle(fields) for fields in self._fields(answer, body)]
+        return Batch(answer["batch_id"], answer["name"], runs, self, is_open=is_open)
+
+    def _fields(self, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield what is known of the runs of an answer: of those that have ended, everything."""
         batch_id, sent = answer["batch_id"], body.get("runs", ())
         ended = self._whole([short["run_id"] for short in answer["runs"] if is_ended(short)])
-        runs = []
         for index, short in enumerate(answer["runs"]):
             module_id = sent[index].get("module_id") if index < len(sent) else None
             known = {"module_id": module_id} if module_id else {}
             whole = ended.get(short["run_id"], {})
-            runs.append(self._handle({**short, **known, "batch_id": batch_id, **whole}))
-        return Batch(batch_id, answer["name"], runs, self)
+            yield {**short, **known, "batch_id": batch_id, **whole}
 
     def _whole(self, run_ids: Sequence[str]) -> dict[str, Any]:
         """Return runs that no event will tell of, by id: those that had ended before a repeated submit."""
@@ -172,6 +191,7 @@ class Session:
             self._submitting -= 1
             if not self._submitting:
                 self._early.clear()
+                self._early_closed.clear()
 
     async def _open(self) -> None:
         """Wait until the stream is open. Raises what kept it from that."""
@@ -188,12 +208,31 @@ class Session:
                 if event["kind"] == "open":
                     self._opened.set()
                 elif fields := event.get("run"):
+                    if event["kind"] == "run_submitted" and fields["batch_id"] in self._open_batches:
+                        self._join(fields)
                     self._take(fields)
+                elif event["kind"] == "batch_closed":
+                    self._on_closed(event["batch_id"])
         except RunyardError as error:
             # Nobody would tell those who wait; they learn that the server is gone, and not for how long.
             for run in list(self._runs.values()):
                 run.lose(error)
+            for batch in list(self._open_batches.values()):
+                batch.lose(error)
             raise
+
+    def _join(self, fields: Mapping[str, Any]) -> None:
+        """Somebody added a run to an open batch; what tries a failed one again is none of its own."""
+        batch = self._open_batches.get(fields["batch_id"])
+        if batch is not None and fields["restarted_from"] is None:
+            batch.joined(fields, self._handle)
+
+    def _on_closed(self, batch_id: str) -> None:
+        batch = self._open_batches.pop(batch_id, None)
+        if batch is not None:
+            batch.on_closed()
+        elif self._submitting:
+            self._early_closed.add(batch_id)
 
     def _take(self, fields: Mapping[str, Any]) -> None:
         run = self._runs.get(fields["run_id"])

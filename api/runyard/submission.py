@@ -48,17 +48,19 @@ def submit_batch(
     idempotency_key: str | None = None,
     when_full: Literal["queue", "reject"] | None = None,
     after_batch: Batch | str | None = None,
+    open: bool = False,  # noqa: A002 the name that it has everywhere else
     progress: Progress = False,
 ) -> Batch:
     """Submit runs together, all or none; return at once, with every run durable.
 
     `max_concurrent` limits how many of the batch run at once, `max_failures` cancels the rest after so many
     failures; with `after_batch`, a batch of as many runs or its id or name, each run starts when the one with its index
-    there completed; `progress` shows a bar on standard error, of rich or of tqdm, or is called with each run that has
-    ended. Raises as `submit`; the error names every bad index.
+    there completed; with `open`, further runs may be added by `Batch.submit` until `Batch.close`; `progress` shows a
+    bar on standard error, of rich or of tqdm, or is called with each run that has ended. Raises as `submit`; the error
+    names every bad index.
     """
-    bodies = [_here(body_of(module)) for module in modules]
-    if not bodies:
+    bodies = bodies_of(modules)
+    if not bodies and not open:
         raise InvalidRequestError("a batch needs at least one run")
     check(progress)
     options = {
@@ -67,6 +69,7 @@ def submit_batch(
         "max_failures": max_failures,
         "when_full": when_full,
         "after_batch": after_batch.batch_id if isinstance(after_batch, Batch) else after_batch,
+        "open": open or None,
     }
     batch = session().submit_batch(
         {"runs": bodies, **{k: v for k, v in options.items() if v is not None}}, idempotency_key
@@ -74,6 +77,11 @@ def submit_batch(
     if progress:
         show(batch, progress)
     return batch
+
+
+def bodies_of(modules: Iterable[ModuleLike]) -> list[dict[str, Any]]:
+    """Return runs as REST takes them, with what only this process knows filled in. Raises InvalidRequestError."""
+    return [_here(body_of(module)) for module in modules]
 
 
 def session() -> Session:

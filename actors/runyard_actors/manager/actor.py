@@ -16,6 +16,7 @@ from runyard_actors.manager import (
     boot,
     bring,
     cancel,
+    close_batch,
     drain,
     edit,
     end,
@@ -127,6 +128,10 @@ class RunManager:
     async def cancel_batch(self, batch_id: BatchId, why: str | None) -> CancelAnswer | Refused:
         """Cancel what is left of a batch."""
         return await _guarded(cancel.cancel_batch(self._yard, batch_id, why))
+
+    async def close_batch(self, batch_id: BatchId) -> Refused | None:
+        """Have an open batch take no more runs."""
+        return await _guarded(close_batch.close_batch(self._yard, batch_id))
 
     async def suspend(self, run_ids: Sequence[RunId]) -> Refused | None:
         """Hold running runs still."""

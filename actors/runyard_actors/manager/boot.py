@@ -55,6 +55,11 @@ def _add_limits(yard: Yard, state: StoredState) -> None:
             yard.core.set_module_limit(module_id, module.max_concurrent)
     for batch_id, batch in state.batches.items():
         yard.core.on_batch(batch, failures=state.failures.get(batch_id, 0))
+    for batch_id, next_index in state.next_indexes.items():
+        yard.batches.on_open(batch_id, next_index)
+    for batch_id in state.awaited:
+        yard.batches.awaited.add(batch_id)
+        yard.core.on_batch_awaited(batch_id)
 
 
 def _adopt(yard: Yard, stored: ActiveAttempt) -> ActiveRun:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterable, Sequence
 
 from runyard_actors.manager.active import ActiveRun, CancelOrder
+from runyard_actors.manager.batches import look_at_awaited
 from runyard_actors.manager.messages import CancelAnswer
 from runyard_actors.manager.yard import Yard
 from runyard_actors.run import BatchId, Reason, RunId
-from runyard_actors.store.changes import BatchCancelled, CancelRequested, Change, RunDropped
+from runyard_actors.store.changes import BatchCancelled, BatchClosed, CancelRequested, Change, RunDropped
 from runyard_cluster.errors import NotFoundError
 from runyard_cluster.failpoint import hit
 
@@ -23,16 +24,21 @@ async def cancel(yard: Yard, run_ids: Sequence[RunId], why: str | None) -> Cance
 
 
 async def cancel_batch(yard: Yard, batch_id: BatchId, why: str | None) -> CancelAnswer:
-    """Cancel all of a batch that has not ended. Raises NotFoundError."""
+    """Cancel all of a batch that has not ended, and close it. Raises NotFoundError."""
     if await asyncio.to_thread(yard.reader.batch, batch_id) is None:
         raise NotFoundError(f"no batch {batch_id} is known")
+    yard.batches.closing.add(batch_id)
     # After the read, which may have seen what is committed and not queued yet.
     await yard.admitting.wait_for([batch_id])
     queued = yard.core.on_batch_cancelled(batch_id)
     active = [a.run_id for a in yard.active.values() if a.batch_id == batch_id]
     order = CancelOrder(Reason.BATCH_CANCELLED, why or "its batch was cancelled")
-    note = BatchCancelled(batch_id=batch_id, at=time.time_ns() // 1000)
-    return await _stop(yard, queued, [yard.active[r] for r in active], order, [note], ended=())
+    now = time.time_ns() // 1000
+    notes: list[Change] = [BatchCancelled(batch_id=batch_id, at=now), BatchClosed(batch_id=batch_id, at=now)]
+    answer = await _stop(yard, queued, [yard.active[r] for r in active], order, notes, ended=())
+    yard.core.on_batch_closed(batch_id)
+    yard.batches.on_closed(batch_id)
+    return answer
 
 
 async def _cancel(
@@ -73,6 +79,7 @@ async def _stop(
     hit("cancel.before_commit")
     await yard.write_surely([*notes, *dropped, *asked])
     hit("cancel.after_commit")
+    look_at_awaited(yard)
     for attempt in active:
         if node := yard.other(attempt):
             yard.spawn(node.stop(attempt), f"stop {attempt.run_id} on {node.name}")

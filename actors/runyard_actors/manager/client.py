@@ -81,6 +81,10 @@ class ManagerClient:
         answer: CancelAnswer = await self._call("cancel_batch", batch_id, why)
         return answer
 
+    async def close_batch(self, batch_id: str) -> None:
+        """Have an open batch take no more runs."""
+        await self._call("close_batch", batch_id)
+
     async def suspend(self, run_ids: Sequence[str]) -> None:
         """Hold running runs still."""
         await self._call("suspend", list(run_ids))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.batches import look_at_awaited
 from runyard_actors.manager.retry import retry
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
 from runyard_actors.run import Outcome, Reason, Status
@@ -50,6 +51,8 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
     if len(yard.fresh_specs) > FRESH_SPECS:
         yard.fresh_specs.pop(attempt.run_id, None)
     hit("end.after_commit")
+    if yard.batches.awaited:
+        look_at_awaited(yard, attempt.batch_id)
 
 
 def _as_asked(attempt: ActiveRun, outcome: Outcome) -> Outcome:
@@ -77,6 +80,14 @@ def drop(yard: Yard, drops: Sequence[Drop]) -> Awaitable[None]:
     for decision in drops:
         yard.fresh_specs.pop(decision.run_id, None)
         yard.attempts_used.pop(decision.run_id, None)
-    return yard.write_surely(
-        [RunDropped(run_id=d.run_id, reason=d.reason, detail=d.detail, at=now) for d in drops]
+    return _dropped(
+        yard,
+        yard.write_surely(
+            [RunDropped(run_id=d.run_id, reason=d.reason, detail=d.detail, at=now) for d in drops]
+        ),
     )
+
+
+async def _dropped(yard: Yard, written: Awaitable[None]) -> None:
+    await written
+    look_at_awaited(yard)

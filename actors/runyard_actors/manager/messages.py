@@ -17,7 +17,8 @@ class Submission:
     """Runs to be accepted together or not at all.
 
     The ids are made by the caller, so that a repeated call is recognised. `digest` is that of the request body:
-    the same `idempotency_key` with another digest is a conflict.
+    the same `idempotency_key` with another digest is a conflict. With `is_addition` the batch is an open one that is
+    there already, of which no more is said than its id.
     """
 
     runs: tuple[RunSpec, ...]
@@ -25,6 +26,7 @@ class Submission:
     when_full: WhenFull | None = None
     idempotency_key: str | None = None
     digest: str | None = None
+    is_addition: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Accepted:
     """The durable answer to a submission; `is_repeat` when it was known already, by its key or by its ids.
 
     `created_at` is when its runs were accepted, in microseconds; `waiting_for` is what its only run waits for, in
-    words. Neither is told of a repeat, nor words of a batch.
+    words. Neither is told of a repeat, nor words of a batch. `first_index` is the index in its batch of the first run.
     """
 
     run_ids: tuple[str, ...]
@@ -40,6 +42,7 @@ class Accepted:
     is_repeat: bool = False
     created_at: int = 0
     waiting_for: str | None = None
+    first_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

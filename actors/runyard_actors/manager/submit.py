@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
+from runyard_actors.manager.batches import known_batches
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.view import waiting_for
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
 from runyard_actors.request import Request
-from runyard_actors.run import RunSpec
+from runyard_actors.run import RunId, RunSpec
 from runyard_actors.store.changes import Idempotency, RunsSubmitted
 from runyard_cluster.errors import (
     ConcurrencyLimitError,
@@ -51,6 +53,8 @@ async def _refuse(yard: Yard, submission: Submission) -> None:
 
 
 async def _commit(yard: Yard, submission: Submission) -> Accepted:
+    if submission.batch and submission.is_addition:
+        submission = replace(submission, runs=yard.batches.placed(submission.batch, submission.runs))
     now = time.time_ns() // 1000
     hit("submit.before_commit")
     await yard.write([_change(submission, now)])
@@ -58,7 +62,13 @@ async def _commit(yard: Yard, submission: Submission) -> Accepted:
     _enqueue(yard, submission, now)
     ids = tuple(run.run_id for run in submission.runs)
     words = waiting_for(yard, ids).get(ids[0]) if submission.batch is None else None
-    return Accepted(run_ids=ids, batch_id=_batch_id(submission), created_at=now, waiting_for=words)
+    return Accepted(
+        run_ids=ids,
+        batch_id=_batch_id(submission),
+        created_at=now,
+        waiting_for=words,
+        first_index=submission.runs[0].batch_index if ids else None,
+    )
 
 
 def _change(submission: Submission, now: int) -> RunsSubmitted:
@@ -73,7 +83,11 @@ def _enqueue(yard: Yard, submission: Submission, now: int) -> None:
     for spec in submission.runs:
         if spec.max_concurrent is not None:
             yard.core.set_module_limit(spec.module_id, spec.max_concurrent)
-    yard.core.on_submitted([queued_run(spec, now) for spec in submission.runs], submission.batch)
+    batch = submission.batch
+    if batch and batch.is_open and not submission.is_addition:
+        yard.batches.on_open(batch.batch_id, len(submission.runs))
+    queued = [queued_run(spec, now) for spec in submission.runs]
+    yard.core.on_submitted(queued, None if submission.is_addition else batch)
     if len(yard.fresh_specs) + len(submission.runs) <= FRESH_SPECS:
         yard.fresh_specs.update({spec.run_id: spec for spec in submission.runs})
     yard.pump()
@@ -133,11 +147,18 @@ async def _refuse_unknown_dependencies(yard: Yard, submission: Submission) -> No
     own = {spec.run_id for spec in submission.runs}
     outside = {d for spec in submission.runs for d in spec.comes_after} - own
     statuses = {d: await asyncio.to_thread(yard.reader.status, d) for d in sorted(outside)}
+    unknown = {d for d, status in statuses.items() if status is None}
+    unknown -= await known_batches(yard, sorted(unknown))
     bad = [
         {"index": i, "field": "after", "message": f"no run {d} is known"}
         for i, spec in enumerate(submission.runs)
         for d in spec.comes_after
-        if d in statuses and statuses[d] is None
+        if d in unknown
+    ]
+    bad += [
+        {"index": i, "field": "after", "message": "a run cannot come after the batch that it belongs to"}
+        for i, spec in enumerate(submission.runs)
+        if spec.batch_id is not None and RunId(spec.batch_id) in spec.comes_after
     ]
     if bad:
         raise InvalidRequestError("; ".join(str(b["message"]) for b in bad[:5]), bad)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.admitting import Admitting
+from runyard_actors.manager.batches import Batches
 from runyard_actors.manager.look import NodeLook
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.node_agent import NodeAgent
@@ -91,6 +92,7 @@ class Yard:
         self.attempts_used: dict[RunId, int] = {}
         self.fresh_specs: dict[RunId, RunSpec] = {}
         self.admitting = Admitting()
+        self.batches = Batches()
         self.retrying = asyncio.Lock()
         self.storage_fault: str | None = None
         self.guard: str | None = None

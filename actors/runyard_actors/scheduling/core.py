@@ -189,6 +189,19 @@ class Core:
         if batch is not None:
             self._admission.set_batch(replace(batch.spec, max_concurrent=max_concurrent))
 
+    def on_batch_closed(self, batch_id: BatchId) -> None:
+        """An open batch is given no more runs."""
+        self._admission.limits.close_batch(batch_id)
+
+    def on_batch_awaited(self, batch_id: BatchId) -> None:
+        """A batch has not ended that runs to come may name in place of a run that they come after."""
+        self._dependencies.on_batch(RunId(batch_id))
+
+    def on_batch_ended(self, batch_id: BatchId, *, succeeded: bool) -> None:
+        """A batch has ended, closed and with all its runs; `succeeded`: each of its indexes completed at last."""
+        self._dependencies.on_batch(RunId(batch_id))
+        self._settle([(RunId(batch_id), succeeded)])
+
     def on_released(self, run_id: RunId) -> bool:
         """Hold a run no more; return False if it is active or not known."""
         entry = self._inactive(run_id)

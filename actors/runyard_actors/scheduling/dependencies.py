@@ -40,6 +40,8 @@ class Dependencies:
         self._missing: dict[RunId, dict[RunId, Need]] = {}
         self._after: dict[RunId, dict[RunId, None]] = {}
         self._ended: OrderedDict[RunId, bool] = OrderedDict()
+        #: Batches that stand in the place of a run: those that have not ended, and those of the ends that are kept.
+        self._batches: set[RunId] = set()
 
     def __len__(self) -> int:
         return len(self._missing)
@@ -48,6 +50,11 @@ class Dependencies:
     def waiting(self) -> Sequence[RunId]:
         """The runs that wait for others."""
         return tuple(self._missing)
+
+    def on_batch(self, batch_id: RunId) -> None:
+        """Take this id for a batch that has not ended, as far as runs come after it."""
+        self._batches.add(batch_id)
+        self._ended.pop(batch_id, None)
 
     def add(
         self,
@@ -63,13 +70,17 @@ class Dependencies:
         A run that is not `known` to have not ended counts as one that did not complete. Returns why the run never may
         start, in words for people, if that is so.
         """
-        lost = next((each for each in after if not self._ended.get(each, each in known)), None)
+
+        def may_complete(each: RunId) -> bool:
+            return self._ended.get(each, each in known or each in self._batches)
+
+        lost = next((each for each in after if not may_complete(each)), None)
         if lost is not None:
-            return not_completed(lost)
-        has_failed = any(not self._ended.get(each, each in known) for each in failure)
+            return not_completed(lost, is_batch=lost in self._batches)
+        has_failed = any(not may_complete(each) for each in failure)
         if failure and not has_failed and all(each in self._ended for each in failure):
             return none_failed(failure[-1])
-        missing = {each: Need.END for each in any_end if each in known}
+        missing = {each: Need.END for each in any_end if each in known or each in self._batches}
         if not has_failed:
             missing |= dict.fromkeys(failure, Need.FAILURE)
         missing |= dict.fromkeys(after, Need.SUCCESS)
@@ -91,8 +102,11 @@ class Dependencies:
             return None
         first, *others = missing
         if missing[first] is Need.FAILURE:
-            return f"starts if run {first} fails" + (f", or after {len(others)} more" if others else "")
+            what = "any run of batch" if first in self._batches else "run"
+            return f"starts if {what} {first} fails" + (f", or after {len(others)} more" if others else "")
         more = f" and {len(others)} more" if others else ""
+        if first in self._batches:
+            return f"starts after batch {first}{more}, once it is closed and has ended"
         return f"starts after run {first}{more}" + (" ended" if missing[first] is Need.END else "")
 
     def forget(self, run_id: RunId) -> None:
@@ -120,14 +134,15 @@ class Dependencies:
     def trim(self) -> None:
         """Forget the oldest ends."""
         while len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
+            oldest, _ = self._ended.popitem(last=False)
+            self._batches.discard(oldest)
 
     def _settle(self, waiting: RunId, ended: RunId, *, succeeded: bool) -> str | None:
         """Take what ended off what a run waits for; return why it never may start, if that is so."""
         missing = self._missing[waiting]
         need = missing.pop(ended)
         if need is Need.SUCCESS and not succeeded:
-            return not_completed(ended)
+            return not_completed(ended, is_batch=ended in self._batches)
         if need is Need.FAILURE:
             others = [each for each, other in missing.items() if other is Need.FAILURE]
             if succeeded:
@@ -145,8 +160,10 @@ class Dependencies:
                 del self._after[earlier]
 
 
-def not_completed(run_id: RunId) -> str:
-    """Say that a run did not complete that another one needed to."""
+def not_completed(run_id: RunId, *, is_batch: bool = False) -> str:
+    """Say that a run, or a whole batch, did not complete that another one needed to."""
+    if is_batch:
+        return f"not all runs of batch {run_id}, which it comes after, completed"
     return f"run {run_id}, which it comes after, did not complete"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runyard_actors.run import BatchId, BatchSpec
 from runyard_actors.scheduling.decision import QueuedRun
 from runyard_actors.scheduling.line import Batch, Kind
@@ -34,7 +36,7 @@ class Limits:
         if run.batch_id is not None:
             batch = self.batches[run.batch_id]
             batch.semaphore.members -= 1
-            if not batch.semaphore.members:
+            if not batch.semaphore.members and not batch.spec.is_open:
                 del self.batches[run.batch_id]
 
     def take(self, run: QueuedRun) -> None:
@@ -65,6 +67,15 @@ class Limits:
         batch.spec = spec
         batch.semaphore.limit = spec.max_concurrent
         return batch
+
+    def close_batch(self, batch_id: BatchId) -> None:
+        """An open batch is given no more runs: it is kept for as long as one of its runs has not ended."""
+        batch = self.batches.get(batch_id)
+        if batch is None:
+            return
+        batch.spec = replace(batch.spec, is_open=False)
+        if not batch.semaphore.members:
+            del self.batches[batch_id]
 
     def copy_limits(self, other: Limits) -> None:
         """Have the limits of other books, of modules and of batches."""

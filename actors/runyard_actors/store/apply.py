@@ -14,6 +14,7 @@ from runyard_actors.store.changes import (
     AttemptStarted,
     AttemptStarting,
     BatchCancelled,
+    BatchClosed,
     BatchEdited,
     CancelRequested,
     Change,
@@ -126,6 +127,12 @@ def edit_batch(call: Call, change: BatchEdited) -> None:
         call.event("batch_edited", change.at, batch_id=change.batch_id, data=values)
 
 
+def close_batch(call: Call, change: BatchClosed) -> None:
+    """Note that a batch takes no more runs."""
+    if call.execute("close_batch", {"batch_id": change.batch_id, "at": change.at}):
+        call.event("batch_closed", change.at, batch_id=change.batch_id)
+
+
 def cancel_batch(call: Call, change: BatchCancelled) -> None:
     """Note that a batch was cancelled."""
     if call.execute("cancel_batch", {"batch_id": change.batch_id, "at": change.at}):
@@ -185,6 +192,7 @@ _VERBS: dict[type, Callable[[Call, Any], None]] = {
     RunHeld: note_hold,
     RunEdited: edit_run,
     BatchEdited: edit_batch,
+    BatchClosed: close_batch,
     BatchCancelled: cancel_batch,
     ModulePut: put_module,
     ModuleDeleted: delete_module,

@@ -186,6 +186,14 @@ class BatchEdited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchClosed:
+    """An open batch takes no more runs, for ever."""
+
+    batch_id: BatchId
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCancelled:
     """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
 
@@ -238,6 +246,7 @@ Change: TypeAlias = (
     | RunHeld
     | RunEdited
     | BatchEdited
+    | BatchClosed
     | BatchCancelled
     | ModulePut
     | ModuleDeleted

@@ -158,7 +158,7 @@ def batch_json(row: sqlite3.Row, counts: Mapping[str, int], now: int) -> dict[st
     by_status = {status.value: counts.get(status.value, 0) for status in Status}
     total = sum(by_status.values())
     ended = sum(by_status[status.value] for status in Status if status.is_ended)
-    is_done = ended == total
+    is_done = ended == total and not row["is_open"]
     elapsed = _seconds(_first(row["first_started_at"], now), now)
     return {
         "batch_id": row["batch_id"],
@@ -167,12 +167,14 @@ def batch_json(row: sqlite3.Row, counts: Mapping[str, int], now: int) -> dict[st
         "max_failures": row["max_failures"],
         "created_at": rfc3339(row["created_at"]),
         "started_at": rfc3339(row["first_started_at"]),
-        "ended_at": rfc3339(row["last_ended_at"]) if is_done else None,
+        "ended_at": rfc3339(_latest(row["last_ended_at"], row["closed_at"])) if is_done else None,
+        "open": bool(row["is_open"]),
+        "closed_at": rfc3339(row["closed_at"]),
         "cancelled_at": rfc3339(row["cancelled_at"]),
         "counts": by_status,
         "total": total,
-        "progress": ended / total if total else 1.0,
-        "eta_seconds": None if is_done or not ended or not elapsed else elapsed * (total - ended) / ended,
+        "progress": ended / total if total else float(is_done),
+        "eta_seconds": elapsed * (total - ended) / ended if 0 < ended < total and elapsed else None,
     }
 
 
@@ -231,6 +233,7 @@ def batch_spec(row: sqlite3.Row) -> BatchSpec:
         name=row["name"],
         max_concurrent=row["max_concurrent"],
         max_failures=row["max_failures"],
+        is_open=bool(row["is_open"]),
     )
 
 
@@ -250,6 +253,10 @@ def _terms_json(terms: Terms) -> dict[str, Any]:
 
 def _loaded(text: str | None) -> Any:
     return None if text is None else json.loads(text)
+
+
+def _latest(*values: int | None) -> int | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _first(*values: int | None) -> int:

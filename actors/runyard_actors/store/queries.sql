@@ -43,8 +43,8 @@ INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
 INSERT OR IGNORE INTO module_names (module_id, module_name) VALUES (?, ?)
 
 -- put_batch --
-INSERT INTO batches (batch_id, name, max_concurrent, max_failures, created_at)
-VALUES (:batch_id, :name, :max_concurrent, :max_failures, :created_at)
+INSERT INTO batches (batch_id, name, max_concurrent, max_failures, is_open, created_at)
+VALUES (:batch_id, :name, :max_concurrent, :max_failures, :is_open, :created_at)
 ON CONFLICT (batch_id) DO UPDATE SET cancelled_at = NULL
 
 -- insert_idempotency --
@@ -174,6 +174,9 @@ UPDATE runs SET stalled_since = :since WHERE seq = :seq AND (stalled_since IS NU
 -- correct_enforcement --
 UPDATE runs SET enforcement = json_patch(coalesce(enforcement, '{}'), :enforcement) WHERE seq = :seq
 
+-- close_batch --
+UPDATE batches SET is_open = 0, closed_at = :at WHERE batch_id = :batch_id AND is_open = 1
+
 -- cancel_batch --
 UPDATE batches SET cancelled_at = :at WHERE batch_id = :batch_id AND cancelled_at IS NULL
 
@@ -214,7 +217,7 @@ DELETE FROM events WHERE at < :before
 DELETE FROM idempotency WHERE created_at < :before
 
 -- prune_batches --
-DELETE FROM batches WHERE created_at < :before
+DELETE FROM batches WHERE created_at < :before AND is_open = 0
 AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.batch_id = batches.batch_id)
 
 -- prune_module_names --
@@ -241,9 +244,21 @@ FROM attempts INDEXED BY attempts_active JOIN runs ON runs.run_id = attempts.run
 WHERE attempts.ended_at IS NULL ORDER BY runs.seq
 
 -- open_batches --
-SELECT batch_id, name, max_concurrent, max_failures,
+SELECT batch_id, name, max_concurrent, max_failures, is_open,
     (SELECT coalesce(sum(count), 0) FROM run_counts
-     WHERE run_counts.batch_id = batches.batch_id AND module_id = '' AND status = 'failed')
+     WHERE run_counts.batch_id = batches.batch_id AND module_id = '' AND status = 'failed'),
+    (SELECT coalesce(max(batch_index) + 1, 0) FROM runs WHERE runs.batch_id = batches.batch_id AND is_open = 1)
+FROM batches WHERE is_open = 1 OR batch_id IN (SELECT value FROM json_each(?))
+
+-- batch_ends --
+SELECT batch_id,
+    is_open = 0 AND NOT EXISTS (
+        SELECT 1 FROM runs WHERE runs.batch_id = batches.batch_id AND status IN ('queued', 'running')),
+    NOT EXISTS (
+        SELECT 1 FROM runs WHERE runs.batch_id = batches.batch_id AND status IN ('failed', 'cancelled')
+        AND NOT EXISTS (
+            SELECT 1 FROM runs AS later
+            WHERE later.restarted_from = runs.run_id AND later.batch_id = batches.batch_id))
 FROM batches WHERE batch_id IN (SELECT value FROM json_each(?))
 
 -- seqs_of_ids --
@@ -297,7 +312,7 @@ SELECT * FROM attempts WHERE run_id = ? ORDER BY attempt
 SELECT * FROM batches WHERE batch_id = ?
 
 -- find_batch --
-SELECT batch_id FROM batches WHERE batch_id = :name OR name = :name ORDER BY batch_id = :name DESC, seq DESC LIMIT 1
+SELECT batch_id, is_open FROM batches WHERE batch_id = :name OR name = :name ORDER BY batch_id = :name DESC, seq DESC LIMIT 1
 
 -- batch_indexes --
 SELECT run_id, batch_index FROM runs WHERE batch_id = ? AND batch_index IS NOT NULL ORDER BY seq

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from runyard_actors.learning.past import PastRun
-from runyard_actors.run import BatchSpec, RunId, RunSpec, Status
+from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
 from runyard_actors.store import past, present, tally
 from runyard_actors.store.connection import open_reader, unavailable
 from runyard_actors.store.counts import ANY
 from runyard_actors.store.history import page
 from runyard_actors.store.index.shared import SharedIndex
 from runyard_actors.store.queries import sql
-from runyard_actors.store.records import IdempotentAnswer, RunFilter
+from runyard_actors.store.records import BatchState, FoundBatch, IdempotentAnswer, RunFilter
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 
 #: Connections kept for the next call; opening one costs as much as a small query.
@@ -162,15 +162,22 @@ class StoreReader:
         """Return the ids of a batch's runs in submit order."""
         return [RunId(row["run_id"]) for row in self._rows("batch_run_ids", (batch_id,))]
 
-    def batch_by_index(self, name: str) -> list[RunId] | None:
-        """Return the newest run of each index of a batch, by id or else by name, the newest; None for no batch."""
+    def batch_end(self, batch_id: str) -> BatchState | None:
+        """Return whether a batch has ended, and how; None for no batch."""
+        for row in self._rows("batch_ends", (json.dumps([batch_id]),)):
+            return BatchState(is_ended=bool(row[1]), has_succeeded=bool(row[2]))
+        return None
+
+    def batch_by_index(self, name: str) -> FoundBatch | None:
+        """Return a batch, by id or else by name, the newest, with the newest run of each index; None for no batch."""
         with self._snapshot() as connection:
             found = connection and connection.execute(sql("find_batch"), {"name": name}).fetchone()
             if connection is None or not found:
                 return None
             rows = connection.execute(sql("batch_indexes"), (found[0],))
             by_index = {row["batch_index"]: RunId(row["run_id"]) for row in rows}
-            return [by_index[index] for index in sorted(by_index)]
+            runs = [by_index[index] for index in sorted(by_index)]
+            return FoundBatch(batch_id=BatchId(found["batch_id"]), is_open=bool(found["is_open"]), runs=runs)
 
     def batch_squares(self, batch_id: str) -> list[tuple[str, str, str]]:
         """Return id, name and status of each run of a batch, in submit order: little of very many."""

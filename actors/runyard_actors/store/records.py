@@ -51,8 +51,9 @@ class ActiveAttempt:
 class StoredState:
     """Everything a manager needs at its start, in submit order.
 
-    `queued` holds no active run. `ended` says of each ended run that a queued one comes after whether it
-    succeeded. `failures` counts failed runs of the open batches.
+    `queued` holds no active run. `ended` says of each ended run, or batch, that a queued one comes after whether it
+    succeeded; `awaited` are the batches that a queued one comes after and that have not ended. `failures` counts failed
+    runs of the batches. `next_indexes` says of each open batch which index a run has that is added to it.
     """
 
     queued: Sequence[StoredRun] = ()
@@ -61,6 +62,25 @@ class StoredState:
     failures: Mapping[BatchId, int] = field(default_factory=dict)
     module_limits: Mapping[str, int] = field(default_factory=dict)
     ended: Mapping[RunId, bool] = field(default_factory=dict)
+    awaited: Sequence[BatchId] = ()
+    next_indexes: Mapping[BatchId, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchState:
+    """Whether a batch has ended: closed, and all its runs ended; and whether each of its indexes completed at last."""
+
+    is_ended: bool
+    has_succeeded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundBatch:
+    """A batch with the newest run of each of its indexes, in their order."""
+
+    batch_id: BatchId
+    is_open: bool
+    runs: Sequence[RunId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,14 +43,17 @@ def _read(connection: sqlite3.Connection) -> StoredState:
     queued = [_stored_run(row, request_of) for row in connection.execute(sql("queued_runs"))]
     active = [_active(row, request_of) for row in connection.execute(sql("active_attempts"))]
     everything = [*queued, *(a.run for a in active)]
-    batches, failures = _open_batches(connection, everything)
+    batches, failures, next_indexes = _open_batches(connection, everything)
+    ended, awaited = _dependencies(connection, everything)
     return StoredState(
         queued=queued,
         active=active,
         batches=batches,
         failures=failures,
         module_limits=_module_limits(connection, everything),
-        ended=_ended_dependencies(connection, everything),
+        ended=ended,
+        awaited=awaited,
+        next_indexes=next_indexes,
     )
 
 
@@ -96,18 +99,25 @@ def _request(cpu: int, gpu: int, memory: int, gpu_memory: int, node: str | None)
 
 def _open_batches(
     connection: sqlite3.Connection, runs: Iterable[StoredRun]
-) -> tuple[dict[BatchId, BatchSpec], dict[BatchId, int]]:
+) -> tuple[dict[BatchId, BatchSpec], dict[BatchId, int], dict[BatchId, int]]:
     ids = sorted({run.batch_id for run in runs if run.batch_id is not None})
     batches: dict[BatchId, BatchSpec] = {}
     failures: dict[BatchId, int] = {}
-    for batch_id, name, max_concurrent, max_failures, failed in connection.execute(
+    next_indexes: dict[BatchId, int] = {}
+    for batch_id, name, max_concurrent, max_failures, is_open, failed, next_index in connection.execute(
         sql("open_batches"), (json.dumps(ids),)
     ):
         batches[batch_id] = BatchSpec(
-            batch_id=batch_id, name=name, max_concurrent=max_concurrent, max_failures=max_failures
+            batch_id=batch_id,
+            name=name,
+            max_concurrent=max_concurrent,
+            max_failures=max_failures,
+            is_open=bool(is_open),
         )
         failures[batch_id] = failed
-    return batches, failures
+        if is_open:
+            next_indexes[batch_id] = next_index
+    return batches, failures, next_indexes
 
 
 def _module_limits(connection: sqlite3.Connection, runs: Iterable[StoredRun]) -> dict[str, int]:
@@ -120,10 +130,19 @@ def _module_limits(connection: sqlite3.Connection, runs: Iterable[StoredRun]) ->
     return limits
 
 
-def _ended_dependencies(connection: sqlite3.Connection, runs: list[StoredRun]) -> dict[RunId, bool]:
+def _dependencies(
+    connection: sqlite3.Connection, runs: list[StoredRun]
+) -> tuple[dict[RunId, bool], list[BatchId]]:
     open_ids = {run.run_id for run in runs}
     asked = sorted({before for run in runs for before in run.comes_after} - open_ids)
     rows = connection.execute(sql("statuses"), (json.dumps(asked),))
     found: dict[RunId, bool] = {run_id: status == Status.COMPLETED for run_id, status in rows}
+    awaited = []
+    for batch_id, is_ended, has_succeeded in connection.execute(sql("batch_ends"), (json.dumps(asked),)):
+        if is_ended:
+            found[RunId(batch_id)] = bool(has_succeeded)
+        else:
+            awaited.append(BatchId(batch_id))
+            asked.remove(batch_id)
     # A dependency that was pruned had ended, and a failed one would have ended what comes after it.
-    return {run_id: found.get(run_id, True) for run_id in asked}
+    return {run_id: found.get(run_id, True) for run_id in asked}, awaited

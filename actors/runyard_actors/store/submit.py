@@ -35,6 +35,7 @@ def _put_batch(call: Call, batch: BatchSpec, created_at: int) -> None:
             "name": batch.name,
             "max_concurrent": batch.max_concurrent,
             "max_failures": batch.max_failures,
+            "is_open": int(batch.is_open),
             "created_at": created_at,
         },
     )

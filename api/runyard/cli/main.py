@@ -31,6 +31,7 @@ VERBS = {
     "wait": "Wait until runs or batches have ended.",
     "cancel": "Cancel runs or batches.",
     "restart": "Submit runs again as new ones.",
+    "close": "Have an open batch take no more runs.",
     "retry-failed": "Submit the failed runs of a batch again.",
     "pause": "Start no new runs.",
     "drain": "Start no new runs on a node.",

@@ -131,6 +131,8 @@ class Batch(BaseModel):
     started_at: str | None = None
     ended_at: str | None = None
     cancelled_at: str | None = None
+    open: bool = Field(False, description="further runs may be added; it has not ended before it is closed")
+    closed_at: str | None = Field(None, description="when an open batch was closed")
     counts: dict[Status, int]
     total: int
     progress: float

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from runyard.server import file_check, places
-from runyard.server.batch_body import CheckedBatch
+from runyard.server.batch_body import Checked
 from runyard.server.learner import Learner
-from runyard.server.schemas import RunIn, SubmitIn
+from runyard.server.schemas import AdditionOptions, BatchOptions, RunIn, SubmitIn
 from runyard.server.terms import terms_of
 from runyard_actors.ids import is_id, new_id, new_ids
 from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec
+from runyard_actors.store.records import FoundBatch
 from runyard_cluster.capacity import Capacity, auto_request
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from runyard_cluster.settings import ModuleSettings, Settings
@@ -31,8 +32,8 @@ MAX_NAMES = 300
 class Resolver:
     """Fills in what a submission leaves out. `modules` is the registry; `home` is where runs run by default.
 
-    `learner` is asked for requests that are to be learned, and for no other. `find_batch` returns the runs of a batch
-    in the order of their indexes, by its id or name.
+    `learner` is asked for requests that are to be learned, and for no other. `find_batch` returns a batch by its id or
+    name.
     """
 
     settings: Settings
@@ -40,7 +41,7 @@ class Resolver:
     modules: Mapping[str, ModuleSettings]
     home: str
     learner: Learner
-    find_batch: Callable[[str], Sequence[RunId] | None]
+    find_batch: Callable[[str], FoundBatch | None]
 
     def has_to_look(self, run: RunIn) -> bool:
         """Whether filling in the run takes a look at disk or store, and with that as long as they let it."""
@@ -54,11 +55,40 @@ class Resolver:
         spec = self._spec(run, RunId(new_id()), (), BatchPlace())
         return Submission(runs=(spec,), when_full=run.when_full, idempotency_key=key, digest=digest)
 
-    def batch(self, batch: CheckedBatch, *, key: str | None, digest: str | None) -> Submission:
+    def batch(self, batch: Checked[BatchOptions], *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of a batch. Raises InvalidRequestError naming every bad index."""
-        batch_id = BatchId(new_id())
+        options, batch_id = batch.options, BatchId(new_id())
+        return Submission(
+            runs=self._specs(batch, batch_id, self._earlier(options.after_batch, len(batch.runs))),
+            batch=BatchSpec(
+                batch_id=batch_id,
+                name=options.name,
+                max_concurrent=options.max_concurrent,
+                max_failures=options.max_failures,
+                is_open=options.open,
+            ),
+            when_full=options.when_full,
+            idempotency_key=key,
+            digest=digest,
+        )
+
+    def addition(
+        self, runs: Checked[AdditionOptions], batch_id: str, *, key: str | None, digest: str | None
+    ) -> Submission:
+        """Return the submission of more runs of an open batch. Raises InvalidRequestError naming every bad index."""
+        return Submission(
+            runs=self._specs(runs, BatchId(batch_id)),
+            batch=BatchSpec(batch_id=BatchId(batch_id)),
+            is_addition=True,
+            when_full=runs.options.when_full,
+            idempotency_key=key,
+            digest=digest,
+        )
+
+    def _specs(
+        self, batch: Checked[Any], batch_id: BatchId, earlier: Sequence[RunId] = ()
+    ) -> tuple[RunSpec, ...]:
         ids = [RunId(i) for i in new_ids(len(batch.runs))]
-        earlier = self._earlier(batch.options.after_batch, len(ids))
         specs, bad = [], list(batch.bad)
         for index, run in enumerate(batch.runs):
             if run is None:
@@ -72,19 +102,7 @@ class Resolver:
         if bad:
             bad.sort(key=lambda b: b["index"])
             raise InvalidRequestError(_summary(bad), bad)
-        options = batch.options
-        return Submission(
-            runs=tuple(specs),
-            batch=BatchSpec(
-                batch_id=batch_id,
-                name=options.name,
-                max_concurrent=options.max_concurrent,
-                max_failures=options.max_failures,
-            ),
-            when_full=options.when_full,
-            idempotency_key=key,
-            digest=digest,
-        )
+        return tuple(specs)
 
     def _spec(
         self,
@@ -133,7 +151,10 @@ class Resolver:
         )
 
     def _earlier(self, name: str | None, runs: int) -> tuple[RunId, ...]:
-        """Return the runs of an earlier batch that those of a new one come after, one by one."""
+        """Return the runs of an earlier batch that those of a new one come after, one by one.
+
+        Nobody knows yet what an open batch will have: all come after it as a whole.
+        """
         if name is None:
             return ()
         found = self.find_batch(name)
@@ -141,12 +162,14 @@ class Resolver:
             raise InvalidRequestError(
                 f"after_batch: no batch {name[:MAX_NAMES]!r} is known, by id or by name"
             )
-        if len(found) != runs:
+        if found.is_open:
+            return (RunId(found.batch_id),) * runs
+        if len(found.runs) != runs:
             raise InvalidRequestError(
-                f"after_batch: batch {name[:MAX_NAMES]!r} has {len(found)} runs and this one {runs}; "
+                f"after_batch: batch {name[:MAX_NAMES]!r} has {len(found.runs)} runs and this one {runs}; "
                 "each of these starts after the one with its index there, so both must have as many"
             )
-        return tuple(found)
+        return tuple(found.runs)
 
     def _module(self, run: RunIn) -> ModuleSettings:
         known = self.modules.get(run.module_id) if run.module_id else None

@@ -135,20 +135,56 @@ class BatchOptions(Strict):
     when_full: WhenFull | None = Field(None, description='"reject" answers 429 when too few slots are free')
     after_batch: Text | None = Field(
         None,
-        description="the id or name of a batch with as many runs: each run starts after the one with its index there",
+        description="the id or name of a batch with as many runs: each run starts after the one with its index there; "
+        "of an open batch: all start when it is closed and all of it completed",
     )
+    open: bool = Field(False, description="further runs may be added to it, until it is closed")
 
 
 class BatchEnvelope(BatchOptions):
     """A batch whose runs were not looked at yet."""
 
-    runs: Annotated[list[Any], Field(min_length=1)]
+    runs: list[Any] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _has_runs(self) -> BatchEnvelope:
+        if not self.runs and not self.open:
+            raise ValueError("give at least one run in `runs`; only an open batch may begin without any")
+        return self
 
 
 class BatchIn(BatchOptions):
     """Runs to accept together or not at all."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [examples.BATCH]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [examples.BATCH],
+            "anyOf": [
+                {"required": ["runs"], "properties": {"runs": {"minItems": 1}}},
+                {"required": ["open"], "properties": {"open": {"const": True}}},
+            ],
+        }
+    )
+
+    runs: Annotated[list[RunIn], Field(max_length=MAX_BATCH)] = Field(default_factory=list)
+
+
+class AdditionOptions(Strict):
+    """What is said of runs that are added to an open batch, as a whole."""
+
+    when_full: WhenFull | None = Field(None, description='"reject" answers 429 when too few slots are free')
+
+
+class AdditionEnvelope(AdditionOptions):
+    """Runs to add to an open batch, not looked at yet."""
+
+    runs: Annotated[list[Any], Field(min_length=1)]
+
+
+class AdditionIn(AdditionOptions):
+    """Runs to add to an open batch together or not at all; indexes in `after` count within them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"runs": [examples.COMMAND]}]})
 
     runs: Annotated[list[RunIn], Field(min_length=1, max_length=MAX_BATCH)]
 

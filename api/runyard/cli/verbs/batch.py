@@ -14,6 +14,7 @@ from runyard.cli.exit_code import GOOD, INTERRUPTED, SOME_FAILED
 from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
 from runyard.cli.resumed import resumed
 from runyard.cli.say import complain, is_terminal, put, put_json, say
+from runyard.cli.select import select_batch
 from runyard.cli.source import ServerSource, every_run
 from runyard.cli.tally import Tally
 from runyard.cli.verb import Options, verb
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 runyard batch runs.csv --max-concurrent 4
 runyard batch runs.jsonl --detach --json
 runyard batch grid.toml --dry-run
-runyard batch --for-each photos.csv -- convert {photo} {photo}.webp""",
+runyard batch --for-each photos.csv -- convert {photo} {photo}.webp
+runyard batch --open --name photos
+runyard batch more.csv --add @photos && runyard close @photos""",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FILE | -- COMMAND...")
 @click.option(
@@ -57,13 +60,17 @@ runyard batch --for-each photos.csv -- convert {photo} {photo}.webp""",
     metavar="BATCH",
     help="Each run starts when the one with its index in BATCH, of as many runs, completed.",
 )
+@click.option(
+    "--open", "is_open", is_flag=True, help="Take further runs by --add until 'close'; needs no FILE."
+)
+@click.option("--add", metavar="BATCH", help="Add the rows to an open batch; print their ids and return.")
 @click.option("--name", metavar="NAME", help="What people see; the file's own, or its name.")
 @click.option("--detach", is_flag=True, help="Print the batch's id and return at once.")
 def command(
     options: Options, words: tuple[str, ...], detach: bool, dry_run: bool, resume: bool, **given: Any
 ) -> int:
     """Read the file, submit all of it, watch it."""
-    body = request(*_read(words, given["for_each"]), given)
+    body = _body(words, given)
     if resume:
         body["runs"] = resumed(options, body["runs"])
         if not body["runs"]:
@@ -74,8 +81,10 @@ def command(
     if dry_run:
         put_json(body) if options.is_json else put("\n".join(dry_lines(body)))
         return GOOD
+    if given["add"] is not None:
+        return _add(options, given["add"], body["runs"])
     with options.starting_client() as client, terminate_as_interrupt():
-        watch = None if detach else Watch(client)
+        watch = None if detach or given["is_open"] else Watch(client)
         batch = submit_surely(
             lambda key: client.submit_batch(body, key),
             lambda accepted: client.cancel_batch(accepted["batch_id"], REASON),
@@ -84,6 +93,32 @@ def command(
             put_json(batch) if options.is_json else put(batch["batch_id"])
             return GOOD
         return _Attendance(client, watch, batch, options).attend()
+
+
+def _body(words: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of the submit. Raises UsageError and InvalidRequestError."""
+    if given["is_open"] and given["add"] is not None:
+        raise click.UsageError("--open begins a batch and --add goes on with one; give one of them")
+    if given["is_open"] and not words:
+        chosen = {k: given[k] for k in ("name", "max_concurrent", "max_failures") if given[k]}
+        return {"runs": [], "open": True, **chosen}
+    return request(*_read(words, given["for_each"]), given)
+
+
+def _add(options: Options, name: str, runs: list[dict[str, Any]]) -> int:
+    batch_id = select_batch(options.source(), name)
+    with options.starting_client() as client:
+        added = submit_surely(
+            lambda key: client.add_runs(batch_id, {"runs": runs}, key),
+            lambda accepted: [client.cancel(run["run_id"], REASON) for run in accepted["runs"]],
+        )
+    if options.is_json:
+        put_json(added)
+        return GOOD
+    for run in added["runs"]:
+        put(run["run_id"])
+    say(f"runyard: {plural(len(added['runs']), 'run')} added to batch {batch_id}")
+    return GOOD
 
 
 def _read(words: tuple[str, ...], for_each: Path | None) -> tuple[BatchFile, Path]:
@@ -108,6 +143,7 @@ def request(batch: BatchFile, file: Path, given: Mapping[str, Any]) -> dict[str,
         "max_concurrent": given["max_concurrent"] or batch.max_concurrent,
         "max_failures": given["max_failures"] or batch.max_failures,
         "after_batch": given["after_batch"] or batch.after_batch,
+        "open": given.get("is_open") or None,
     }
     return {k: v for k, v in body.items() if v is not None}
 

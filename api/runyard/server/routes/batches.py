@@ -1,4 +1,4 @@
-"""Batches: submit, list, show, cancel, retry what failed."""
+"""Batches: submit, add to, close, list, show, cancel, retry what failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 
 from runyard.advice import advice_of
-from runyard.server.batch_body import BatchBody, check
+from runyard.server.batch_body import AdditionBody, BatchBody, check, check_addition
 from runyard.server.context import Context, Here
 from runyard.server.models import Batch, BatchAccepted, BatchAdvice, BatchPage
 from runyard.server.paging import Page
@@ -44,6 +44,31 @@ async def submit(
     assert accepted.batch_id is not None
     runs = [{**run, "batch_index": index} for index, run in enumerate(await _accepted_runs(here, accepted))]
     return {**await one(here, accepted.batch_id), "runs": runs}
+
+
+@router.post("/{batch_id}/runs", status_code=202, response_model=BatchAccepted)
+async def add(
+    here: Here,
+    request: Request,
+    batch_id: BatchId,
+    runs: AdditionBody,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Add runs to an open batch: all are accepted, durably, or none is. A closed batch takes none."""
+    await one(here, batch_id)
+    mark = digest(request.url.path, await request.body())
+    resolver = await here.resolver()
+    submission = await asyncio.to_thread(_addition, resolver, runs, batch_id, idempotency_key, mark)
+    accepted = await here.manager.submit(submission)
+    return {**await one(here, batch_id), "runs": await _added_runs(here, accepted)}
+
+
+@router.post("/{batch_id}/close", response_model=Batch)
+async def close(here: Here, batch_id: BatchId) -> Any:
+    """Have an open batch take no more runs, for ever; it has ended once all its runs have."""
+    await one(here, batch_id)
+    await here.manager.close_batch(batch_id)
+    return await one(here, batch_id)
 
 
 @router.get("", response_model=BatchPage)
@@ -119,6 +144,18 @@ async def _accepted_runs(here: Context, accepted: Accepted) -> list[dict[str, An
     ids = accepted.run_ids
     known = await asyncio.to_thread(here.reader.statuses, ids) if accepted.is_repeat else {}
     return [{"run_id": run_id, "status": known.get(RunId(run_id), Status.QUEUED)} for run_id in ids]
+
+
+async def _added_runs(here: Context, accepted: Accepted) -> list[dict[str, Any]]:
+    runs = await _accepted_runs(here, accepted)
+    if accepted.first_index is not None:
+        return [{**run, "batch_index": index} for index, run in enumerate(runs, start=accepted.first_index)]
+    known = await asyncio.to_thread(here.reader.runs_by_id, accepted.run_ids)
+    return [{**run, "batch_index": known[run["run_id"]]["batch_index"]} for run in runs]
+
+
+def _addition(resolver: Resolver, body: Any, batch_id: str, key: str | None, mark: str) -> Submission:
+    return resolver.addition(check_addition(body), batch_id, key=key, digest=mark)
 
 
 def _submission(resolver: Resolver, body: Any, key: str | None, mark: str) -> Submission:

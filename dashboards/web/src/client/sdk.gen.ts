@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesEditData, BatchesEditErrors, BatchesEditResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesHoldData, BatchesHoldErrors, BatchesHoldResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesReleaseData, BatchesReleaseErrors, BatchesReleaseResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineDrainData, MachineDrainErrors, MachineDrainResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUndrainData, MachineUndrainErrors, MachineUndrainResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsEditData, RunsEditErrors, RunsEditResponses, RunsHoldData, RunsHoldErrors, RunsHoldResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsReleaseData, RunsReleaseErrors, RunsReleaseResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
+import type { BatchesAddData, BatchesAddErrors, BatchesAddResponses, BatchesAdviceData, BatchesAdviceErrors, BatchesAdviceResponses, BatchesCancelData, BatchesCancelErrors, BatchesCancelResponses, BatchesCloseData, BatchesCloseErrors, BatchesCloseResponses, BatchesEditData, BatchesEditErrors, BatchesEditResponses, BatchesFailedData, BatchesFailedErrors, BatchesFailedResponses, BatchesHoldData, BatchesHoldErrors, BatchesHoldResponses, BatchesListBatchesData, BatchesListBatchesErrors, BatchesListBatchesResponses, BatchesReleaseData, BatchesReleaseErrors, BatchesReleaseResponses, BatchesRetryFailedData, BatchesRetryFailedErrors, BatchesRetryFailedResponses, BatchesShowData, BatchesShowErrors, BatchesShowResponses, BatchesSquaresData, BatchesSquaresErrors, BatchesSquaresResponses, BatchesSubmitData, BatchesSubmitErrors, BatchesSubmitResponses, LiveEventsData, LiveEventsErrors, LiveEventsResponse, LiveEventsResponses, LogsLinesData, LogsLinesErrors, LogsLinesResponses, LogsLogData, LogsLogErrors, LogsLogResponses, LogsSearchBatchData, LogsSearchBatchErrors, LogsSearchBatchResponses, LogsSearchData, LogsSearchErrors, LogsSearchResponses, LogsStreamData, LogsStreamErrors, LogsStreamManyData, LogsStreamManyErrors, LogsStreamManyResponse, LogsStreamManyResponses, LogsStreamResponse, LogsStreamResponses, MachineDrainData, MachineDrainErrors, MachineDrainResponses, MachineHealthData, MachineHealthErrors, MachineHealthResponses, MachineLeaveData, MachineLeaveErrors, MachineLeaveResponses, MachineLoginLinkData, MachineLoginLinkErrors, MachineLoginLinkResponses, MachinePauseData, MachinePauseErrors, MachinePauseResponses, MachineReadyData, MachineReadyErrors, MachineReadyResponses, MachineResourcesData, MachineResourcesErrors, MachineResourcesResponses, MachineResumeData, MachineResumeErrors, MachineResumeResponses, MachineStatsData, MachineStatsErrors, MachineStatsResponses, MachineUndrainData, MachineUndrainErrors, MachineUndrainResponses, MachineUsageData, MachineUsageErrors, MachineUsageResponses, ModulesDeleteData, ModulesDeleteErrors, ModulesDeleteResponses, ModulesListModulesData, ModulesListModulesErrors, ModulesListModulesResponses, ModulesPutData, ModulesPutErrors, ModulesPutResponses, ModulesShowData, ModulesShowErrors, ModulesShowResponses, RunsAttemptsData, RunsAttemptsErrors, RunsAttemptsResponses, RunsCancelData, RunsCancelErrors, RunsCancelResponses, RunsEditData, RunsEditErrors, RunsEditResponses, RunsHoldData, RunsHoldErrors, RunsHoldResponses, RunsListRunsData, RunsListRunsErrors, RunsListRunsResponses, RunsReleaseData, RunsReleaseErrors, RunsReleaseResponses, RunsRestartData, RunsRestartErrors, RunsRestartResponses, RunsResumeData, RunsResumeErrors, RunsResumeResponses, RunsShowData, RunsShowErrors, RunsShowResponses, RunsSubmitData, RunsSubmitErrors, RunsSubmitResponses, RunsSuspendData, RunsSuspendErrors, RunsSuspendResponses, RunsUsageData, RunsUsageErrors, RunsUsageResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -121,6 +121,21 @@ export const batchesCancel = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
+ * Close
+ *
+ * Have an open batch take no more runs, for ever; it has ended once all its runs have.
+ */
+export const batchesClose = <ThrowOnError extends boolean = false>(options: Options<BatchesCloseData, ThrowOnError>): RequestResult<BatchesCloseResponses, BatchesCloseErrors, ThrowOnError> => (options.client ?? client).post<BatchesCloseResponses, BatchesCloseErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/close',
+    ...options
+});
+
+/**
  * Failed
  *
  * Group the failed runs of a batch by their reason and the last line of their logs.
@@ -195,6 +210,25 @@ export const batchesRetryFailed = <ThrowOnError extends boolean = false>(options
         }],
     url: '/api/batches/{batch_id}/retry-failed',
     ...options
+});
+
+/**
+ * Add
+ *
+ * Add runs to an open batch: all are accepted, durably, or none is. A closed batch takes none.
+ */
+export const batchesAdd = <ThrowOnError extends boolean = false>(options: Options<BatchesAddData, ThrowOnError>): RequestResult<BatchesAddResponses, BatchesAddErrors, ThrowOnError> => (options.client ?? client).post<BatchesAddResponses, BatchesAddErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'runyard',
+            type: 'apiKey'
+        }],
+    url: '/api/batches/{batch_id}/runs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

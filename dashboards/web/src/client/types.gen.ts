@@ -22,6 +22,24 @@ export type AcceptedRun = {
 };
 
 /**
+ * AdditionIn
+ *
+ * Runs to add to an open batch together or not at all; indexes in `after` count within them.
+ */
+export type AdditionIn = {
+    /**
+     * Runs
+     */
+    runs: Array<RunIn>;
+    /**
+     * When Full
+     *
+     * "reject" answers 429 when too few slots are free
+     */
+    when_full?: 'queue' | 'reject' | null;
+};
+
+/**
  * Admission
  *
  * Whether runs are held back.
@@ -165,6 +183,12 @@ export type Batch = {
      */
     cancelled_at?: string | null;
     /**
+     * Closed At
+     *
+     * when an open batch was closed
+     */
+    closed_at?: string | null;
+    /**
      * Counts
      */
     counts: {
@@ -194,6 +218,12 @@ export type Batch = {
      * Name
      */
     name: string | null;
+    /**
+     * Open
+     *
+     * further runs may be added; it has not ended before it is closed
+     */
+    open?: boolean;
     /**
      * Progress
      */
@@ -223,6 +253,12 @@ export type BatchAccepted = {
      */
     cancelled_at?: string | null;
     /**
+     * Closed At
+     *
+     * when an open batch was closed
+     */
+    closed_at?: string | null;
+    /**
      * Counts
      */
     counts: {
@@ -252,6 +288,12 @@ export type BatchAccepted = {
      * Name
      */
     name: string | null;
+    /**
+     * Open
+     *
+     * further runs may be added; it has not ended before it is closed
+     */
+    open?: boolean;
     /**
      * Progress
      */
@@ -309,16 +351,15 @@ export type BatchFailures = {
     groups: Array<FailureGroup>;
 };
 
-/**
- * BatchIn
- *
- * Runs to accept together or not at all.
- */
-export type BatchIn = {
+export type BatchIn = ({
+    runs: unknown;
+} | {
+    open: true;
+}) & {
     /**
      * After Batch
      *
-     * the id or name of a batch with as many runs: each run starts after the one with its index there
+     * the id or name of a batch with as many runs: each run starts after the one with its index there; of an open batch: all start when it is closed and all of it completed
      */
     after_batch?: string | null;
     /**
@@ -340,9 +381,15 @@ export type BatchIn = {
      */
     name?: string | null;
     /**
+     * Open
+     *
+     * further runs may be added to it, until it is closed
+     */
+    open?: boolean;
+    /**
      * Runs
      */
-    runs: Array<RunIn>;
+    runs?: Array<RunIn>;
     /**
      * When Full
      *
@@ -2746,6 +2793,86 @@ export type BatchesCancelResponses = {
 
 export type BatchesCancelResponse = BatchesCancelResponses[keyof BatchesCancelResponses];
 
+export type BatchesCloseData = {
+    body?: never;
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/close';
+};
+
+export type BatchesCloseErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type BatchesCloseError = BatchesCloseErrors[keyof BatchesCloseErrors];
+
+export type BatchesCloseResponses = {
+    /**
+     * Successful Response
+     */
+    200: Batch;
+};
+
+export type BatchesCloseResponse = BatchesCloseResponses[keyof BatchesCloseResponses];
+
 export type BatchesFailedData = {
     body?: never;
     path: {
@@ -3126,6 +3253,94 @@ export type BatchesRetryFailedResponses = {
 };
 
 export type BatchesRetryFailedResponse = BatchesRetryFailedResponses[keyof BatchesRetryFailedResponses];
+
+export type BatchesAddData = {
+    body: AdditionIn;
+    headers?: {
+        /**
+         * Idempotency-Key
+         *
+         * the same key with the same body gives the same answer
+         */
+        'idempotency-key'?: string | null;
+    };
+    path: {
+        /**
+         * Batch Id
+         *
+         * the batch's id
+         */
+        batch_id: string;
+    };
+    query?: never;
+    url: '/api/batches/{batch_id}/runs';
+};
+
+export type BatchesAddErrors = {
+    /**
+     * Not JSON
+     */
+    400: Problem;
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * It does not fit the current state
+     */
+    409: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not `application/json`, or compressed
+     */
+    415: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * All slots are taken and `when_full` is `reject`
+     */
+    429: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+    /**
+     * The disk with the database is full
+     */
+    507: Problem;
+};
+
+export type BatchesAddError = BatchesAddErrors[keyof BatchesAddErrors];
+
+export type BatchesAddResponses = {
+    /**
+     * Successful Response
+     */
+    202: BatchAccepted;
+};
+
+export type BatchesAddResponse = BatchesAddResponses[keyof BatchesAddResponses];
 
 export type BatchesSquaresData = {
     body?: never;

@@ -43,6 +43,7 @@ export interface StreamHandlers {
 export const CHANGES = [
   'batch_submitted',
   'batch_cancelled',
+  'batch_closed',
   'run_submitted',
   'run_starting',
   'run_started',
