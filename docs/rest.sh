@@ -247,6 +247,8 @@ echo '# The machine'
 expect 200 'nodes, GPUs and slots' curl "$RUNYARD_URL/api/resources"
 has '"max_concurrent_runs"'
 node=$(field node)
+expect 200 'what nodes had declared and used over the last hour' curl "$RUNYARD_URL/api/resources/history?since=0"
+has '"interval_seconds"'
 drained=$node
 expect 200 'start nothing new on a node' curl -X POST "$RUNYARD_URL/api/nodes/$node/drain"
 has '"is_drained":true'

@@ -186,6 +186,10 @@ class AsyncClient:
         """Show nodes and semaphore."""
         return await self._json("GET", "/api/resources")
 
+    async def resources_history(self, since: float = 0) -> Json:
+        """Show what nodes had declared and used over the last hour, as columns; `since` is seconds since the epoch."""
+        return await self._json("GET", "/api/resources/history", params={"since": since})
+
     async def usage(self) -> Json:
         """Show what each active run uses now."""
         return await self._json("GET", "/api/usage")

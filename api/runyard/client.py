@@ -166,6 +166,10 @@ class Client:
         """Show nodes and semaphore."""
         return self._background.call(self._async.resources())
 
+    def resources_history(self, since: float = 0) -> Json:
+        """Show what nodes had declared and used over the last hour, as columns; `since` is seconds since the epoch."""
+        return self._background.call(self._async.resources_history(since))
+
     def usage(self) -> Json:
         """Show what each active run uses now."""
         return self._background.call(self._async.usage())

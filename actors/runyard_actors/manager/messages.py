@@ -77,6 +77,9 @@ class NodeView:
     warnings: tuple[str, ...] = ()
     #: What all programs used of another node when it was asked last; None for the manager's own.
     use: Use | None = None
+    #: What active runs used of it at the last look, in thousandths of a CPU and bytes; None where nobody looks.
+    runs_cpu_milli: int | None = None
+    runs_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,8 @@ class GpuView:
     free_bytes: int | None = None
     busy_percent: float | None = None
     lost: str | None = None
+    #: What active runs hold of it; None where the driver does not tell.
+    runs_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

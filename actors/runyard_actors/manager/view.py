@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runyard_actors.manager.messages import GpuView, NodeView, YardView
 from runyard_actors.manager.other_node import OtherNode
-from runyard_actors.manager.usage import RunUsage
+from runyard_actors.manager.usage import RunLook, RunUsage
 from runyard_actors.manager.yard import Yard
 from runyard_actors.request import WHOLE
 from runyard_actors.run import RunId
@@ -31,12 +31,7 @@ def waiting_for(yard: Yard, run_ids: Sequence[RunId]) -> dict[str, str]:
 
 def usage(yard: Yard) -> list[tuple[RunUsage, Path]]:
     """Return what each run that is still active used at the last look, and where its log lies."""
-    runs = yard.look.runs if yard.look else ()
-    return [
-        (run.usage, run.attempt.folder.log_file)
-        for run in runs
-        if yard.active.get(run.attempt.run_id) is run.attempt
-    ]
+    return [(run.usage, run.attempt.folder.log_file) for run in _active_looks(yard)]
 
 
 def warnings(yard: Yard) -> tuple[str, ...]:
@@ -59,8 +54,15 @@ def view(yard: Yard) -> YardView:
     )
 
 
+def _active_looks(yard: Yard) -> list[RunLook]:
+    """Return what the last look showed of the runs that are still active."""
+    runs = yard.look.runs if yard.look else ()
+    return [run for run in runs if yard.active.get(run.attempt.run_id) is run.attempt]
+
+
 def _node(yard: Yard) -> NodeView:
     capacity, free = yard.capacity, yard.core.free_on(yard.capacity.node)
+    looked = _active_looks(yard)
     return NodeView(
         node=capacity.node,
         cpu_milli=capacity.cpu_milli,
@@ -70,6 +72,8 @@ def _node(yard: Yard) -> NodeView:
         gpus=_gpus(yard, free),
         guard=yard.guard_on(capacity.node),
         warnings=warnings(yard),
+        runs_cpu_milli=round(sum(run.usage.cpu_percent for run in looked) * 10) if yard.look else None,
+        runs_memory_bytes=sum(run.usage.memory for run in looked) if yard.look else None,
     )
 
 
@@ -107,6 +111,10 @@ def _gpus(yard: Yard, free: NodeFree) -> tuple[GpuView, ...]:
     left = {g.index: g for g in free.gpus}
     looks = yard.look.gpus if yard.look else GpuLook()
     unused = {g.uuid: g.free_bytes for g in looks.gpus}
+    held: dict[int, int] = {}
+    for run in _active_looks(yard):
+        for index, size in run.gpu_memory_on.items():
+            held[index] = held.get(index, 0) + size
     return tuple(
         GpuView(
             index=gpu.index,
@@ -120,6 +128,7 @@ def _gpus(yard: Yard, free: NodeFree) -> tuple[GpuView, ...]:
             free_bytes=unused.get(gpu.uuid),
             busy_percent=looks.busy_percent.get(gpu.index),
             lost=yard.lost_gpus.get(gpu.index),
+            runs_memory_bytes=held.get(gpu.index, 0) if gpu.uuid in unused else None,
         )
         for gpu in yard.capacity.gpus
     )

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from runyard.server.hub import Hub
 from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
+from runyard.server.node_history import NodeHistory
 from runyard.server.registry import Registry
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
@@ -41,6 +42,7 @@ class Context:
     leave: Callable[[], None] = field(default=lambda: None)
     recent: Recent = field(init=False)
     registry: Registry = field(init=False)
+    node_history: NodeHistory = field(default_factory=NodeHistory)
 
     def __post_init__(self) -> None:
         self.recent = Recent(self.reader)

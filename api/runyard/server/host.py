@@ -125,6 +125,7 @@ class _Host:
             *((SERVE, server.serve([listener])) for server, listener in served),
             ("hub", context.hub.run()),
             ("usage", context.hub.tell_usage()),
+            ("node history", context.node_history.keep(lambda: context.manager)),
             ("supervise", supervisor.watch()),
         ]
         if self._is_embedded:

@@ -75,6 +75,40 @@ class Resources(BaseModel):
     storage_fault: str | None = Field(description="why the database cannot be written, if so")
 
 
+class GpuHistory(BaseModel):
+    """One GPU's memory over time, in bytes; null where it was not measured."""
+
+    index: int
+    name: str
+    memory: int = Field(description="all there is")
+    declared_memory: list[int | None] = Field(description="what active runs declared")
+    runs_memory: list[int | None] = Field(description="what active runs used")
+    used_memory: list[int | None] = Field(description="what all programs used")
+
+
+class NodeHistoryOut(BaseModel):
+    """One node over time: what active runs declared and used, and what all programs used; null: not measured."""
+
+    node: str
+    num_cpus: float = Field(description="all there are")
+    memory: int = Field(description="bytes, all there are")
+    declared_cpus: list[float | None]
+    runs_cpus: list[float | None]
+    used_cpus: list[float | None]
+    declared_memory: list[int | None]
+    runs_memory: list[int | None]
+    used_memory: list[int | None]
+    gpus: list[GpuHistory]
+
+
+class ResourcesHistory(BaseModel):
+    """The nodes over the last hour, as columns of equal length, the oldest look first."""
+
+    interval_seconds: int
+    at: list[float] = Field(description="seconds since the epoch")
+    nodes: list[NodeHistoryOut]
+
+
 class Ended(BaseModel):
     """Runs that ended lately."""
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from runyard.server.context import Here
 from runyard.server.fields import MAX_TEXT
@@ -18,6 +18,7 @@ from runyard.server.machine_models import (
     LoginLink,
     Ready,
     Resources,
+    ResourcesHistory,
     Stats,
     Usage,
 )
@@ -50,6 +51,18 @@ async def resources(here: Here) -> dict[str, Any]:
         },
         "storage_fault": view.storage_fault,
     }
+
+
+@router.get("/api/resources/history", response_model=ResourcesHistory)
+async def history(
+    here: Here,
+    since: Annotated[
+        float,
+        Query(ge=0, le=1e12, allow_inf_nan=False, description="only looks after it: seconds since the epoch"),
+    ] = 0,
+) -> dict[str, Any]:
+    """Show the nodes over the last hour: what runs declared, what they used, what all programs used."""
+    return here.node_history.since(since)
 
 
 @router.get("/api/usage", response_model=Usage)

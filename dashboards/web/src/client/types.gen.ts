@@ -572,6 +572,46 @@ export type FailureGroup = {
 };
 
 /**
+ * GpuHistory
+ *
+ * One GPU's memory over time, in bytes; null where it was not measured.
+ */
+export type GpuHistory = {
+    /**
+     * Declared Memory
+     *
+     * what active runs declared
+     */
+    declared_memory: Array<number | null>;
+    /**
+     * Index
+     */
+    index: number;
+    /**
+     * Memory
+     *
+     * all there is
+     */
+    memory: number;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Runs Memory
+     *
+     * what active runs used
+     */
+    runs_memory: Array<number | null>;
+    /**
+     * Used Memory
+     *
+     * what all programs used
+     */
+    used_memory: Array<number | null>;
+};
+
+/**
  * Health
  *
  * The server lives.
@@ -1153,6 +1193,58 @@ export type NodeGpu = {
 };
 
 /**
+ * NodeHistoryOut
+ *
+ * One node over time: what active runs declared and used, and what all programs used; null: not measured.
+ */
+export type NodeHistoryOut = {
+    /**
+     * Declared Cpus
+     */
+    declared_cpus: Array<number | null>;
+    /**
+     * Declared Memory
+     */
+    declared_memory: Array<number | null>;
+    /**
+     * Gpus
+     */
+    gpus: Array<GpuHistory>;
+    /**
+     * Memory
+     *
+     * bytes, all there are
+     */
+    memory: number;
+    /**
+     * Node
+     */
+    node: string;
+    /**
+     * Num Cpus
+     *
+     * all there are
+     */
+    num_cpus: number;
+    /**
+     * Runs Cpus
+     */
+    runs_cpus: Array<number | null>;
+    /**
+     * Runs Memory
+     */
+    runs_memory: Array<number | null>;
+    /**
+     * Used Cpus
+     */
+    used_cpus: Array<number | null>;
+    /**
+     * Used Memory
+     */
+    used_memory: Array<number | null>;
+};
+
+/**
  * NodeUse
  *
  * What is measured on a node, by whomever it is used.
@@ -1258,6 +1350,28 @@ export type Resources = {
      * why the database cannot be written, if so
      */
     storage_fault: string | null;
+};
+
+/**
+ * ResourcesHistory
+ *
+ * The nodes over the last hour, as columns of equal length, the oldest look first.
+ */
+export type ResourcesHistory = {
+    /**
+     * At
+     *
+     * seconds since the epoch
+     */
+    at: Array<number>;
+    /**
+     * Interval Seconds
+     */
+    interval_seconds: number;
+    /**
+     * Nodes
+     */
+    nodes: Array<NodeHistoryOut>;
 };
 
 /**
@@ -4176,6 +4290,58 @@ export type MachineResourcesResponses = {
 };
 
 export type MachineResourcesResponse = MachineResourcesResponses[keyof MachineResourcesResponses];
+
+export type MachineHistoryData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Since
+         *
+         * only looks after it: seconds since the epoch
+         */
+        since?: number;
+    };
+    url: '/api/resources/history';
+};
+
+export type MachineHistoryErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type MachineHistoryError = MachineHistoryErrors[keyof MachineHistoryErrors];
+
+export type MachineHistoryResponses = {
+    /**
+     * Successful Response
+     */
+    200: ResourcesHistory;
+};
+
+export type MachineHistoryResponse = MachineHistoryResponses[keyof MachineHistoryResponses];
 
 export type MachineResumeData = {
     body?: never;

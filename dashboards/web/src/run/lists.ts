@@ -13,12 +13,14 @@ const MOVES = new Set(['run_submitted', 'run_started', 'run_requeued', 'run_ende
 
 export const moves = (change: Change) => MOVES.has(change.kind)
 
-export function useRuns(query: MaybeRefOrGetter<RunQuery>) {
+/** Reads a list; `look` reads it again every so many milliseconds, beside when the stream tells of a change. */
+export function useRuns(query: MaybeRefOrGetter<RunQuery>, look?: number) {
   const key = computed(() => ['runs', toValue(query)] as const)
   useRefresh(() => key.value, moves)
   return useQuery<RunPage>({
     queryKey: key,
     queryFn: ({ signal }) => call((o) => runsListRuns({ ...o, query: toValue(query) }), signal),
     placeholderData: keepPreviousData,
+    refetchInterval: look,
   })
 }
