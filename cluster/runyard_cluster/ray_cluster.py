@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import psutil
+
 from runyard_cluster import ray_head
 from runyard_cluster.capacity import Capacity, read_capacity
 from runyard_cluster.data_dir import DataDir
@@ -44,6 +46,7 @@ class OwnRay:
     def __init__(self, data_dir: DataDir, reserve_memory: int, *, has_dashboard: bool) -> None:
         self._data_dir = data_dir
         self._has_dashboard = has_dashboard
+        self._servers: list[psutil.Process] = []
         # Before anything imports Ray, which reads some of these only then.
         self._token = data_dir.ray_token()
         os.environ.update(ray_head.ray_environment(data_dir.ray_token_file))
@@ -66,8 +69,13 @@ class OwnRay:
         ray_head.connect(head.gcs)
 
     def is_alive(self) -> bool:
-        """Whether both of Ray's own servers run."""
-        return ray_head.is_head_alive(self._data_dir.ray_temp)
+        """Whether both of Ray's own servers run.
+
+        They are looked for among all processes once, and known from then on: this is asked every other second.
+        """
+        if not self._servers or not all(map(ray_head.is_running, self._servers)):
+            self._servers = ray_head.servers_of(self._data_dir.ray_temp)
+        return bool(self._servers)
 
     def leave(self) -> None:
         """Stop the head."""

@@ -29,6 +29,9 @@ OBJECT_STORE_BYTES = 100_000_000
 #: Ray's processes get this long to end by themselves before they are killed.
 STOP_SECONDS = 8.0
 
+#: The two processes that a head stands and falls with.
+SERVERS = ("gcs_server", "raylet")
+
 _GCS_PORT = re.compile(r"--gcs_server_port=(\d+)")
 _RAY_CLIENT = "-m ray.util.client.server "
 
@@ -143,10 +146,18 @@ def _init(ray: Any, address: str) -> None:
     )
 
 
-def is_head_alive(temp: Path) -> bool:
-    """Whether both of Ray's own servers of this head still run."""
-    names = {_ray_server(process) for process in _processes_of(temp)}
-    return {"gcs_server", "raylet"} <= names
+def servers_of(temp: Path) -> list[psutil.Process]:
+    """Return both of Ray's own servers of this head; nothing unless both of them run."""
+    named = {_ray_server(process): process for process in _processes_of(temp)}
+    return [named[name] for name in SERVERS] if named.keys() >= set(SERVERS) else []
+
+
+def is_running(server: psutil.Process) -> bool:
+    """Whether a process that was found before still runs."""
+    try:
+        return server.is_running() and server.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def stop_head(temp: Path, *, patience_seconds: float = STOP_SECONDS) -> None:
