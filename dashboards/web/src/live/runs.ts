@@ -12,7 +12,7 @@ export const isActive = (run: Run) => run.status === 'queued' || run.status === 
 export function takeRun(run: Run): void {
   const before = liveRuns.get(run.run_id)
   // Only the server's own answers say what a queued run waits for; an event does not take it away.
-  const isWaiting = run.status === 'queued' && run.waiting_for == null
+  const isWaiting = run.status === 'queued' && run.waiting_for == null && before?.terms?.held === run.terms?.held
   liveRuns.set(run.run_id, isWaiting && before ? { ...run, waiting_for: before.waiting_for } : run)
   if (liveRuns.size > KEPT) forgetOldest()
 }

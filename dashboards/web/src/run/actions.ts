@@ -1,6 +1,6 @@
 /** What is done to runs: shown at once, and taken back when the server refuses. */
 import { reactive } from 'vue'
-import { runsCancel, runsRestart, runsResume, runsSuspend, type RestartIn, type Run } from '@/client'
+import { runsCancel, runsRestart, type RestartIn, type Run } from '@/client'
 import { call, root } from '@/api/call'
 import { takeRun } from '@/live/runs'
 import { router } from '@/router'
@@ -45,18 +45,6 @@ export async function restartRuns(runs: readonly Run[]): Promise<void> {
   else if (made.length) toast(`${made.length} runs are submitted again`)
 }
 
-/** Holds a running run still, or lets it go on: shown at once, taken back when the server refuses. */
-export async function setSuspended(run: Run, suspended: boolean): Promise<void> {
-  takeRun({ ...run, suspended })
-  const path = { run_id: run.run_id }
-  try {
-    takeRun(await call((o) => (suspended ? runsSuspend({ ...o, path }) : runsResume({ ...o, path }))))
-  } catch (error) {
-    takeRun(run)
-    toastError(error)
-  }
-}
-
 /** randomUUID is for secure contexts only, which a page of another machine without TLS is not. */
 const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('')
 
@@ -88,7 +76,7 @@ async function cancelNow(runIds: readonly string[], reason?: string): Promise<vo
 }
 
 /** Does the work for all, a few at a time; tells of the first failures and goes on. */
-async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]
   let told = 0
   const worker = async () => {

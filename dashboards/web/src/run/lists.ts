@@ -9,7 +9,7 @@ import { useRefresh } from '@/live/refresh'
 export type RunQuery = NonNullable<RunsListRunsData['query']>
 
 /** Changes that put a run into another list; progress alone does not. */
-const MOVES = new Set(['run_submitted', 'run_started', 'run_requeued', 'run_ended', 'batch_cancelled', 'cancel_requested'])
+const MOVES = new Set(['run_submitted', 'run_started', 'run_requeued', 'run_ended', 'batch_cancelled', 'cancel_requested', 'run_held', 'run_released', 'run_edited'])
 
 export const moves = (change: Change) => MOVES.has(change.kind)
 

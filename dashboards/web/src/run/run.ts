@@ -16,8 +16,10 @@ export function useRun(runId: MaybeRefOrGetter<string>) {
   const run = computed<Run | undefined>(() => {
     const read = query.data.value
     const told = liveRuns.get(toValue(runId))
-    // The link into Ray's dashboard, and what it waits for, are in the server's answers only.
-    return told && read ? { ...told, ray_log_url: read.ray_log_url, waiting_for: told.waiting_for ?? read.waiting_for } : (told ?? read)
+    if (!told || !read) return told ?? read
+    // The link into Ray's dashboard, and what a queued run waits for, are in the server's answers only.
+    const waits = told.status === 'queued' ? { waiting_for: told.waiting_for ?? read.waiting_for, expected_start: told.expected_start ?? read.expected_start } : {}
+    return { ...told, ray_log_url: read.ray_log_url, ...waits }
   })
   return { query, run }
 }
