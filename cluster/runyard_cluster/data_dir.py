@@ -12,11 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from runyard_cluster.errors import SettingsError, UnavailableError
+from runyard_cluster.database_url import Where
+from runyard_cluster.errors import UnavailableError
 from runyard_cluster.files import create_exclusively
-
-#: The beginning of a `database_url` that names a file.
-SQLITE = "sqlite:///"
 
 #: The longest temporary folder below which Ray's sockets still get names that systems take: Ray adds 87 bytes
 #: to it and what is ours, macOS takes 103.
@@ -40,12 +38,12 @@ class DataDir:
 
     path: Path
     #: The store, where it shall not lie in the folder itself.
-    database_file: Path | None = None
+    database_place: Where | None = None
 
     @property
-    def database(self) -> Path:
+    def database(self) -> Where:
         """The store."""
-        return self.database_file or self.path / "runyard.db"
+        return self.database_place or self.path / "runyard.db"
 
     @property
     def runs(self) -> Path:
@@ -106,7 +104,8 @@ class DataDir:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.runs.mkdir(mode=0o700, exist_ok=True)
-            self.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if isinstance(self.database, Path):
+                self.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except FileExistsError as error:
             words = f"the data folder {self.path} cannot be made: {error.filename} is there and no folder"
             raise UnavailableError(words) from error
@@ -127,22 +126,6 @@ class DataDir:
     def ray_token(self, known: str | None = None) -> str:
         """Return Ray's token, likewise; one that was `known` is written again where somebody removed the file."""
         return _secret(self.ray_token_file, known or secrets.token_hex(32))
-
-
-def database_file(url: str, base: Path) -> Path:
-    """Return the file that a `database_url` names, relative to `base`. Raises SettingsError for any other."""
-    name = url.removeprefix(SQLITE)
-    if name == url or name in ("", ":memory:") or "\0" in name or "?" in name:
-        raise SettingsError(f"must be {SQLITE} and the path of a file; this version has no other database")
-    return Path(os.path.normpath(base / name))
-
-
-def absolute_url(url: str, base: Path) -> str:
-    """Return a `database_url` whose file is absolute; one that names no file stays as it is."""
-    try:
-        return f"{SQLITE}{database_file(url, base.resolve())}"
-    except SettingsError:
-        return url
 
 
 def _make_private(folder: Path) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runyard_cluster.data_dir import DataDir, database_file, default_data_dir
+from runyard_cluster.data_dir import DataDir, default_data_dir
+from runyard_cluster.database_url import Where, database_place
 from runyard_cluster.errors import SettingsError
 
 CONFIG_NAME = "runyard.toml"
@@ -88,9 +89,9 @@ def _text(key: str, data: Mapping[str, Any], source: Path | None, environ: Mappi
     raise SettingsError(f"{source}: {key} must be a path, as a text")
 
 
-def _database(url: str, base: Path, source: Path | None) -> Path:
+def _database(url: str, base: Path, source: Path | None) -> Where:
     try:
-        return database_file(url, base.resolve())
+        return database_place(url, base.resolve())
     except SettingsError as error:
         raise SettingsError(f"{source or 'environment'}: `database_url` {error}") from error
 

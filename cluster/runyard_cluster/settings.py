@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from runyard_cluster.data_dir import DataDir, absolute_url, database_file, default_data_dir
+from runyard_cluster.data_dir import DataDir, default_data_dir
+from runyard_cluster.database_url import absolute_url, database_place
 from runyard_cluster.errors import SettingsError
 from runyard_cluster.locate import absolute_path, find_config, read_toml
 from runyard_cluster.setting_kinds import (
@@ -44,7 +45,7 @@ _MODULE_PATHS = ("script", "cwd", "python")
 
 
 def _database(url: str) -> str:
-    database_file(url, Path())
+    database_place(url, Path())
     return url
 
 
@@ -146,7 +147,7 @@ class Settings(BaseSettings):
     def data(self) -> DataDir:
         """The data folder, and the database where `database_url` has it."""
         url = self.database_url
-        return DataDir(self.data_dir, database_file(url, self.data_dir) if url else None)
+        return DataDir(self.data_dir, database_place(url, self.data_dir) if url else None)
 
     @classmethod
     def settings_customise_sources(

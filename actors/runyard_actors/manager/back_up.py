@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from threading import Event
 
 from runyard_actors.manager.steps import Steps
@@ -29,6 +30,8 @@ async def back_up_for_ever(yard: Yard) -> None:
 async def back_up(yard: Yard, stop: Event) -> None:
     """Make a copy if one is due; one that cannot be made is told of and tried again."""
     path = yard.data_dir.database
+    if not isinstance(path, Path):
+        return  # Whoever runs a PostgreSQL server backs it up.
     try:
         if await asyncio.to_thread(is_due, path):
             log.info("the store was copied to %s", await asyncio.to_thread(back_up_daily, path, stop))

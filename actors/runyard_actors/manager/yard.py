@@ -86,7 +86,7 @@ class Yard:
         #: The other nodes of the cluster, by name, those not heard of included.
         self.others: dict[str, OtherNode] = {}
         self.core = Core(max_concurrent_runs=settings.max_concurrent_runs)
-        self.writer = StoreWriter(data_dir.database)
+        self.writer = StoreWriter(data_dir.database, owner=f"{capacity.node}:{data_dir.path}")
         self.reader = StoreReader(data_dir.database)
         self.active: dict[RunId, ActiveRun] = {}
         self.attempts_used: dict[RunId, int] = {}

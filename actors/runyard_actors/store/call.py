@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from runyard_actors.store.counts import CountChanges
+from runyard_actors.store.database import Cursor
 from runyard_actors.store.queries import sql
 
 #: Stands in `progress_events` for a run that ended, whose last event need not be known any more.
@@ -37,7 +37,7 @@ class Call:
     `progress_events` holds the number of each running run's last progress event, which the next one replaces.
     """
 
-    cursor: sqlite3.Cursor
+    cursor: Cursor
     earlier_progress_events: Mapping[str, int] = field(default_factory=dict)
     counts: CountChanges = field(default_factory=CountChanges)
     progress_events: dict[str, int] = field(default_factory=dict)

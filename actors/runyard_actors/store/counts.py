@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 
+from runyard_actors.store.database import Cursor
 from runyard_actors.store.queries import sql
 
 #: Runs of one block: 1024 seqs.
@@ -37,7 +37,7 @@ class CountChanges:
         """Add another call's differences to these."""
         self._differences.update(other._differences)
 
-    def write(self, cursor: sqlite3.Cursor) -> None:
+    def write(self, cursor: Cursor) -> None:
         """Put the differences into the table; a count that became zero leaves it."""
         changed = _nonzero(self._differences)
         cursor.executemany(sql("add_count"), [(*key, by) for key, by in changed.items()])

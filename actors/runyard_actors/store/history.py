@@ -9,10 +9,10 @@ Two ways, both exact:
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from runyard_actors.store.database import Connection
 from runyard_actors.store.index.find import find
 from runyard_actors.store.index.run_index import RunIndex
 from runyard_actors.store.queries import sql
@@ -26,11 +26,11 @@ PAGE_LIMIT = 1_000
 _LARGEST = 2**63 - 1
 
 #: Lends the index, brought to the snapshot that the connection begins with its next statement.
-Lend = Callable[[sqlite3.Connection], AbstractContextManager[RunIndex]]
+Lend = Callable[[Connection], AbstractContextManager[RunIndex]]
 
 
 def page(
-    connection: sqlite3.Connection, wanted: RunFilter, limit: int, offset: int, lend: Lend
+    connection: Connection, wanted: RunFilter, limit: int, offset: int, lend: Lend
 ) -> tuple[list[int], int]:
     """Return the seqs of one page in order, and how many runs there are in all.
 
@@ -68,7 +68,7 @@ def _order(sort: str) -> tuple[str, bool]:
     return column, sort.startswith("-")
 
 
-def _bounds(connection: sqlite3.Connection, wanted: RunFilter) -> tuple[int, int]:
+def _bounds(connection: Connection, wanted: RunFilter) -> tuple[int, int]:
     """Times as seqs. A clock that was set back does not matter: the submit order stays what it was."""
     first, last = 0, _LARGEST
     if wanted.since is not None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from runyard_actors.learning.past import PastRun
 from runyard_actors.request import Request
 from runyard_actors.run import Reason, Status
+from runyard_actors.store.database import Connection, Row
 from runyard_actors.store.queries import sql
 
 
-def runs(
-    connection: sqlite3.Connection, module_id: str, limit: int, *, with_failed: bool = False
-) -> list[PastRun]:
+def runs(connection: Connection, module_id: str, limit: int, *, with_failed: bool = False) -> list[PastRun]:
     """Return the newest runs of a module that completed, or that completed or failed, newest first."""
     statuses = (Status.COMPLETED, Status.FAILED) if with_failed else (Status.COMPLETED,)
     rows = [
@@ -24,7 +21,7 @@ def runs(
     return [_past_run(row) for row in rows[:limit]]
 
 
-def _past_run(row: sqlite3.Row) -> PastRun:
+def _past_run(row: Row) -> PastRun:
     return PastRun(
         request=Request(
             cpu_milli=row["cpu_milli"],

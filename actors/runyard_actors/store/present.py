@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import fields
@@ -12,6 +11,7 @@ from typing import Any
 
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
+from runyard_actors.store.database import Row
 from runyard_actors.terms import Terms, terms_from_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ def rfc3339(at: int | None) -> str | None:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def run_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
+def run_json(row: Row, now: int) -> dict[str, Any]:
     """Return a run; what goes on counts until `now`. What only the manager knows is None."""
     start, end = row["started_at"], row["ended_at"]
     return {
@@ -140,7 +140,7 @@ def accepted_json(spec: RunSpec, created_at: int) -> dict[str, Any]:
     }
 
 
-def attempt_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
+def attempt_json(row: Row, now: int) -> dict[str, Any]:
     """Return one attempt of a run."""
     start, end = row["started_at"], row["ended_at"]
     return {
@@ -153,7 +153,7 @@ def attempt_json(row: sqlite3.Row, now: int) -> dict[str, Any]:
     }
 
 
-def batch_json(row: sqlite3.Row, counts: Mapping[str, int], now: int) -> dict[str, Any]:
+def batch_json(row: Row, counts: Mapping[str, int], now: int) -> dict[str, Any]:
     """Return a batch with its counts by status; `eta_seconds` goes by the pace so far, None without one."""
     by_status = {status.value: counts.get(status.value, 0) for status in Status}
     total = sum(by_status.values())
@@ -178,7 +178,7 @@ def batch_json(row: sqlite3.Row, counts: Mapping[str, int], now: int) -> dict[st
     }
 
 
-def event_json(row: sqlite3.Row) -> dict[str, Any]:
+def event_json(row: Row) -> dict[str, Any]:
     """Return one event."""
     return {
         "seq": row["seq"],
@@ -190,7 +190,7 @@ def event_json(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def run_spec(row: sqlite3.Row) -> RunSpec:
+def run_spec(row: Row) -> RunSpec:
     """Return a run as it was submitted."""
     return RunSpec(
         run_id=RunId(row["run_id"]),
@@ -226,7 +226,7 @@ def run_spec(row: sqlite3.Row) -> RunSpec:
     )
 
 
-def batch_spec(row: sqlite3.Row) -> BatchSpec:
+def batch_spec(row: Row) -> BatchSpec:
     """Return a batch as it was submitted."""
     return BatchSpec(
         batch_id=BatchId(row["batch_id"]),

@@ -17,9 +17,16 @@ def sql(name: str) -> str:
 
 @cache
 def _statements() -> dict[str, str]:
-    text = files("runyard_actors.store").joinpath("queries.sql").read_text(encoding="utf-8")
-    _, *parts = _NAME.split(re.sub(r"^-- (## .*|[^\n]*\.)$", "", text, flags=re.MULTILINE))
-    raw = {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return statements("queries.sql")
+
+
+def statements(*names: str) -> dict[str, str]:
+    """Return the statements of these files by name; one of a later file stands for one of an earlier file."""
+    raw: dict[str, str] = {}
+    for name in names:
+        text = files("runyard_actors.store").joinpath(name).read_text(encoding="utf-8")
+        _, *parts = _NAME.split(re.sub(r"^-- (## .*|[^\n]*\.)$", "", text, flags=re.MULTILINE))
+        raw |= {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return {name: _expand(body, raw) for name, body in raw.items()}
 
 

@@ -1,4 +1,5 @@
 -- Every statement of the store. `-- name --` begins a statement; `{name}` puts in the text of another one.
+-- Where PostgreSQL needs other words than a mechanical translation gives, postgres/queries.sql has them.
 
 -- epoch --
 SELECT value FROM meta WHERE key = 'epoch'
@@ -40,7 +41,7 @@ INSERT INTO run_specs (
 INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
 
 -- insert_module_name --
-INSERT OR IGNORE INTO module_names (module_id, module_name) VALUES (?, ?)
+INSERT INTO module_names (module_id, module_name) VALUES (?, ?) ON CONFLICT DO NOTHING
 
 -- put_batch --
 INSERT INTO batches (batch_id, name, max_concurrent, max_failures, is_open, created_at)
@@ -63,7 +64,7 @@ DELETE FROM events WHERE seq = ? AND run_id = ? AND kind = 'run_progressed'
 
 -- add_count --
 INSERT INTO run_counts (batch_id, module_id, block, status, count) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET count = count + excluded.count
+ON CONFLICT (batch_id, module_id, block, status) DO UPDATE SET count = run_counts.count + excluded.count
 
 -- drop_empty_count --
 DELETE FROM run_counts WHERE batch_id = ? AND module_id = ? AND block = ? AND status = ? AND count = 0
@@ -79,7 +80,7 @@ VALUES (:run_id, :attempt, :nonce, :node, :boot_id, :gpu_indexes, :at)
 ON CONFLICT (run_id, attempt) DO UPDATE SET
     nonce = excluded.nonce, node = excluded.node, boot_id = excluded.boot_id,
     gpu_indexes = excluded.gpu_indexes, claimed_at = excluded.claimed_at
-WHERE started_at IS NULL AND ended_at IS NULL AND nonce <> excluded.nonce
+WHERE attempts.started_at IS NULL AND attempts.ended_at IS NULL AND attempts.nonce <> excluded.nonce
 
 -- claim_run --
 UPDATE runs SET attempt = :attempt, node = :node, gpu_ids = :gpu_indexes WHERE seq = :seq
@@ -169,7 +170,7 @@ WHERE seq = :seq
 UPDATE runs SET warning = :words WHERE seq = :seq AND warning IS NOT :words
 
 -- stall_run --
-UPDATE runs SET stalled_since = :since WHERE seq = :seq AND (stalled_since IS NULL) <> (:since IS NULL)
+UPDATE runs SET stalled_since = :since WHERE seq = :seq AND (stalled_since IS NULL) <> (CAST(:since AS BIGINT) IS NULL)
 
 -- correct_enforcement --
 UPDATE runs SET enforcement = json_patch(coalesce(enforcement, '{}'), :enforcement) WHERE seq = :seq
@@ -353,7 +354,7 @@ FROM runs INDEXED BY runs_by_module WHERE module_id = ? AND status = ? ORDER BY 
 SELECT DISTINCT module_id FROM run_counts WHERE batch_id = ? AND module_id <> '' LIMIT ?
 
 -- ended_since --
-SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at >= ? LIMIT 100000)
+SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at >= ? LIMIT 100000) AS lately
 
 -- ended_between --
 SELECT json_extract(data, '$.status'), count(*) FROM events
@@ -393,7 +394,7 @@ WHERE module_id = :module_id AND status = :status AND seq BETWEEN :first AND :la
 -- seqs_of_batch --
 SELECT seq FROM runs INDEXED BY runs_by_batch
 WHERE batch_id = :batch_id AND status = :status AND seq BETWEEN :first AND :last
-AND (:module_id IS NULL OR module_id = :module_id) ORDER BY seq
+AND (CAST(:module_id AS TEXT) IS NULL OR module_id = :module_id) ORDER BY seq
 
 -- seqs_of_batch_desc --
 {seqs_of_batch} DESC
@@ -467,7 +468,7 @@ SELECT name, first, second FROM (
     SELECT 'places_of_label_key', key, NULL, count(*) FROM run_labels INDEXED BY run_labels_by_key GROUP BY key
     UNION ALL
     SELECT 'places_of_label', key, value, count(*) FROM run_labels GROUP BY key, value
-) WHERE runs >= :heavy ORDER BY runs DESC LIMIT :limit
+) AS found WHERE runs >= :heavy ORDER BY runs DESC LIMIT :limit
 
 -- names_like --
 SELECT DISTINCT module_id, CASE WHEN module_id NOT LIKE :text ESCAPE '\' AND EXISTS (
@@ -483,7 +484,7 @@ SELECT seq FROM runs INDEXED BY runs_by_module WHERE module_id IN (SELECT value 
 -- seqs_with_message_like --
 SELECT seq FROM (
     SELECT seq, message FROM runs INDEXED BY runs_with_message
-    WHERE message IS NOT NULL ORDER BY seq DESC LIMIT :limit)
+    WHERE message IS NOT NULL ORDER BY seq DESC LIMIT :limit) AS newest
 WHERE message LIKE :text ESCAPE '\'
 
 -- outer_ids --

@@ -12,33 +12,33 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from runyard_actors.learning.past import PastRun
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
 from runyard_actors.store import past, present, tally
-from runyard_actors.store.connection import open_reader, unavailable
 from runyard_actors.store.counts import ANY
+from runyard_actors.store.database import Connection, Row, database
 from runyard_actors.store.history import page
 from runyard_actors.store.index.shared import SharedIndex
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import BatchState, FoundBatch, IdempotentAnswer, RunFilter
+from runyard_cluster.database_url import Where
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 
 #: Connections kept for the next call; opening one costs as much as a small query.
 _KEPT = 4
 
-#: Device and inode of a file.
-Identity: TypeAlias = tuple[int, int]
+#: What tells one database from another in its place.
+Identity: TypeAlias = object
 
 
 class StoreReader:
     """Answers from one snapshot a call, in any thread. Every method may raise StoreUnavailable."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._idle: list[tuple[sqlite3.Connection, Identity]] = []
+    def __init__(self, where: Where) -> None:
+        self._database = database(where)
+        self._idle: list[tuple[Connection, Identity]] = []
         self._gate = threading.Lock()
         self._index = SharedIndex()
 
@@ -237,62 +237,71 @@ class StoreReader:
 
     # Connections
 
-    def _rows(self, name: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def _rows(self, name: str, values: Sequence[Any] = ()) -> list[Row]:
         with self._snapshot() as connection:
             return [] if connection is None else connection.execute(sql(name), values).fetchall()
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection | None]:
+    def _snapshot(self) -> Iterator[Connection | None]:
         """Lend a connection inside a read transaction; None while there is no database."""
         with self._lent() as kept:
             yield kept and kept[0]
 
     @contextmanager
-    def _lent(self) -> Iterator[tuple[sqlite3.Connection, Identity] | None]:
-        """Lend likewise, and tell which file it is of."""
+    def _lent(self) -> Iterator[tuple[Connection, Identity] | None]:
+        """Lend likewise, and tell which database it is of."""
         try:
             kept = self._borrow()
         except (sqlite3.Error, OSError) as error:
-            raise unavailable(error, self._path) from error
+            raise self._database.unavailable(error) from error
         if kept is None:
             yield None
             return
         connection = kept[0]
         try:
-            connection.execute("BEGIN")
             yield kept
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             connection.close()
-            raise unavailable(error, self._path) from error
+            raise self._database.unavailable(error) from error
         except BaseException:
             connection.close()
             raise
         self._give_back(*kept)
 
-    def _borrow(self) -> tuple[sqlite3.Connection, Identity] | None:
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
+    def _borrow(self) -> tuple[Connection, Identity] | None:
+        """Return a connection inside a transaction that has read nothing yet."""
+        identity = self._database.identity()
+        if identity is None:
             return None
-        identity = (found.st_dev, found.st_ino)
         while True:
             with self._gate:
                 kept = self._idle.pop() if self._idle else None
             if kept is None:
-                connection = open_reader(self._path)
-                return None if connection is None else (connection, identity)
-            if kept[1] == identity:
+                connection = self._database.open_reader()
+                if connection is None:
+                    return None
+                connection.execute("BEGIN")
+                return connection, identity
+            # The database was replaced by another, as when a backup was put back, or has restarted since.
+            if kept[1] == identity and _has_begun(kept[0]):
                 return kept
-            # The file was replaced by another, as when a backup was put back.
             kept[0].close()
 
-    def _give_back(self, connection: sqlite3.Connection, identity: Identity) -> None:
+    def _give_back(self, connection: Connection, identity: Identity) -> None:
         with self._gate:
             if len(self._idle) < _KEPT:
                 self._idle.append((connection, identity))
                 return
         connection.close()
+
+
+def _has_begun(connection: Connection) -> bool:
+    try:
+        connection.execute("BEGIN")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _now() -> int:

@@ -7,38 +7,37 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from functools import lru_cache
-from pathlib import Path
 from sys import intern
 from typing import Any
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId, Status
-from runyard_actors.store.connection import open_reader, unavailable
+from runyard_actors.store.database import Connection, database
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import ActiveAttempt, StoredRun, StoredState
 from runyard_actors.terms import terms_from_json
+from runyard_cluster.database_url import Where
 
 #: Columns of `scheduling_columns`, which every query here begins with.
 _RUN_COLUMNS = 14
 
 
-def load_state(path: Path) -> StoredState:
+def load_state(where: Where) -> StoredState:
     """Read all that has not ended, from one snapshot. Raises StoreUnavailable."""
-    if not path.exists():
-        return StoredState()
+    place = database(where)
     try:
-        connection = open_reader(path)
+        connection = None if place.identity() is None else place.open_reader()
         if connection is None:
             return StoredState()
         with closing(connection):
             connection.row_factory = None
             connection.execute("BEGIN")
             return _read(connection)
-    except sqlite3.Error as error:
-        raise unavailable(error, path) from error
+    except (sqlite3.Error, OSError) as error:
+        raise place.unavailable(error) from error
 
 
-def _read(connection: sqlite3.Connection) -> StoredState:
+def _read(connection: Connection) -> StoredState:
     request_of = lru_cache(maxsize=None)(_request)
     queued = [_stored_run(row, request_of) for row in connection.execute(sql("queued_runs"))]
     active = [_active(row, request_of) for row in connection.execute(sql("active_attempts"))]
@@ -98,7 +97,7 @@ def _request(cpu: int, gpu: int, memory: int, gpu_memory: int, node: str | None)
 
 
 def _open_batches(
-    connection: sqlite3.Connection, runs: Iterable[StoredRun]
+    connection: Connection, runs: Iterable[StoredRun]
 ) -> tuple[dict[BatchId, BatchSpec], dict[BatchId, int], dict[BatchId, int]]:
     ids = sorted({run.batch_id for run in runs if run.batch_id is not None})
     batches: dict[BatchId, BatchSpec] = {}
@@ -120,7 +119,7 @@ def _open_batches(
     return batches, failures, next_indexes
 
 
-def _module_limits(connection: sqlite3.Connection, runs: Iterable[StoredRun]) -> dict[str, int]:
+def _module_limits(connection: Connection, runs: Iterable[StoredRun]) -> dict[str, int]:
     """A module's limit is that of its newest run that names one, else that of the registry."""
     limits: dict[str, int] = {}
     for module_id, definition, _ in connection.execute(sql("modules")):
@@ -130,9 +129,7 @@ def _module_limits(connection: sqlite3.Connection, runs: Iterable[StoredRun]) ->
     return limits
 
 
-def _dependencies(
-    connection: sqlite3.Connection, runs: list[StoredRun]
-) -> tuple[dict[RunId, bool], list[BatchId]]:
+def _dependencies(connection: Connection, runs: list[StoredRun]) -> tuple[dict[RunId, bool], list[BatchId]]:
     open_ids = {run.run_id for run in runs}
     asked = sorted({before for run in runs for before in run.comes_after} - open_ids)
     rows = connection.execute(sql("statuses"), (json.dumps(asked),))

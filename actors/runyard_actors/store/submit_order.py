@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from heapq import merge
 from itertools import chain, islice
@@ -11,6 +10,7 @@ from typing import Any
 
 from runyard_actors.run import Status
 from runyard_actors.store.counts import ANY, BLOCK_BITS
+from runyard_actors.store.database import Connection
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import RunFilter
 
@@ -22,7 +22,7 @@ class SubmitOrder:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         wanted: RunFilter,
         bounds: tuple[int, int],
         *,

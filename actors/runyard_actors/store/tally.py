@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from runyard_actors.run import Status
 from runyard_actors.store.counts import ANY
+from runyard_actors.store.database import Connection, Row
 from runyard_actors.store.present import batch_json
 from runyard_actors.store.queries import sql
 
@@ -17,7 +17,7 @@ from runyard_actors.store.queries import sql
 _SPANS = {"last_minute": 60, "last_hour": 3_600, "last_day": 86_400}
 
 
-def batches(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], now: int) -> list[dict[str, Any]]:
+def batches(connection: Connection, rows: Sequence[Row], now: int) -> list[dict[str, Any]]:
     """Return the batches of these rows with their counts by status."""
     counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
     ids = json.dumps([row["batch_id"] for row in rows])
@@ -26,7 +26,7 @@ def batches(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], now: in
     return [batch_json(row, counts[row["batch_id"]], now) for row in rows]
 
 
-def stats(connection: sqlite3.Connection, now: int) -> dict[str, Any]:
+def stats(connection: Connection, now: int) -> dict[str, Any]:
     """Return counts by status and module, throughput, and waiting times in seconds."""
     by_module: defaultdict[str, dict[str, int]] = defaultdict(_zeros)
     for module_id, status, count in connection.execute(sql("module_counts")):

@@ -15,15 +15,16 @@ from collections import ChainMap
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from runyard_actors.store.apply import apply
 from runyard_actors.store.call import ENDED, Call
 from runyard_actors.store.changes import Change, RunsSubmitted
-from runyard_actors.store.connection import BUSY_SECONDS, open_writer, reopen_writer, unavailable
+from runyard_actors.store.connection import BUSY_SECONDS
 from runyard_actors.store.counts import CountChanges
+from runyard_actors.store.database import Connection, Cursor, database
 from runyard_actors.store.errors import StoreError, StoreTakenOver, StoreUnavailable
 from runyard_actors.store.queries import sql
+from runyard_cluster.database_url import Where
 from runyard_cluster.errors import ConflictError, RunyardError
 
 log = logging.getLogger("runyard.store")
@@ -50,15 +51,18 @@ class StoreWriter:
     the same database, this one refuses everything from then on.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the database at `path`. Raises StoreError or StoreUnavailable."""
+    def __init__(self, where: Where, owner: str = "") -> None:
+        """Open or create the database there. Raises StoreError or StoreUnavailable.
+
+        `owner` tells the servers apart that might use one database: see `database`.
+        """
         self.on_commit: Callable[[int], None] | None = None
-        self._path = path
+        self._database = database(where, owner)
         self._queue: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._is_closed = False
         self._progress_events: dict[str, int] = {}
-        self._connection: sqlite3.Connection | None = open_writer(path)
+        self._connection: Connection | None = self._database.open_writer()
         self._epoch = self._take_epoch()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
@@ -91,7 +95,7 @@ class StoreWriter:
             return int(self._connection.execute(sql("take_epoch")).fetchone()[0])
         except sqlite3.Error as error:
             self._connection.close()
-            raise unavailable(error, self._path) from error
+            raise self._database.unavailable(error) from error
 
     def _work(self) -> None:
         is_open = True
@@ -164,17 +168,17 @@ class StoreWriter:
             (last_seq,) = cursor.execute(sql("last_event")).fetchone()
             cursor.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            raise unavailable(error, self._path) from error
+            raise self._database.unavailable(error) from error
         self._progress_events.update(progress)
         for run_id in [r for r, seq in progress.items() if seq == ENDED]:
             del self._progress_events[run_id]
         return refused, int(last_seq)
 
-    def _begin(self, first_asked_at: float) -> sqlite3.Cursor:
+    def _begin(self, first_asked_at: float) -> Cursor:
         if self._connection is None:
             # Who waited behind a call that found the database busy has used up part of its own patience.
             left = max(0.1, BUSY_SECONDS - (time.monotonic() - first_asked_at))
-            self._connection = reopen_writer(self._path, left)
+            self._connection = self._database.reopen_writer(left)
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         if cursor.execute(sql("epoch")).fetchone()[0] != self._epoch:
@@ -182,7 +186,7 @@ class StoreWriter:
         return cursor
 
     def _record(
-        self, cursor: sqlite3.Cursor, asked: _Asked, counts: CountChanges, progress: dict[str, int]
+        self, cursor: Cursor, asked: _Asked, counts: CountChanges, progress: dict[str, int]
     ) -> RunyardError | None:
         """Carry out one call; when it is at fault itself, undo it alone and return why."""
         call = Call(cursor, earlier_progress_events=ChainMap(progress, self._progress_events))

@@ -7,12 +7,14 @@ import platform
 import shutil
 import sqlite3
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.cli import health_watch
 from runyard.cli.fact import Fact
+from runyard_cluster.database_url import PostgresUrl
 from runyard_cluster.delegation import delegated_group, limits_below
 from runyard_cluster.errors import RunyardError
 from runyard_cluster.locate import find_config, locate
@@ -34,7 +36,7 @@ def facts(config: Path | None) -> list[Fact]:
     return [
         _system(),
         _ray(),
-        _database(),
+        _database(config),
         _settings(config),
         _data_folder(config),
         _memory(),
@@ -61,11 +63,24 @@ def _ray() -> Fact:
         return Fact("Ray", "missing", "install it: pip install 'ray[default]'", True)
 
 
-def _database() -> Fact:
+def _database(config: Path | None) -> Fact:
+    with suppress(RunyardError):  # That settings cannot be read is a fact of its own.
+        where = locate(config).database
+        if isinstance(where, PostgresUrl):
+            return _postgresql(where)
     words = f"SQLite {sqlite3.sqlite_version}"
     if sqlite3.sqlite_version_info < SOUND_SQLITE:
         return Fact("database", "good", f"{words}; sound with one writer, which is what runyard has", True)
     return Fact("database", "good", words, True)
+
+
+def _postgresql(where: PostgresUrl) -> Fact:
+    from runyard_actors.store.database import server_version
+
+    try:
+        return Fact("database", "good", f"{server_version(where)} at {where}", True)
+    except RunyardError as error:
+        return Fact("database", "missing", str(error), True)
 
 
 def _settings(config: Path | None) -> Fact:

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from runyard_actors.run import BatchId, RunSpec, Status
 from runyard_actors.store import RunFilter, StoreReader, StoreWriter
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_actors.store.index import find
+from runyard_cluster.database_url import Where
 from runyard_cluster.errors import InvalidRequestError
 from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
 
@@ -25,16 +25,19 @@ RUNS = 3_300
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreReader]:
+def filled(
+    kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[StoreReader]:
     path = tmp_path_factory.mktemp("history") / "runyard.sqlite3"
-    writer, dice = StoreWriter(path), random.Random(3)
+    where = path if kind == "sqlite" else request.getfixturevalue("postgres").fresh()
+    writer, dice = StoreWriter(where), random.Random(3)
     for first in range(0, RUNS, 100):
         runs = [_run(dice, first) for _ in range(100)]
         at = AT + first * SECOND
         writer.write([submitted(runs, at=at)]).result()
         writer.write([change for run in runs for change in _some_life(run, at, dice)]).result()
     writer.close()
-    with closing(StoreReader(path)) as reader:
+    with closing(StoreReader(where)) as reader:
         yield reader
 
 
@@ -178,13 +181,13 @@ def test_totals_follow_every_change_of_status(filled: StoreReader) -> None:
     assert sum(sum(counts.values()) for counts in filled.stats()["modules"].values()) == RUNS
 
 
-def test_order_and_bounds_hold_when_the_clock_was_set_back(path: Path, writer: StoreWriter) -> None:
+def test_order_and_bounds_hold_when_the_clock_was_set_back(where: Where, writer: StoreWriter) -> None:
     ids = []
     for at in (AT, AT + 10 * SECOND, AT + 3 * SECOND, AT + 20 * SECOND):
         (run,) = specs(1)
         ids.append(run.run_id)
         writer.write([submitted([run], at=at)]).result()
-    with closing(StoreReader(path)) as reader:
+    with closing(StoreReader(where)) as reader:
         assert [run["run_id"] for run in reader.runs()[0]] == ids[::-1]
         late, total = reader.runs(RunFilter(since=AT + 15 * SECOND))
         assert ([run["run_id"] for run in late], total) == (ids[3:], 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,8 +16,11 @@ from hypothesis import strategies as st
 from runyard_actors.run import BatchId, Outcome, Reason, RunSpec, Status
 from runyard_actors.store import RunFilter, StoreReader, StoreWriter
 from runyard_actors.store.changes import AttemptEnded, Change, ProgressReported, Pruned, RunDropped
+from runyard_actors.store.database import database
 from runyard_actors.store.index import order
 from runyard_actors.store.records import SORTS
+from runyard_cluster.database_url import Where
+from tests.postgres_server import PostgresServer
 from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
 
 MODULES = [("train", "Train"), ("train", "Train 2"), ("eval", "Evaluate"), ("100%", "_x_")]
@@ -55,19 +57,30 @@ def test_every_page_is_what_a_look_at_all_runs_gives(
     small_blocks: None, scenes: list[tuple[int, list[tuple[RunFilter, float, int]]]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "runyard.db"
-        with closing(StoreWriter(path)) as writer, closing(StoreReader(path)) as reader:
-            known: list[RunSpec] = []
-            for seed, asked in scenes:
-                for changes in _happenings(random.Random(seed), known, reader):
-                    writer.write(changes).result()
-                everything = _look(path)
-                for wanted, share, limit in asked:
-                    expected = _plain(everything, wanted)
-                    offset = int(share * len(expected))
-                    page, total = reader.runs(wanted, limit, offset)
-                    found = [run["run_id"] for run in page]
-                    assert (found, total) == (expected[offset : offset + limit], len(expected))
+        check_pages(Path(folder) / "runyard.db", scenes)
+
+
+@given(scenes=SCENES)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_so_is_every_page_in_postgresql(
+    small_blocks: None, postgres: PostgresServer, scenes: list[tuple[int, list[tuple[RunFilter, float, int]]]]
+) -> None:
+    check_pages(postgres.fresh(), scenes)
+
+
+def check_pages(where: Where, scenes: list[tuple[int, list[tuple[RunFilter, float, int]]]]) -> None:
+    with closing(StoreWriter(where)) as writer, closing(StoreReader(where)) as reader:
+        known: list[RunSpec] = []
+        for seed, asked in scenes:
+            for changes in _happenings(random.Random(seed), known, reader):
+                writer.write(changes).result()
+            everything = _look(where)
+            for wanted, share, limit in asked:
+                expected = _plain(everything, wanted)
+                offset = int(share * len(expected))
+                page, total = reader.runs(wanted, limit, offset)
+                found = [run["run_id"] for run in page]
+                assert (found, total) == (expected[offset : offset + limit], len(expected))
 
 
 def _happenings(dice: random.Random, known: list[RunSpec], reader: StoreReader) -> Iterator[list[Change]]:
@@ -117,9 +130,10 @@ def _stopped(run: RunSpec, attempt: int, code: int | None, at: int) -> AttemptEn
     return AttemptEnded(run_id=run.run_id, attempt=attempt, outcome=outcome, will_retry=False)
 
 
-def _look(path: Path) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(path)) as raw:
-        raw.row_factory = sqlite3.Row
+def _look(where: Where) -> list[dict[str, Any]]:
+    opened = database(where).open_reader()
+    assert opened is not None
+    with closing(opened) as raw:
         runs = {
             row["seq"]: dict(row) | {"labels": {}} for row in raw.execute("SELECT * FROM runs ORDER BY seq")
         }

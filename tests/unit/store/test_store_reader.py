@@ -12,6 +12,7 @@ from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, Status
 from runyard_actors.store import StoredState, StoreReader, StoreWriter, load_state
 from runyard_actors.store.changes import CancelRequested, ModulePut
+from runyard_cluster.database_url import Where
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
@@ -183,7 +184,7 @@ def test_many_threads_read_while_the_writer_writes(writer: StoreWriter, reader: 
     assert all(seen == sorted(seen) for seen in totals)
 
 
-def test_a_starting_manager_gets_all_that_has_not_ended(path: Path, writer: StoreWriter) -> None:
+def test_a_starting_manager_gets_all_that_has_not_ended(where: Where, writer: StoreWriter) -> None:
     # Given an ended, a failed, a retried, an active and two queued runs
     done, bad, again, active, queued, last = runs = specs(
         6, batch_id=BatchId("b"), request=Request(cpu_milli=500), max_concurrent=2
@@ -197,7 +198,7 @@ def test_a_starting_manager_gets_all_that_has_not_ended(path: Path, writer: Stor
     writer.write([ended(again, code=1, will_retry=True), starting(active), started(active)]).result()
     writer.write([CancelRequested(run_id=active.run_id, at=AT, reason=Reason.BATCH_CANCELLED)]).result()
     # When its state is read
-    state = load_state(path)
+    state = load_state(where)
     # Then nothing that is open is left out, and nothing that ended is in it
     assert [run.run_id for run in state.queued] == [r.run_id for r in (again, queued, last, *late)]
     assert [run.attempts_used for run in state.queued] == [1, 0, 0, 0]
@@ -214,11 +215,11 @@ def test_a_starting_manager_gets_all_that_has_not_ended(path: Path, writer: Stor
 
 
 def test_an_attempt_that_was_about_to_start_is_active_though_its_run_shows_as_queued(
-    path: Path, writer: StoreWriter, reader: StoreReader
+    where: Where, writer: StoreWriter, reader: StoreReader
 ) -> None:
     (run,) = specs(1)
     writer.write([submitted([run]), starting(run)]).result()
-    state = load_state(path)
+    state = load_state(where)
     assert [a.run.run_id for a in state.active] == [run.run_id]
     assert state.queued == []
     assert reader.status(run.run_id) is Status.QUEUED

@@ -28,6 +28,7 @@ from runyard_actors.store.changes import (
     RunSuspended,
     StartWithdrawn,
 )
+from runyard_cluster.database_url import Where
 from runyard_cluster.errors import ConflictError
 from tests.unit.store.making import AT, SECOND, ended, life, specs, started, starting, submitted
 
@@ -262,9 +263,9 @@ def test_event_numbers_are_never_used_twice(writer: StoreWriter, reader: StoreRe
 
 
 def test_a_second_writer_takes_over_and_the_first_records_nothing_any_more(
-    path: Path, writer: StoreWriter, reader: StoreReader
+    where: Where, writer: StoreWriter, reader: StoreReader
 ) -> None:
-    second = StoreWriter(path)
+    second = StoreWriter(where)
     with pytest.raises(StoreError, match="took over"):
         writer.write([submitted(specs(1))]).result()
     second.write([submitted(specs(1))]).result()
@@ -302,7 +303,7 @@ def test_the_database_is_for_its_owner_only(path: Path, writer: StoreWriter) -> 
 
 
 def test_a_retry_with_more_memory_asks_for_it_from_then_on(
-    writer: StoreWriter, reader: StoreReader, path: Path
+    writer: StoreWriter, reader: StoreReader, where: Where
 ) -> None:
     # Given a run that grows by half when its memory was too little
     before = Request(cpu_milli=1000, memory_bytes=1 << 30, gpu_memory_bytes=2 << 30)
@@ -319,5 +320,5 @@ def test_a_retry_with_more_memory_asks_for_it_from_then_on(
     assert (shown["status"], shown["memory"], shown["gpu_memory"]) == ("queued", 3 << 29, 2 << 30)
     assert (shown["retry_on_out_of_memory"], shown["memory_retries"]) == (1.5, 1)
     assert reader.specs([run.run_id])[run.run_id] == replace(run, request=after, memory_retries=1)
-    (queued,) = load_state(path).queued
+    (queued,) = load_state(where).queued
     assert (queued.request, queued.attempts_used) == (after, 1)

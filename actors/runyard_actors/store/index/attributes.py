@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runyard_actors.store.database import Connection
 from runyard_actors.store.index.bits import Bits
 from runyard_actors.store.queries import sql
 
@@ -32,7 +32,7 @@ class Attributes:
         self._base = base
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
 
-    def of(self, connection: sqlite3.Connection, last: int, name: str, *values: str) -> int:
+    def of(self, connection: Connection, last: int, name: str, *values: str) -> int:
         """Return the runs up to the seq `last` that have it; `name` says which statement reads them."""
         key = (name, *values)
         kept = self._kept.setdefault(key, _Kept(Bits(), self._base - 1))
@@ -54,7 +54,7 @@ class Attributes:
         return {"first": first, "second": second, "after": after, "base": self._base}
 
 
-def heavy_ones(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+def heavy_ones(connection: Connection) -> list[tuple[str, ...]]:
     """Return the names and values of the greatest sets, which take long to read."""
     rows = connection.execute(sql("heavy_attributes"), {"heavy": HEAVY, "limit": HEAVIEST})
     return [tuple(value for value in row if value is not None) for row in rows]

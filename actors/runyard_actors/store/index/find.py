@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from functools import reduce
 from operator import and_
 
 from runyard_actors.run import Status
+from runyard_actors.store.database import Connection
 from runyard_actors.store.index.run_index import RunIndex
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import RunFilter
@@ -19,7 +19,7 @@ TEXT_LIMIT = 20_000
 _FEW = 20
 
 
-def find(index: RunIndex, connection: sqlite3.Connection, wanted: RunFilter, bounds: tuple[int, int]) -> int:
+def find(index: RunIndex, connection: Connection, wanted: RunFilter, bounds: tuple[int, int]) -> int:
     """Return the places of all runs that `wanted` wants, with seqs within `bounds`."""
     sets = [index.live({Status(s).value for s in wanted.statuses or Status}), index.submitted(*bounds)]
     if wanted.run_ids:
@@ -42,7 +42,7 @@ def find(index: RunIndex, connection: sqlite3.Connection, wanted: RunFilter, bou
     return reduce(and_, sets)
 
 
-def _with_text(index: RunIndex, connection: sqlite3.Connection, text: str) -> int:
+def _with_text(index: RunIndex, connection: Connection, text: str) -> int:
     values = {"text": f"%{_escaped(text)}%", "limit": TEXT_LIMIT}
     messages = connection.execute(sql("seqs_with_message_like"), values)
     return (
@@ -52,9 +52,7 @@ def _with_text(index: RunIndex, connection: sqlite3.Connection, text: str) -> in
     )
 
 
-def _of_named_modules(
-    index: RunIndex, connection: sqlite3.Connection, rows: list[tuple[str, str | None]]
-) -> int:
+def _of_named_modules(index: RunIndex, connection: Connection, rows: list[tuple[str, str | None]]) -> int:
     """Return the runs of modules by (id, name), where no name means any."""
     found, others = 0, []
     for module_id, name in rows:
@@ -70,7 +68,7 @@ def _of_named_modules(
     return found
 
 
-def _of_id(index: RunIndex, connection: sqlite3.Connection, start: str) -> int:
+def _of_id(index: RunIndex, connection: Connection, start: str) -> int:
     """Return the runs whose id begins so; with few letters that is every run, or most."""
     everything = index.live(status.value for status in Status)
     lowest, highest = connection.execute(sql("outer_ids")).fetchone()

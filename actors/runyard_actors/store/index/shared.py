@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from runyard_actors.store.database import Connection
 from runyard_actors.store.index.run_index import RunIndex, pieces
 
 #: Lends a connection, inside a transaction that has read nothing yet, and what tells its database from others;
 #: None while there is no database.
-Lend = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Any] | None]]
+Lend = Callable[[], AbstractContextManager[tuple[Connection, Any] | None]]
 
 
 class SharedIndex:
@@ -24,7 +24,7 @@ class SharedIndex:
         self._of: Any = None
 
     @contextmanager
-    def at(self, connection: sqlite3.Connection, *, of: Any) -> Iterator[RunIndex]:
+    def at(self, connection: Connection, *, of: Any) -> Iterator[RunIndex]:
         """Lend the index, brought to the snapshot that `connection` begins with its next statement.
 
         `of` tells the connection's database from any other.

@@ -14,6 +14,7 @@ from runyard_actors.run import Status
 from runyard_actors.store.reader import StoreReader
 from runyard_actors.store.records import RunFilter
 from runyard_cluster.capacity import Use, busy_cpu_seconds, read_use
+from runyard_cluster.database_url import Where
 from runyard_cluster.errors import RunyardError
 
 #: Prometheus gives a scrape ten seconds; a manager that needs more than this counts as down.
@@ -82,14 +83,18 @@ def _store(reader: StoreReader) -> StoreState | None:
 
 
 def _machine(context: Context) -> MachineState:
-    database = context.data_dir.database
     return MachineState(
         node=context.capacity.node,
         use=read_use(),
         busy_cpu_seconds=busy_cpu_seconds(),
         data_free_bytes=shutil.disk_usage(context.data_dir.path).free,
-        store_bytes=sum(_size(Path(f"{database}{end}")) for end in ("", "-wal")),
+        store_bytes=_store_bytes(context.data_dir.database),
     )
+
+
+def _store_bytes(where: Where) -> int:
+    """Of files; what a PostgreSQL server holds is told by its own metrics."""
+    return sum(_size(Path(f"{where}{end}")) for end in ("", "-wal")) if isinstance(where, Path) else 0
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,60 @@
+"""One writer at a time: a lock of the server's, held for as long as the writer is connected."""
+
+from __future__ import annotations
+
+import hashlib
+
+import psycopg
+
+from runyard_actors.store.errors import StoreError, StoreUnavailable
+from runyard_actors.store.postgres.session import Raw
+from runyard_cluster.database_url import PostgresUrl
+
+#: "RYRD": tells our locks from those of other programs. The second number of the lock is the schema's.
+CLASS = 0x52595244
+
+_KEY = f"{CLASS}, hashtext(current_schema())"
+_HOLDERS = f"""
+SELECT pid, application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid = {CLASS} AND objsubid = 2 AND granted AND pid <> pg_backend_pid()
+AND objid::bigint = hashtext(current_schema())::bigint & 4294967295
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""  # noqa: S608 - a number of ours
+
+#: What PostgreSQL keeps of a name.
+_NAME_BYTES = 63
+
+
+def name_of(owner: str) -> str:
+    """Return what the server's list of connections shows of us: a digest of the owner, and its end in clear."""
+    digest = hashlib.sha256(owner.encode()).hexdigest()[:8]
+    clear = "".join(c if 32 < ord(c) < 127 else "?" for c in owner)
+    room = _NAME_BYTES - len(f"runyard {digest} ")
+    return f"runyard {digest} {clear[-room:]}".rstrip()
+
+
+def claim(raw: Raw, where: PostgresUrl, name: str) -> None:
+    """Take the lock; one that an earlier writer of the same name holds is taken away from it.
+
+    Raises StoreError when another one holds it, StoreUnavailable when the earlier one does not go, and psycopg.Error.
+    """
+    if _try(raw):
+        return
+    for pid, holder in raw.execute(_HOLDERS).fetchall():
+        if holder != name:
+            raise StoreError(
+                f"the database {where} is in use by another program ({holder}, process {pid} of the server): end "
+                "that, or choose another database or schema"
+            )
+        raw.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    try:
+        # It waits as long as for any lock.
+        raw.execute(f"SELECT pg_advisory_lock({_KEY})")
+    except psycopg.errors.LockNotAvailable as error:
+        words = f"an earlier writer of {where} still holds its lock; try again"
+        raise StoreUnavailable(words) from error
+
+
+def _try(raw: Raw) -> bool:
+    row = raw.execute(f"SELECT pg_try_advisory_lock({_KEY})").fetchone()
+    return row is not None and bool(row[0])
