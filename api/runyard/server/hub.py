@@ -31,8 +31,9 @@ HEARTBEAT_SECONDS = 15.0
 #: How long one call to the manager waits for news.
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5
-#: After news were read the next ones gather for so long: a storm of commits costs a reading now and then.
-GATHER_SECONDS = 0.01
+#: After news were read the next ones gather, for so long at most and so long for each of those that were read: a storm
+#: of commits costs a reading now and then, and a single run's start is not held up for its end.
+GATHER_SECONDS, GATHER_SECONDS_EACH = 0.01, 0.0005
 USAGE_SECONDS = 1.0
 
 
@@ -65,8 +66,8 @@ class Hub:
         while not self._closed:
             try:
                 newest = await self._manager().wait_changes(self.last_seq, WAIT_SECONDS)
-                await self._forward_until(newest)
-                await asyncio.sleep(GATHER_SECONDS)
+                count = await self._forward_until(newest)
+                await asyncio.sleep(min(GATHER_SECONDS, count * GATHER_SECONDS_EACH))
             except UnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -121,15 +122,19 @@ class Hub:
         for queue in self._listeners:
             _end(queue)
 
-    async def _forward_until(self, newest: int) -> None:
+    async def _forward_until(self, newest: int) -> int:
+        """Hand on what was stored since the last time; return how much that was."""
+        count = 0
         while self.last_seq < newest:
             events = await asyncio.to_thread(self._read, self.last_seq)
             if not events:
                 break
+            count += len(events)
             for event in events:
                 self.last_seq = event["seq"]
                 self._put(encode(event))
                 self.on_event(event)
+        return count
 
     def _read(self, after: int) -> list[dict[str, Any]]:
         """Return the next events, each with its run as it stands now."""
