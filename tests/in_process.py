@@ -181,6 +181,7 @@ class InProcess:
             asyncio.create_task(self.context.hub.run()),
             asyncio.create_task(self.context.hub.tell_usage()),
             asyncio.create_task(self.context.node_history.keep(lambda: self.context.manager)),
+            asyncio.create_task(self.context.notifier.run()),
         ]
         while not server.started and not tasks[0].done():
             await asyncio.sleep(0.001)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
 from runyard_actors.request import Request
 from runyard_actors.terms import Terms
@@ -142,6 +142,7 @@ def all_before(after: tuple[RunId, ...], terms: Terms | None) -> tuple[RunId, ..
 class BatchSpec:
     """Runs submitted together. `max_failures`: after that many failed runs the rest is cancelled.
 
+    `telling` is whom to tell of its end, as JSON: `on_end`, a command, and `webhook`, an address.
     One that `is_open` takes further runs until it is closed, and has not ended before, though all its runs have.
     """
 
@@ -150,6 +151,7 @@ class BatchSpec:
     max_concurrent: int | None = None
     max_failures: int | None = None
     is_open: bool = False
+    telling: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

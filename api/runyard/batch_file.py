@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from runyard.batch_after import resolve_after
 from runyard.batch_format import FORMATS, Row, Table, text_of
-from runyard.batch_row import count, normalise, text
+from runyard.batch_row import count, normalise, text, words
 from runyard.grid import axes_of, multiply
 from runyard.parameters import read_parameters
 from runyard_cluster.errors import InvalidRequestError
@@ -24,6 +24,8 @@ BATCH_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "max_concurrent": lambda value: count(value, 1),
     "max_failures": lambda value: count(value, 1),
     "after_batch": text,
+    "on_end": words,
+    "webhook": text,
 }
 #: What else a batch file may say of the batch: it is used up when the file is read.
 PARAMETERS = ("grid", "for_each")
@@ -38,6 +40,8 @@ class BatchFile:
     max_concurrent: int | None = None
     max_failures: int | None = None
     after_batch: str | None = None
+    on_end: Sequence[str] | None = None
+    webhook: str | None = None
 
 
 def read_batch_file(path: Path) -> BatchFile:

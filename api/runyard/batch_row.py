@@ -72,17 +72,18 @@ def _path(value: Any) -> str:
     return _plain(value)
 
 
-def _words(value: Any) -> list[str]:
+def words(value: Any) -> list[str]:
+    """Return a list of texts, as arguments are given. Raises ValueError."""
     if not isinstance(value, list):
         raise ValueError(f'must be a list of texts, as ["--lr", "0.1"], not {_kind(value)}')
     return [_word(each) for each in value]
 
 
 def _command(value: Any) -> list[str]:
-    words = _words(value)
-    if not words or not words[0]:
+    found = words(value)
+    if not found or not found[0]:
         raise ValueError('must name a program, as ["python", "train.py"]')
-    return words
+    return found
 
 
 def _word(value: Any) -> str:
@@ -198,7 +199,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "module": text,
     "command": _command,
     "script": _path,
-    "args": _words,
+    "args": words,
     "name": text,
     "env": _env,
     "cwd": _path,
@@ -218,7 +219,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "on_stall": _on_stall,
     "after": _after,
     "warm": _switch,
-    "preload": _words,
+    "preload": words,
     "after_any": _after,
     "after_failed": _after,
     "delay_until": _moment,

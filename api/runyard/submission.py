@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +48,8 @@ def submit_batch(
     idempotency_key: str | None = None,
     when_full: Literal["queue", "reject"] | None = None,
     after_batch: Batch | str | None = None,
+    on_end: Sequence[str] = (),
+    webhook: str | None = None,
     open: bool = False,  # noqa: A002 the name that it has everywhere else
     progress: Progress = False,
 ) -> Batch:
@@ -55,9 +57,9 @@ def submit_batch(
 
     `max_concurrent` limits how many of the batch run at once, `max_failures` cancels the rest after so many
     failures; with `after_batch`, a batch of as many runs or its id or name, each run starts when the one with its index
-    there completed; with `open`, further runs may be added by `Batch.submit` until `Batch.close`; `progress` shows a
-    bar on standard error, of rich or of tqdm, or is called with each run that has ended. Raises as `submit`; the error
-    names every bad index.
+    there completed; when it has ended, the command `on_end` is run and `webhook` is called; with `open`, further runs
+    may be added by `Batch.submit` until `Batch.close`; `progress` shows a bar on standard error, of rich or of tqdm, or
+    is called with each run that has ended. Raises as `submit`; the error names every bad index.
     """
     bodies = bodies_of(modules)
     if not bodies and not open:
@@ -69,6 +71,8 @@ def submit_batch(
         "max_failures": max_failures,
         "when_full": when_full,
         "after_batch": after_batch.batch_id if isinstance(after_batch, Batch) else after_batch,
+        "on_end": list(on_end) or None,
+        "webhook": webhook,
         "open": open or None,
     }
     batch = session().submit_batch(

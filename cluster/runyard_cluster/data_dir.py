@@ -76,6 +76,11 @@ class DataDir:
         return self.path / "server.lock"
 
     @property
+    def notices(self) -> Path:
+        """Whom is still to be told of what ended."""
+        return self.path / "notices"
+
+    @property
     def paused_file(self) -> Path:
         """There while no run may start."""
         return self.path / "paused"

@@ -19,6 +19,9 @@ MAX_CPUS = 100_000
 MAX_GPUS = 10_000
 MAX_TEXT = 200
 MAX_PATH = 4_096
+#: An address that a webhook may have, and how long it may be.
+WEB_ADDRESS = r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[1-9][0-9]{0,4})?([/?][!-~]*)?$"
+MAX_ADDRESS = 2_000
 #: What Linux takes as one argument of a program.
 MAX_ARGUMENT = 131_071
 #: Variables that runyard itself sets, so that no module's `env` may.
@@ -108,6 +111,20 @@ def _pause_rule(value: Any) -> str:
     return str(value)
 
 
+def web_address(value: Any) -> str:
+    """Return an address that can be called. Raises ValueError."""
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS or not re.fullmatch(WEB_ADDRESS, value):
+        raise ValueError('must be an address as "https://host/path", with a name or an IPv4 address as host')
+    return value
+
+
+def program(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command, which begins with a program unless it is empty. Raises ValueError."""
+    if value and not value[0]:
+        raise ValueError("must begin with a program")
+    return value
+
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -126,5 +143,7 @@ Switch = Annotated[bool, BeforeValidator(_yes_or_no)]
 Text = Annotated[str, BeforeValidator(_text(1, MAX_TEXT))]
 Label = Annotated[str, BeforeValidator(_text(0, MAX_TEXT))]
 Argument = Annotated[str, BeforeValidator(_text(0, MAX_ARGUMENT))]
+Command = Annotated[tuple[Argument, ...], AfterValidator(program)]
+WebAddress = Annotated[str, BeforeValidator(web_address)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]

@@ -19,6 +19,7 @@ from runyard_cluster.locate import absolute_path, find_config, read_toml
 from runyard_cluster.setting_kinds import (
     MAX_PATH,
     Argument,
+    Command,
     Cpus,
     Duration,
     Environment,
@@ -32,6 +33,7 @@ from runyard_cluster.setting_kinds import (
     Size,
     Switch,
     Text,
+    WebAddress,
     whole,
 )
 from runyard_cluster.setting_problems import Problem, dotted, invalid, known_only, words_of
@@ -91,6 +93,8 @@ class ModuleSettings(_Part):
     max_retries: Annotated[int, whole(0, 1_000)] | None = None
     retry_on_out_of_memory: Factor | None = None
     env: Environment = Field(default_factory=dict, repr=False)
+    on_end: Command = ()
+    webhook: WebAddress | None = Field(default=None, repr=False)
     warm: Switch = False
     preload: tuple[Text, ...] = ()
 
@@ -110,6 +114,8 @@ class Settings(BaseSettings):
     a run at once when its script or folder is missing on the server's machine, rather than when it starts.
     `node_timeout`: a node of the cluster that is silent for so long is lost, and what ran there has failed.
     `pause_when`: rules that hold new starts for as long as one of them is true; docs/OPERATIONS.md has them.
+    `on_end`, a command, and `webhook`, an address, are told of what ended: of a batch once or, with `tell` "run", of
+    each run. `webhook_secret` signs it.
     `max_processes`: how many processes one run may have at once; 0 = any number.
     """
 
@@ -139,6 +145,11 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[Text, ...] = ()
     check_files: Switch = False
     pause_when: tuple[PauseRule, ...] = ()
+    on_end: Command = ()
+    webhook: WebAddress | None = Field(default=None, repr=False)
+    webhook_secret: Text | None = Field(default=None, repr=False)
+    tell: Literal["batch", "run"] = "batch"
+    desktop_notifications: Switch = False
     defaults: DefaultsSettings = DefaultsSettings()
     modules: dict[Text, ModuleSettings] = Field(default_factory=dict)
     source: Path | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -48,6 +49,7 @@ from runyard_actors.manager.messages import (
 from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
+from runyard_actors.store.changes import NoticeFailed
 from runyard_cluster import process
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import RunyardError, UnavailableError
@@ -132,6 +134,11 @@ class RunManager:
     async def close_batch(self, batch_id: BatchId) -> Refused | None:
         """Have an open batch take no more runs."""
         return await _guarded(close_batch.close_batch(self._yard, batch_id))
+
+    async def note_notice(self, run_id: RunId | None, batch_id: BatchId | None, words: str) -> None:
+        """Show on a run, or without one on a batch, that somebody could not be told of its end."""
+        at = time.time_ns() // 1000
+        await self._yard.write_surely([NoticeFailed(run_id=run_id, batch_id=batch_id, words=words, at=at)])
 
     async def suspend(self, run_ids: Sequence[RunId]) -> Refused | None:
         """Hold running runs still."""

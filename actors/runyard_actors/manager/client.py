@@ -85,6 +85,10 @@ class ManagerClient:
         """Have an open batch take no more runs."""
         await self._call("close_batch", batch_id)
 
+    async def note_notice(self, run_id: str | None, batch_id: str | None, words: str) -> None:
+        """Show on a run, or without one on a batch, that somebody could not be told of its end."""
+        await self._call("note_notice", run_id, batch_id, words)
+
     async def suspend(self, run_ids: Sequence[str]) -> None:
         """Hold running runs still."""
         await self._call("suspend", list(run_ids))

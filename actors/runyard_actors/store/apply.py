@@ -21,6 +21,7 @@ from runyard_actors.store.changes import (
     EnforcementFound,
     ModuleDeleted,
     ModulePut,
+    NoticeFailed,
     ProgressReported,
     Pruned,
     RunDropped,
@@ -133,6 +134,16 @@ def close_batch(call: Call, change: BatchClosed) -> None:
         call.event("batch_closed", change.at, batch_id=change.batch_id)
 
 
+def note_notice(call: Call, change: NoticeFailed) -> None:
+    """Note on a run or a batch that somebody could not be told of its end."""
+    words = clean(change.words)
+    query = "note_run_notice" if change.run_id else "note_batch_notice"
+    values = {"words": words, "run_id": change.run_id, "batch_id": change.batch_id}
+    if call.execute(query, values):
+        ids = {"run_id": change.run_id, "batch_id": change.batch_id}
+        call.event("notice_failed", change.at, **ids, data={"notice": words})
+
+
 def cancel_batch(call: Call, change: BatchCancelled) -> None:
     """Note that a batch was cancelled."""
     if call.execute("cancel_batch", {"batch_id": change.batch_id, "at": change.at}):
@@ -193,6 +204,7 @@ _VERBS: dict[type, Callable[[Call, Any], None]] = {
     RunEdited: edit_run,
     BatchEdited: edit_batch,
     BatchClosed: close_batch,
+    NoticeFailed: note_notice,
     BatchCancelled: cancel_batch,
     ModulePut: put_module,
     ModuleDeleted: delete_module,

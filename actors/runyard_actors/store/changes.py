@@ -194,6 +194,16 @@ class BatchClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeFailed:
+    """Somebody could not be told of the end of a run, or without one of a batch; `words` for a person say why."""
+
+    run_id: RunId | None
+    batch_id: BatchId | None
+    words: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCancelled:
     """A batch was cancelled as a whole; its runs' own ends are recorded one by one."""
 
@@ -247,6 +257,7 @@ Change: TypeAlias = (
     | RunEdited
     | BatchEdited
     | BatchClosed
+    | NoticeFailed
     | BatchCancelled
     | ModulePut
     | ModuleDeleted

@@ -52,6 +52,7 @@ _PLAIN = (
     "warning",
     "restarted_from",
     "request_note",
+    "notice",
 )
 #: Those of them that a run has from the beginning.
 _PLAIN_OF_SPEC = tuple(field.name for field in fields(RunSpec) if field.name in _PLAIN)
@@ -170,6 +171,7 @@ def batch_json(row: Row, counts: Mapping[str, int], now: int) -> dict[str, Any]:
         "ended_at": rfc3339(_latest(row["last_ended_at"], row["closed_at"])) if is_done else None,
         "open": bool(row["is_open"]),
         "closed_at": rfc3339(row["closed_at"]),
+        "notice": row["notice"],
         "cancelled_at": rfc3339(row["cancelled_at"]),
         "counts": by_status,
         "total": total,

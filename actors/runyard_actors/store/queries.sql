@@ -44,8 +44,8 @@ INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
 INSERT INTO module_names (module_id, module_name) VALUES (?, ?) ON CONFLICT DO NOTHING
 
 -- put_batch --
-INSERT INTO batches (batch_id, name, max_concurrent, max_failures, is_open, created_at)
-VALUES (:batch_id, :name, :max_concurrent, :max_failures, :is_open, :created_at)
+INSERT INTO batches (batch_id, name, max_concurrent, max_failures, is_open, telling, created_at)
+VALUES (:batch_id, :name, :max_concurrent, :max_failures, :is_open, :telling, :created_at)
 ON CONFLICT (batch_id) DO UPDATE SET cancelled_at = NULL
 
 -- insert_idempotency --
@@ -177,6 +177,12 @@ UPDATE runs SET enforcement = json_patch(coalesce(enforcement, '{}'), :enforceme
 
 -- close_batch --
 UPDATE batches SET is_open = 0, closed_at = :at WHERE batch_id = :batch_id AND is_open = 1
+
+-- note_run_notice --
+UPDATE runs SET notice = :words WHERE run_id = :run_id
+
+-- note_batch_notice --
+UPDATE batches SET notice = :words WHERE batch_id = :batch_id
 
 -- cancel_batch --
 UPDATE batches SET cancelled_at = :at WHERE batch_id = :batch_id AND cancelled_at IS NULL
@@ -311,6 +317,9 @@ SELECT * FROM attempts WHERE run_id = ? ORDER BY attempt
 
 -- batch --
 SELECT * FROM batches WHERE batch_id = ?
+
+-- batch_telling --
+SELECT telling FROM batches WHERE batch_id = ?
 
 -- find_batch --
 SELECT batch_id, is_open FROM batches WHERE batch_id = :name OR name = :name ORDER BY batch_id = :name DESC, seq DESC LIMIT 1

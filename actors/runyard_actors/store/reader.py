@@ -191,6 +191,12 @@ class StoreReader:
         """Return the ids of modules that the batch has runs of, at most so many."""
         return [row["module_id"] for row in self._rows("modules_of_batch", (batch_id, limit))]
 
+    def batch_wishes(self, batch_id: str) -> dict[str, Any]:
+        """Return whom a batch wants told of its end: `on_end` and `webhook`, what it names of them."""
+        for row in self._rows("batch_telling", (batch_id,)):
+            return json.loads(row["telling"]) if row["telling"] else {}
+        return {}
+
     def batch_spec(self, batch_id: str) -> BatchSpec | None:
         """Return a batch as it was submitted, or None."""
         return next((present.batch_spec(row) for row in self._rows("batch", (batch_id,))), None)

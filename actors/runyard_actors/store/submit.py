@@ -36,6 +36,7 @@ def _put_batch(call: Call, batch: BatchSpec, created_at: int) -> None:
             "max_concurrent": batch.max_concurrent,
             "max_failures": batch.max_failures,
             "is_open": int(batch.is_open),
+            "telling": to_json(dict(batch.telling)) if batch.telling else None,
             "created_at": created_at,
         },
     )

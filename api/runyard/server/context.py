@@ -14,6 +14,7 @@ from runyard.server.hub import Hub
 from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
 from runyard.server.node_history import NodeHistory
+from runyard.server.notice.notifier import Notifier
 from runyard.server.registry import Registry
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
@@ -43,10 +44,13 @@ class Context:
     recent: Recent = field(init=False)
     registry: Registry = field(init=False)
     node_history: NodeHistory = field(default_factory=NodeHistory)
+    notifier: Notifier = field(init=False)
 
     def __post_init__(self) -> None:
         self.recent = Recent(self.reader)
         self.registry = Registry(self.settings.modules, self.reader)
+        self.notifier = Notifier(self)
+        self.hub.on_event.append(self.notifier.on_event)
 
     @property
     def manager(self) -> ManagerClient:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from runyard_cluster.durations import LONGEST, parse_duration
 from runyard_cluster.factor import LARGEST_FACTOR, check_factor
 from runyard_cluster.moment_to_come import DATE, parse_moment
+from runyard_cluster.setting_kinds import MAX_ADDRESS, WEB_ADDRESS
 from runyard_cluster.share import SMALLEST_SHARE
 from runyard_cluster.sizes import LARGEST, parse_size
 
@@ -138,6 +139,13 @@ _SIZE_SCHEMA: list[dict[str, Any]] = [
 ]
 _DURATION_PART = r"\d{1,9}(\.\d{1,6})?(ms|[smhdw])"
 
+
+def _begins_with_program(value: list[str]) -> list[str]:
+    if value and not value[0]:
+        raise ValueError("must begin with a program")
+    return value
+
+
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(plain_text), NO_NUL]
 Label = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(plain_text), NO_NUL]
 PathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(plain_text), NO_NUL]
@@ -232,4 +240,6 @@ Environment = Annotated[
     AfterValidator(_environment),
 ]
 WhenFull = Literal["queue", "reject"]
+Webhook = Annotated[str, Field(pattern=WEB_ADDRESS, max_length=MAX_ADDRESS)]
+Command = Annotated[Arguments, AfterValidator(_begins_with_program)]
 Preload = Annotated[list[Text], Field(max_length=100)]

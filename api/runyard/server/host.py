@@ -126,6 +126,7 @@ class _Host:
             ("hub", context.hub.run()),
             ("usage", context.hub.tell_usage()),
             ("node history", context.node_history.keep(lambda: context.manager)),
+            ("tell", context.notifier.run()),
             ("supervise", supervisor.watch()),
         ]
         if self._is_embedded:
@@ -183,7 +184,7 @@ class _Host:
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < LINGER_SECONDS:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
-            if context.hub.listeners or await self._has_work(context):
+            if context.hub.listeners or context.notifier.is_busy or await self._has_work(context):
                 idle_since = time.monotonic()
         self._leave.set()
         await asyncio.Event().wait()

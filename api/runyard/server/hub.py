@@ -46,7 +46,7 @@ class Hub:
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
         self._has_begun = asyncio.Event()
         self._closed = False
-        self.on_event: Callable[[dict[str, Any]], None] = lambda _: None
+        self.on_event: list[Callable[[dict[str, Any]], None]] = []
         self.last_seq = 0
 
     @property
@@ -133,7 +133,8 @@ class Hub:
             for event in events:
                 self.last_seq = event["seq"]
                 self._put(encode(event))
-                self.on_event(event)
+                for take in self.on_event:
+                    take(event)
         return count
 
     def _read(self, after: int) -> list[dict[str, Any]]:

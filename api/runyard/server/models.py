@@ -81,6 +81,7 @@ class Run(BaseModel):
     stalled_since: str | None = Field(None, description="since when a running run shows no sign of life")
     result: Any = Field(None, description="small JSON that the module wrote")
     restarted_from: str | None
+    notice: str | None = Field(None, description="why somebody could not be told of its end, in words")
     request_note: str | None = Field(None, description="where a learned request came from, in words")
     enforcement: dict[str, str] | None
     suspended: bool = Field(False, description="held still for now; it keeps its slot and its resources")
@@ -133,6 +134,7 @@ class Batch(BaseModel):
     cancelled_at: str | None = None
     open: bool = Field(False, description="further runs may be added; it has not ended before it is closed")
     closed_at: str | None = Field(None, description="when an open batch was closed")
+    notice: str | None = Field(None, description="why somebody could not be told of its end, in words")
     counts: dict[Status, int]
     total: int
     progress: float

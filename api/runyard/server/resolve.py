@@ -66,6 +66,7 @@ class Resolver:
                 max_concurrent=options.max_concurrent,
                 max_failures=options.max_failures,
                 is_open=options.open,
+                telling=_telling(options),
             ),
             when_full=options.when_full,
             idempotency_key=key,
@@ -223,6 +224,11 @@ def _head(run: RunIn, module: ModuleSettings) -> tuple[str, ...]:
     if module.command:
         return tuple(module.command)
     return (run.python or _text(module.python) or sys.executable, str(module.script))
+
+
+def _telling(options: BatchOptions) -> dict[str, Any]:
+    given = {"on_end": options.on_end, "webhook": options.webhook}
+    return {k: v for k, v in given.items() if v}
 
 
 def _script(run: RunIn, module: ModuleSettings) -> str | None:

@@ -12,6 +12,7 @@ from runyard.server.fields import (
     MAX_PROCESS_BYTES,
     NO_NUL,
     Arguments,
+    Command,
     Cpus,
     Duration,
     Environment,
@@ -28,6 +29,7 @@ from runyard.server.fields import (
     Priority,
     Retries,
     Text,
+    Webhook,
     WhenFull,
     is_longer,
     plain_text,
@@ -138,6 +140,8 @@ class BatchOptions(Strict):
         description="the id or name of a batch with as many runs: each run starts after the one with its index there; "
         "of an open batch: all start when it is closed and all of it completed",
     )
+    on_end: Command = Field(default_factory=list, description="a command to run when it has ended")
+    webhook: Webhook | None = Field(None, description="an address to call when it has ended")
     open: bool = Field(False, description="further runs may be added to it, until it is closed")
 
 

@@ -24,7 +24,15 @@ FIELDS = {
     *("created_at", "started_at", "ended_at", "queued_seconds", "duration_seconds", "exit_code", "signal"),
     *("peak_memory", "peak_gpu_memory", "cpu_seconds", "log_bytes", "progress", "message", "result"),
     *("restarted_from", "enforcement", "ended_by", "expected_start", "suspended"),
-    *("args_from", "retry_on_out_of_memory", "memory_retries", "request_note", "warning", "stalled_since"),
+    *(
+        "args_from",
+        "retry_on_out_of_memory",
+        "memory_retries",
+        "request_note",
+        "notice",
+        "warning",
+        "stalled_since",
+    ),
     "wanted_node",
     *("stall_after_seconds", "on_stall"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -64,6 +65,10 @@ runyard batch more.csv --add @photos && runyard close @photos""",
     "--open", "is_open", is_flag=True, help="Take further runs by --add until 'close'; needs no FILE."
 )
 @click.option("--add", metavar="BATCH", help="Add the rows to an open batch; print their ids and return.")
+@click.option(
+    "--on-end", metavar="COMMAND", help="Run COMMAND, split as a shell does, when the batch has ended."
+)
+@click.option("--webhook", metavar="URL", help="Send its digest there when the batch has ended.")
 @click.option("--name", metavar="NAME", help="What people see; the file's own, or its name.")
 @click.option("--detach", is_flag=True, help="Print the batch's id and return at once.")
 def command(
@@ -100,7 +105,9 @@ def _body(words: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
     if given["is_open"] and given["add"] is not None:
         raise click.UsageError("--open begins a batch and --add goes on with one; give one of them")
     if given["is_open"] and not words:
-        chosen = {k: given[k] for k in ("name", "max_concurrent", "max_failures") if given[k]}
+        chosen = {k: given[k] for k in ("name", "max_concurrent", "max_failures", "webhook") if given[k]}
+        if given["on_end"]:
+            chosen["on_end"] = shlex.split(given["on_end"])
         return {"runs": [], "open": True, **chosen}
     return request(*_read(words, given["for_each"]), given)
 
@@ -143,6 +150,8 @@ def request(batch: BatchFile, file: Path, given: Mapping[str, Any]) -> dict[str,
         "max_concurrent": given["max_concurrent"] or batch.max_concurrent,
         "max_failures": given["max_failures"] or batch.max_failures,
         "after_batch": given["after_batch"] or batch.after_batch,
+        "on_end": shlex.split(given["on_end"]) if given.get("on_end") else batch.on_end,
+        "webhook": given.get("webhook") or batch.webhook,
         "open": given.get("is_open") or None,
     }
     return {k: v for k, v in body.items() if v is not None}

@@ -74,6 +74,6 @@ def install(app: FastAPI, context: Context) -> None:
     """Serve the metrics of `app`. To see what the gate refuses too, this comes after the gate."""
     made = Metrics(context)
     app.state.metrics = made
-    context.hub.on_event = made.runs.on_event
+    context.hub.on_event.append(made.runs.on_event)
     app.include_router(router)
     app.add_middleware(Timing, requests=made.requests)

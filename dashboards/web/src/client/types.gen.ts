@@ -219,6 +219,12 @@ export type Batch = {
      */
     name: string | null;
     /**
+     * Notice
+     *
+     * why somebody could not be told of its end, in words
+     */
+    notice?: string | null;
+    /**
      * Open
      *
      * further runs may be added; it has not ended before it is closed
@@ -288,6 +294,12 @@ export type BatchAccepted = {
      * Name
      */
     name: string | null;
+    /**
+     * Notice
+     *
+     * why somebody could not be told of its end, in words
+     */
+    notice?: string | null;
     /**
      * Open
      *
@@ -381,6 +393,12 @@ export type BatchIn = ({
      */
     name?: string | null;
     /**
+     * On End
+     *
+     * a command to run when it has ended
+     */
+    on_end?: Array<string>;
+    /**
      * Open
      *
      * further runs may be added to it, until it is closed
@@ -390,6 +408,12 @@ export type BatchIn = ({
      * Runs
      */
     runs?: Array<RunIn>;
+    /**
+     * Webhook
+     *
+     * an address to call when it has ended
+     */
+    webhook?: string | null;
     /**
      * When Full
      *
@@ -1602,6 +1626,12 @@ export type Run = {
      * Node
      */
     node: string | null;
+    /**
+     * Notice
+     *
+     * why somebody could not be told of its end, in words
+     */
+    notice?: string | null;
     /**
      * Num Cpus
      */

@@ -44,6 +44,7 @@ export const CHANGES = [
   'batch_submitted',
   'batch_cancelled',
   'batch_closed',
+  'notice_failed',
   'run_submitted',
   'run_starting',
   'run_started',

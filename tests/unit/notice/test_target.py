@@ -1,0 +1,58 @@
+"""Who is told of what: by settings, module and batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runyard.server.notice.target import BatchWishes, Target, of_batch, of_run, wants_batches
+from runyard_cluster.settings import ModuleSettings, Settings
+
+COMMAND = Target("command", ("tell",))
+HOOK = Target("webhook", ("https://hooks.example/a?key=secret",))
+OWN = BatchWishes(("own",), "https://own.example/")
+
+
+def settings(**values: Any) -> Settings:
+    return Settings.model_validate(values)
+
+
+def module(**values: Any) -> ModuleSettings:
+    return ModuleSettings.model_validate({"command": ["true"], **values})
+
+
+def run(batch_id: str | None = None) -> dict[str, Any]:
+    return {"run_id": "r", "module_id": "train", "batch_id": batch_id}
+
+
+def test_a_single_run_is_told_to_whom_settings_and_its_module_name() -> None:
+    modules = {"train": module(on_end=["tell"], webhook=HOOK.words[0]), "other": module(on_end=["no"])}
+    assert of_run(run(), settings(), modules) == [COMMAND, HOOK]
+    told = of_run(run(), settings(on_end=["tell"], desktop_notifications=True), modules)
+    assert told == [COMMAND, HOOK, Target("desktop")], "each once"
+    assert of_run(run(), settings(), {}) == []
+
+
+@pytest.mark.parametrize("tell", ["batch", "run"])
+def test_a_batch_is_told_of_once_or_run_by_run(tell: str) -> None:
+    told = settings(on_end=["tell"], tell=tell)
+    modules = {"train": module(webhook=HOOK.words[0]), "other": module(on_end=["no"])}
+    of_each = of_run(run("b"), told, modules)
+    of_all = of_batch(OWN, told, modules, ["train", "unknown"])
+    own = [Target("command", ("own",)), Target("webhook", ("https://own.example/",))]
+    assert of_each == ([] if tell == "batch" else [COMMAND, HOOK])
+    assert of_all == ([COMMAND, *own, HOOK] if tell == "batch" else own)
+    assert wants_batches(told, {}) == (tell == "batch")
+
+
+def test_nobody_is_asked_about_batches_that_nobody_wants_to_hear_of() -> None:
+    assert not wants_batches(settings(), {"train": module()})
+    assert wants_batches(settings(), {"train": module(on_end=["x"])})
+    assert wants_batches(settings(desktop_notifications=True), {})
+
+
+def test_what_is_shown_of_an_address_holds_no_secret() -> None:
+    assert HOOK.shown() == "webhook https://hooks.example/…"
+    assert Target("webhook", ("http://h:8080/x",)).shown() == "webhook http://h:8080/…"
+    assert COMMAND.shown() == "on_end tell"
