@@ -10,22 +10,19 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import Any
 
+from runyard.server.event_pages import CHUNK_BYTES, PAGE, Chunk, EventPages, chunks
 from runyard_actors.manager.client import ManagerClient
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.errors import UnavailableError
 
 log = logging.getLogger("runyard.server")
 
-#: Messages a listener may be behind before it is let go.
-QUEUE_LENGTH = 1_000
-#: Events read from the store at once.
-PAGE = 500
-#: Messages that wait together are sent together, up to about so many bytes: a burst costs few writes.
-CHUNK_BYTES = 64 * 1024
+#: Messages, and bytes, that a listener may be behind before it is let go.
+QUEUE_LENGTH, QUEUE_BYTES = 1_000, 4 * 1024 * 1024
 #: A comment is sent after this many quiet seconds, so that dead connections are noticed.
 HEARTBEAT_SECONDS = 15.0
 #: How long one call to the manager waits for news.
@@ -37,13 +34,45 @@ GATHER_SECONDS, GATHER_SECONDS_EACH = 0.01, 0.0005
 USAGE_SECONDS = 1.0
 
 
+class Waiting(asyncio.Queue["Chunk | None"]):
+    """What waits for one listener; None ends its stream."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        super().__init__(QUEUE_LENGTH)
+
+    def full(self) -> bool:
+        """Whether the listener is too far behind."""
+        return super().full() or self._bytes >= QUEUE_BYTES
+
+    def end(self) -> None:
+        """End the stream: after what waits for it, or, when it fell behind, where it stands.
+
+        With only some of the waiting events left out it would resume behind them, and never hear of those.
+        """
+        if self.full():
+            while not self.empty():
+                self.get_nowait()
+        self.put_nowait(None)
+
+    def _put(self, item: Chunk | None) -> None:
+        self._bytes += len(item.data) if item else 0
+        super()._put(item)
+
+    def _get(self) -> Chunk | None:
+        item = super()._get()
+        self._bytes -= len(item.data) if item else 0
+        return item
+
+
 class Hub:
     """Fans the store's events out to any number of streams."""
 
     def __init__(self, reader: StoreReader, manager: Callable[[], ManagerClient]) -> None:
         self._reader = reader
         self._manager = manager
-        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._listeners: set[Waiting] = set()
+        self._pages = EventPages(self._read)
         self._has_begun = asyncio.Event()
         self._closed = False
         self.on_event: list[Callable[[dict[str, Any]], None]] = []
@@ -89,8 +118,8 @@ class Hub:
 
         A number that is not given out yet comes from a store that was here before: the newest one is taken.
         """
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LENGTH)
-        self._listeners.add(queue)
+        waiting = Waiting()
+        self._listeners.add(waiting)
         try:
             # Callers who lost an earlier server are here before the last number is known.
             await self._has_begun.wait()
@@ -100,27 +129,30 @@ class Hub:
             opened = {"kind": "open", "seq": sent}
             yield f"retry: 1000\nid: {sent}\nevent: open\ndata: {json.dumps(opened)}\n\n".encode()
             while sent < self.last_seq:
-                events = await asyncio.to_thread(self._read, sent)
-                if not events:
+                late = [c for c in await self._pages.after(sent, self.last_seq) if c.numbers[-1] > sent]
+                if not late:
                     break
-                for chunk in _chunks(events):
-                    yield chunk
-                sent = events[-1]["seq"]
-            async for chunk in self._live(queue, sent):
-                yield chunk
+                for chunk in late:
+                    yield chunk.after(sent)
+                sent = late[-1].numbers[-1]
+            async for data in self._live(waiting, sent):
+                yield data
         finally:
-            self._listeners.discard(queue)
+            self._listeners.discard(waiting)
+            if not self._listeners:
+                self._pages.clear()
 
     def send(self, kind: str, data: dict[str, Any]) -> None:
         """Hand listeners something that is not stored, as usage."""
-        self._put(f"event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode())
+        text = json.dumps(data, separators=(",", ":"))
+        self._put(Chunk(f"event: {kind}\ndata: {text}\n\n".encode()))
 
     def close(self) -> None:
         """End all streams."""
         self._closed = True
         self._has_begun.set()
-        for queue in self._listeners:
-            _end(queue)
+        for waiting in self._listeners:
+            waiting.end()
 
     async def _forward_until(self, newest: int) -> int:
         """Hand on what was stored since the last time; return how much that was."""
@@ -130,9 +162,10 @@ class Hub:
             if not events:
                 break
             count += len(events)
+            for chunk in chunks(events):
+                self._put(chunk)
+            self.last_seq = events[-1]["seq"]
             for event in events:
-                self.last_seq = event["seq"]
-                self._put(encode(event))
                 for take in self.on_event:
                     take(event)
         return count
@@ -143,67 +176,34 @@ class Hub:
         runs = self._reader.runs_by_id(list({e["run_id"] for e in events if e["run_id"]}))
         return [{**e, "run": runs.get(e["run_id"])} for e in events]
 
-    def _put(self, message: bytes) -> None:
-        for queue in list(self._listeners):
-            try:
-                queue.put_nowait(message)
-            except asyncio.QueueFull:
-                self._listeners.discard(queue)
-                _end(queue)
+    def _put(self, chunk: Chunk) -> None:
+        for waiting in list(self._listeners):
+            if waiting.full():
+                self._listeners.discard(waiting)
+                waiting.end()
+            else:
+                waiting.put_nowait(chunk)
 
-    async def _live(self, queue: asyncio.Queue[bytes | None], sent: int) -> AsyncIterator[bytes]:
+    async def _live(self, waiting: Waiting, sent: int) -> AsyncIterator[bytes]:
         is_open = True
         while is_open:
             try:
-                message = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+                chunk = await asyncio.wait_for(waiting.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 yield b":\n\n"
                 continue
-            chunk, is_open = _gathered(message, queue, sent)
-            if chunk:
-                yield chunk
+            data, is_open = _gathered(chunk, waiting, sent)
+            if data:
+                yield data
 
 
-def encode(event: dict[str, Any]) -> bytes:
-    """Return a stored event as one Server-Sent Event, its number as the id."""
-    data = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
-    return f"id: {event['seq']}\nevent: {event['kind']}\ndata: {data}\n\n".encode()
-
-
-def _seq(message: bytes) -> float:
-    head = message.partition(b"\n")[0]
-    return int(head[4:]) if head.startswith(b"id: ") else float("inf")
-
-
-def _chunks(events: list[dict[str, Any]]) -> Iterator[bytes]:
-    chunk = bytearray()
-    for event in events:
-        chunk += encode(event)
-        if len(chunk) >= CHUNK_BYTES:
-            yield bytes(chunk)
-            chunk.clear()
-    if chunk:
-        yield bytes(chunk)
-
-
-def _gathered(message: bytes | None, queue: asyncio.Queue[bytes | None], sent: int) -> tuple[bytes, bool]:
-    """Join a message with those that wait behind it; the second value is False once nothing more will come."""
-    chunk = bytearray()
-    while message is not None:
-        if _seq(message) > sent:
-            chunk += message
-        if len(chunk) >= CHUNK_BYTES or queue.empty():
+def _gathered(chunk: Chunk | None, waiting: Waiting, sent: int) -> tuple[bytes, bool]:
+    """Join a chunk with those that wait behind it; the second value is False once nothing more will come."""
+    parts, size = list[bytes](), 0
+    while chunk is not None:
+        parts.append(chunk.after(sent))
+        size += len(parts[-1])
+        if size >= CHUNK_BYTES or waiting.empty():
             break
-        message = queue.get_nowait()
-    return bytes(chunk), message is not None
-
-
-def _end(queue: asyncio.Queue[bytes | None]) -> None:
-    """End a listener's stream: after what waits for it, or, when it fell behind, where it stands.
-
-    With only some of the waiting events left out it would resume behind them, and never hear of those.
-    """
-    if queue.full():
-        while not queue.empty():
-            queue.get_nowait()
-    queue.put_nowait(None)
+        chunk = waiting.get_nowait()
+    return parts[0] if len(parts) == 1 else b"".join(parts), chunk is not None
