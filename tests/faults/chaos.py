@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.faults.chaos_leaks import leaks
 from tests.faults.chaos_verdict import History, Key, Verdict, judge
-from tests.faults.chaos_victims import FAULTS, Victim, victims
+from tests.faults.chaos_victims import FAULTS, Victim, kill, victims
 from tests.faults.chaos_watch import LEFT_SECONDS, Watcher
 from tests.faults.chaos_workload import WHOLE, Planned, batches, write_scripts
 from tests.faults.chaos_yard import SLOTS, ChaosYard, chaos_yard
@@ -110,11 +110,11 @@ class Chaos:
         fault = self.chance.choices(faults, [FAULTS[f] for f in faults])[0]
         victim = self.chance.choice(found[fault])
         try:
-            victim.process.kill()
+            run = kill(victim, self.yard.data_dir)
         except psutil.NoSuchProcess:
             return
-        if victim.run:
-            self.killed_shims.add(victim.run)
+        if run:
+            self.killed_shims.add(run)
         self.kills.append(Kill(fault, {v.run[0] for v in found.get("shim", ()) if v.run}))
 
     def drain(self) -> None:

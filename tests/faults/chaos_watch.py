@@ -74,9 +74,9 @@ class Watcher:
             key = by_nonce.get(nonce)
             if key and ended[key][1] < late:
                 self.left_behind[key] = f"process {pid} carries its cookie"
-        for run, attempt, pid in _lines(self.folder / "starts.daemons"):
+        for run, attempt, pid, start in _lines(self.folder / "starts.daemons"):
             key = run, int(attempt)
-            if key in ended and ended[key][1] < late and process_start_time(int(pid)) is not None:
+            if key in ended and ended[key][1] < late and process_start_time(int(pid)) == float(start):
                 self.left_behind[key] = f"its daemon {pid} goes on"
 
     def _work(self) -> None:

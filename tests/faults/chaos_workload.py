@@ -27,7 +27,8 @@ DAEMON = """
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        note(sys.argv[1] + '.daemons')
+        # Its start beside its number, which is another process's soon on a machine that starts many.
+        note(sys.argv[1] + '.daemons', open('/proc/self/stat').read().rpartition(')')[2].split()[19])
         time.sleep(300)
     os._exit(0)
 """

@@ -20,19 +20,28 @@ from tests.support import wait_until
 
 ROOT = Path(__file__).parents[2]
 LEAVE_SECONDS = 60
+#: The module that serves, and what it is told before the folder.
+PROGRAM = ("tests.server_process",)
 
 
 class MortalServer:
     """Serves a data folder from one process after another, all with the same failpoints."""
 
-    def __init__(self, folder: Path, fail: str = "", prefix: tuple[str, ...] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fail: str = "",
+        prefix: tuple[str, ...] = (),
+        program: tuple[str, ...] = PROGRAM,
+        **settings: Any,
+    ) -> None:
         self.data_dir = DataDir(folder / "data")
         self.deaths = 0
         self._command = [
             *prefix,
             sys.executable,
             "-m",
-            "tests.server_process",
+            *program,
             str(folder),
             json.dumps(settings),
         ]
@@ -89,10 +98,14 @@ class MortalServer:
 
 @contextmanager
 def mortal_server(
-    folder: Path, fail: str = "", prefix: tuple[str, ...] = (), **settings: Any
+    folder: Path,
+    fail: str = "",
+    prefix: tuple[str, ...] = (),
+    program: tuple[str, ...] = PROGRAM,
+    **settings: Any,
 ) -> Iterator[MortalServer]:
     """Serve a folder for the length of the block, whatever dies; `fail` as in RUNYARD_FAIL."""
-    server = MortalServer(folder, fail, prefix, **settings)
+    server = MortalServer(folder, fail, prefix, program, **settings)
     try:
         yield server
     finally:
