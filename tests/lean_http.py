@@ -25,11 +25,18 @@ class LeanHttp:
 
     async def post(self, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
         """Return the answer's status and its JSON. Raises ConnectionError when no whole answer came."""
+        status, content = await self.request("POST", path, body, key)
+        return status, json.loads(content)
+
+    async def request(
+        self, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> tuple[int, bytes]:
+        """Return the answer's status and its bytes. Raises ConnectionError when no whole answer came."""
         content = b"" if body is None else json.dumps(body).encode()
         own = f"Idempotency-Key: {key}\r\n" if key else ""
         own += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
         try:
-            return await self._answer(f"POST {path} HTTP/1.1\r\n{self._head}{own}\r\n".encode() + content)
+            return await self._answer(f"{method} {path} HTTP/1.1\r\n{self._head}{own}\r\n".encode() + content)
         except (OSError, asyncio.IncompleteReadError) as error:
             self.close()
             raise ConnectionError(f"no answer: {error!r}") from error
@@ -40,14 +47,25 @@ class LeanHttp:
             self._streams[1].close()
             self._streams = None
 
-    async def _answer(self, request: bytes) -> tuple[int, Any]:
+    async def _answer(self, request: bytes) -> tuple[int, bytes]:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._address.hostname, self._address.port)
         reader, writer = self._streams
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        status = int(head.split(" ", 2)[1])
+        if "transfer-encoding: chunked" in head:
+            return status, await _chunks(reader)
         length = int(head.partition("content-length:")[2].partition("\r\n")[0])
-        return int(head.split(" ", 2)[1]), json.loads(await reader.readexactly(length))
+        return status, await reader.readexactly(length)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    content = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        content += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return content
 
 
 @asynccontextmanager
