@@ -6,8 +6,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
+from runyard.address import checked_key, part
 from runyard.connection import Connection
 from runyard.ended import is_ended
 from runyard.yard import locator
@@ -55,26 +55,26 @@ class AsyncClient:
 
     async def submit(self, run: Mapping[str, Any], idempotency_key: str | None = None) -> Json:
         """Submit one run; return it as JSON."""
-        return await self._json("POST", "/api/runs", run, key=idempotency_key or _new_key())
+        return await self._json("POST", "/api/runs", run, key=_key(idempotency_key))
 
     async def submit_batch(self, batch: Mapping[str, Any], idempotency_key: str | None = None) -> Json:
         """Submit a batch `{"runs": [...], ...}`; return it with the ids of its runs in order."""
-        return await self._json("POST", "/api/batches", batch, key=idempotency_key or _new_key())
+        return await self._json("POST", "/api/batches", batch, key=_key(idempotency_key))
 
     async def add_runs(
         self, batch_id: str, runs: Mapping[str, Any], idempotency_key: str | None = None
     ) -> Json:
         """Add runs, `{"runs": [...]}`, to an open batch; return it with the ids of these runs in order."""
-        path = f"/api/batches/{batch_id}/runs"
-        return await self._json("POST", path, runs, key=idempotency_key or _new_key())
+        path = f"/api/batches/{part(batch_id)}/runs"
+        return await self._json("POST", path, runs, key=_key(idempotency_key))
 
     async def close_batch(self, batch_id: str) -> Json:
         """Have an open batch take no more runs."""
-        return await self._json("POST", f"/api/batches/{batch_id}/close", {})
+        return await self._json("POST", f"/api/batches/{part(batch_id)}/close", {})
 
     async def run(self, run_id: str) -> Json:
         """Show one run."""
-        return await self._json("GET", f"/api/runs/{run_id}")
+        return await self._json("GET", f"/api/runs/{part(run_id)}")
 
     async def runs(self, **filters: Any) -> Json:
         """List runs; the filters are those of `GET /api/runs`."""
@@ -82,27 +82,29 @@ class AsyncClient:
 
     async def attempts(self, run_id: str) -> list[Json]:
         """List the attempts of a run."""
-        found: list[Json] = await self._any("GET", f"/api/runs/{run_id}/attempts")
+        found: list[Json] = await self._any("GET", f"/api/runs/{part(run_id)}/attempts")
         return found
 
     async def run_usage(self, run_id: str, attempt: int | None = None) -> Json:
         """Show what an attempt of a run used over time, as columns; the newest attempt if none is named."""
-        return await self._json("GET", f"/api/runs/{run_id}/usage", params={"attempt": attempt})
+        return await self._json("GET", f"/api/runs/{part(run_id)}/usage", params={"attempt": attempt})
 
     async def cancel(self, run_id: str, reason: str | None = None) -> Json:
         """Cancel a run."""
-        return await self._json("POST", f"/api/runs/{run_id}/cancel", {"reason": reason} if reason else {})
+        return await self._json(
+            "POST", f"/api/runs/{part(run_id)}/cancel", {"reason": reason} if reason else {}
+        )
 
     async def restart(
         self, run_id: str, edits: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Json:
         """Submit a run again as a new one."""
-        path = f"/api/runs/{run_id}/restart"
-        return await self._json("POST", path, edits or {}, key=idempotency_key or _new_key())
+        path = f"/api/runs/{part(run_id)}/restart"
+        return await self._json("POST", path, edits or {}, key=_key(idempotency_key))
 
     async def batch(self, batch_id: str) -> Json:
         """Show one batch with its counts."""
-        return await self._json("GET", f"/api/batches/{batch_id}")
+        return await self._json("GET", f"/api/batches/{part(batch_id)}")
 
     async def batches(self, limit: int = 50, offset: int = 0) -> Json:
         """List batches, newest first."""
@@ -110,41 +112,41 @@ class AsyncClient:
 
     async def batch_advice(self, batch_id: str) -> Json:
         """Say what modules of a batch could ask for instead."""
-        return await self._json("GET", f"/api/batches/{batch_id}/advice")
+        return await self._json("GET", f"/api/batches/{part(batch_id)}/advice")
 
     async def cancel_batch(self, batch_id: str, reason: str | None = None) -> Json:
         """Cancel what is left of a batch."""
         body = {"reason": reason} if reason else {}
-        return await self._json("POST", f"/api/batches/{batch_id}/cancel", body)
+        return await self._json("POST", f"/api/batches/{part(batch_id)}/cancel", body)
 
     async def edit_run(self, run_id: str, edits: Mapping[str, Any]) -> Json:
         """Change the priority of a run that has not ended."""
-        return await self._json("PATCH", f"/api/runs/{run_id}", edits)
+        return await self._json("PATCH", f"/api/runs/{part(run_id)}", edits)
 
     async def edit_batch(self, batch_id: str, edits: Mapping[str, Any]) -> Json:
         """Change the limit of a batch, or the priority of its runs that have not started."""
-        return await self._json("PATCH", f"/api/batches/{batch_id}", edits)
+        return await self._json("PATCH", f"/api/batches/{part(batch_id)}", edits)
 
     async def hold(self, run_id: str) -> Json:
         """Keep a queued run from starting until it is released."""
-        return await self._json("POST", f"/api/runs/{run_id}/hold", {})
+        return await self._json("POST", f"/api/runs/{part(run_id)}/hold", {})
 
     async def release(self, run_id: str) -> Json:
         """Let a held run start."""
-        return await self._json("POST", f"/api/runs/{run_id}/release", {})
+        return await self._json("POST", f"/api/runs/{part(run_id)}/release", {})
 
     async def hold_batch(self, batch_id: str) -> Json:
         """Keep what has not started of a batch from starting until it is released."""
-        return await self._json("POST", f"/api/batches/{batch_id}/hold", {})
+        return await self._json("POST", f"/api/batches/{part(batch_id)}/hold", {})
 
     async def release_batch(self, batch_id: str) -> Json:
         """Let what is held of a batch start."""
-        return await self._json("POST", f"/api/batches/{batch_id}/release", {})
+        return await self._json("POST", f"/api/batches/{part(batch_id)}/release", {})
 
     async def retry_failed(self, batch_id: str, idempotency_key: str | None = None) -> Json:
         """Submit the failed runs of a batch again."""
-        path = f"/api/batches/{batch_id}/retry-failed"
-        return await self._json("POST", path, {}, key=idempotency_key or _new_key())
+        path = f"/api/batches/{part(batch_id)}/retry-failed"
+        return await self._json("POST", path, {}, key=_key(idempotency_key))
 
     async def pause(self) -> Json:
         """Start no new runs."""
@@ -152,19 +154,19 @@ class AsyncClient:
 
     async def drain(self, node: str) -> Json:
         """Start no new runs on a node."""
-        return await self._json("POST", f"/api/nodes/{quote(node, safe='')}/drain", {})
+        return await self._json("POST", f"/api/nodes/{part(node)}/drain", {})
 
     async def undrain(self, node: str) -> Json:
         """Let runs start on a node again."""
-        return await self._json("POST", f"/api/nodes/{quote(node, safe='')}/undrain", {})
+        return await self._json("POST", f"/api/nodes/{part(node)}/undrain", {})
 
     async def suspend(self, run_id: str) -> Json:
         """Hold a running run still."""
-        return await self._json("POST", f"/api/runs/{run_id}/suspend", {})
+        return await self._json("POST", f"/api/runs/{part(run_id)}/suspend", {})
 
     async def resume(self, run_id: str | None = None) -> Json:
         """Let a suspended run go on; without one, start runs again after `pause`."""
-        return await self._json("POST", f"/api/runs/{run_id}/resume" if run_id else "/api/resume", {})
+        return await self._json("POST", f"/api/runs/{part(run_id)}/resume" if run_id else "/api/resume", {})
 
     async def modules(self) -> Json:
         """List the module registry."""
@@ -172,11 +174,11 @@ class AsyncClient:
 
     async def put_module(self, module_id: str, module: Mapping[str, Any]) -> Json:
         """Put a module into the registry, in the place of one of that id."""
-        return await self._json("PUT", f"/api/modules/{quote(module_id, safe='')}", module)
+        return await self._json("PUT", f"/api/modules/{part(module_id)}", module)
 
     async def delete_module(self, module_id: str) -> None:
         """Take a module out of the registry."""
-        await self._connection.send("DELETE", f"/api/modules/{quote(module_id, safe='')}")
+        await self._connection.send("DELETE", f"/api/modules/{part(module_id)}")
 
     async def metrics(self) -> str:
         """Return the metrics as Prometheus reads them."""
@@ -225,23 +227,23 @@ class AsyncClient:
             "tail": tail,
             "timestamps": timestamps or None,
         }
-        return (await self._connection.send("GET", f"/api/runs/{run_id}/log", params=params)).content
+        return (await self._connection.send("GET", f"/api/runs/{part(run_id)}/log", params=params)).content
 
     async def log_lines(
         self, run_id: str, first: int = 1, last: int | None = None, *, attempt: int | None = None
     ) -> Json:
         """Return lines of a run's log by their numbers: `lines`, and `total`, how many it has now."""
         params = {"first": first, "last": last, "attempt": attempt}
-        return await self._json("GET", f"/api/runs/{run_id}/log/lines", params=params)
+        return await self._json("GET", f"/api/runs/{part(run_id)}/log/lines", params=params)
 
     async def search_log(self, run_id: str, text: str, **how: Any) -> Json:
         """Search a run's whole log. `how`: `regex`, `ignore_case`, `limit`, `offset`, `attempt`, as REST has them."""
-        return await self._json("GET", f"/api/runs/{run_id}/log/search", params={"q": text, **how})
+        return await self._json("GET", f"/api/runs/{part(run_id)}/log/search", params={"q": text, **how})
 
     async def log_tail_offset(self, run_id: str, lines: int, *, attempt: int | None = None) -> int:
         """Return the offset at which the last lines of a log begin; none of it is sent."""
         params = {"attempt": attempt, "tail": lines, "limit": 0}
-        answer = await self._connection.send("GET", f"/api/runs/{run_id}/log", params=params)
+        answer = await self._connection.send("GET", f"/api/runs/{part(run_id)}/log", params=params)
         return int(answer.headers["X-Log-Offset"])
 
     async def follow_log(
@@ -256,7 +258,7 @@ class AsyncClient:
     ) -> AsyncIterator[tuple[int, bytes]]:
         """Yield the log as `follow_log` does, each piece with its offset: what lies between two was dropped."""
         async for event in self._connection.events(
-            f"/api/runs/{run_id}/log/stream", attempt=attempt, offset=offset
+            f"/api/runs/{part(run_id)}/log/stream", attempt=attempt, offset=offset
         ):
             if event.kind == "end":
                 return
@@ -316,5 +318,6 @@ class AsyncClient:
         return (await self._connection.send(method, path, body, **more)).json()
 
 
-def _new_key() -> str:
-    return secrets.token_hex(16)
+def _key(given: str | None) -> str:
+    """Without a key of the caller's, a repeated request has one of our own: no submit is accepted twice."""
+    return secrets.token_hex(16) if given is None else checked_key(given)

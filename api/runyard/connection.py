@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -11,8 +10,10 @@ from typing import Any
 import httpx
 
 from runyard.event_stream import Event, parse
+from runyard.request_body import encoded
 from runyard_cluster import errors
 from runyard_cluster.errors import ConnectionFailedError, InvalidRequestError, RunyardError, UnavailableError
+from runyard_cluster.quoted import quoted
 from runyard_cluster.server_record import Endpoint
 
 #: A server that restarts is back within this many seconds; until then calls are tried again.
@@ -45,7 +46,7 @@ class Connection:
         """Send one request, again while the server is away. All our calls may be repeated: submits by key."""
         end = time.monotonic() + PATIENCE_SECONDS
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        content = None if body is None else _encoded(body)
+        content = None if body is None else encoded(body)
         query = {k: v for k, v in (params or {}).items() if v is not None}
         while True:
             try:
@@ -54,6 +55,10 @@ class Connection:
                 )
                 if response.status_code != 503 or time.monotonic() > end:
                     return checked(response)
+            except UnicodeEncodeError as error:
+                raise InvalidRequestError(
+                    f"{quoted(error.object)} cannot be sent: half a character"
+                ) from error
             except httpx.TransportError as error:
                 if time.monotonic() > end:
                     raise ConnectionFailedError(
@@ -110,13 +115,6 @@ class Connection:
             limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
-
-
-def _encoded(body: Any) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidRequestError(f"this cannot be sent as JSON: {error}") from error
 
 
 def checked(response: httpx.Response) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike, fspath
 from typing import Any, Literal
@@ -68,8 +68,7 @@ class Module(_Fields):
 
     def body(self) -> dict[str, Any]:
         """Return the run as REST takes it, without what was left out."""
-        given = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: _plain(v) for k, v in given.items() if not _is_left_out(v)}
+        return _body({f.name: getattr(self, f.name) for f in fields(self)})
 
 
 #: What `submit_batch` takes for one run.
@@ -78,20 +77,36 @@ ModuleLike = Module | Mapping[str, Any] | tuple[str, Path, Sequence[str]] | tupl
 
 def body_of(module: ModuleLike) -> dict[str, Any]:
     """Return what `submit_batch` was given for one run as REST takes it. Raises InvalidRequestError."""
-    if isinstance(module, Module):
-        return module.body()
-    if isinstance(module, Mapping):
-        return {k: _plain(v) for k, v in module.items() if not _is_left_out(v)}
-    if isinstance(module, tuple) and 2 <= len(module) <= 3:
-        module_id, script, *rest = module
-        return Module(module_id, script=script, args=tuple(rest[0]) if rest else ()).body()
+    try:
+        if isinstance(module, Module):
+            return module.body()
+        if isinstance(module, Mapping):
+            return _body(module)
+        if isinstance(module, tuple) and 2 <= len(module) <= 3:
+            module_id, script, *rest = module
+            return _body({"module_id": module_id, "script": script, "args": _list(*rest)})
+    except RecursionError as error:
+        raise InvalidRequestError("a run is nested too deeply") from error
     raise InvalidRequestError(
         f"a run is a Module, a dict with its keys, or (module_id, script_path, args); not {type(module).__name__}"
     )
 
 
-def _is_left_out(value: Any) -> bool:
-    return value is None or value is False or (isinstance(value, tuple | list) and not value)
+def _body(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _plain(v) for k, v in given.items() if not _is_left_out(k, v)}
+
+
+def _list(given: Any = ()) -> Any:
+    """Return what can be gone through as a list; a text or a number stays what it is, and is no list of arguments."""
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else given
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    """Whether a field says no more than its default; False where a number belongs is no default."""
+    default = _DEFAULTS.get(name)
+    if isinstance(default, tuple):
+        return value is None or (isinstance(value, tuple | list) and not value)
+    return value is None or (value is False and default is False)
 
 
 def _plain(value: Any) -> Any:
@@ -103,3 +118,6 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     run_id = getattr(value, "run_id", None)
     return value if run_id is None else run_id
+
+
+_DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(_Fields)}

@@ -17,6 +17,9 @@ from runyard.session import Session
 from runyard.yard import find_or_start
 from runyard_cluster.errors import InvalidRequestError
 
+#: Bad runs that a message spells out; `details` of the error holds them all.
+SHOWN_PROBLEMS = 5
+
 _sessions: dict[tuple[str | None, str | None], Session] = {}
 _guard = threading.Lock()
 
@@ -84,8 +87,21 @@ def submit_batch(
 
 
 def bodies_of(modules: Iterable[ModuleLike]) -> list[dict[str, Any]]:
-    """Return runs as REST takes them, with what only this process knows filled in. Raises InvalidRequestError."""
-    return [_here(body_of(module)) for module in modules]
+    """Return runs as REST takes them, with what only this process knows filled in.
+
+    Raises InvalidRequestError naming every bad index.
+    """
+    found, problems = [], []
+    for index, module in enumerate(modules):
+        try:
+            found.append(_here(body_of(module)))
+        except InvalidRequestError as error:
+            problems.append({"index": index, "field": "", "message": str(error)})
+    if problems:
+        first = "; ".join(f"runs[{p['index']}]: {p['message']}" for p in problems[:SHOWN_PROBLEMS])
+        left = len(problems) - SHOWN_PROBLEMS
+        raise InvalidRequestError(first + (f"; and {left} more" if left > 0 else ""), problems)
+    return found
 
 
 def session() -> Session:
@@ -106,8 +122,15 @@ def _here(body: Mapping[str, Any]) -> dict[str, Any]:
     filled = dict(body)
     if "script" in filled or "command" in filled:
         filled.setdefault("cwd", str(Path.cwd()))
-        filled["cwd"] = str(Path(filled["cwd"]).absolute())
+        if _is_path(filled["cwd"]):
+            filled["cwd"] = str(Path(filled["cwd"]).absolute())
     if "script" in filled:
         filled.setdefault("python", sys.executable)
-        filled["script"] = str(Path(filled["cwd"], filled["script"]))
+        if _is_path(filled["script"]) and _is_path(filled["cwd"]):
+            filled["script"] = str(Path(filled["cwd"], filled["script"]))
     return filled
+
+
+def _is_path(value: Any) -> bool:
+    """What is none stays as it is: the server says what is wrong with it, as to everyone."""
+    return isinstance(value, str) and value != ""

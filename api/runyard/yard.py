@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard import ray_driver
+from runyard.address import checked_token, checked_url
 from runyard_cluster.errors import AuthenticationError, ConnectionFailedError
 from runyard_cluster.locate import locate
 from runyard_cluster.process import is_locked, is_same_process, process_start_time, spawn_detached
@@ -133,7 +134,7 @@ def _elsewhere(url: str, token: str | None) -> Endpoint:
     token = token or os.environ.get("RUNYARD_TOKEN") or _own_token()
     if not token:
         raise AuthenticationError(f"no token for {url} is known; set RUNYARD_TOKEN")
-    return Endpoint(url.rstrip("/"), token)
+    return Endpoint(checked_url(url), checked_token(token))
 
 
 def _own_token() -> str | None:

@@ -12,16 +12,21 @@ from runyard_cluster.quoted import quoted
 #: What RFC 3339 takes; `fromisoformat` takes a great deal more.
 DATE = r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
 _DATE = re.compile(DATE, re.ASCII)
+#: A moment may have passed by so much: a submit is repeated after a crash, and clocks differ a little.
+LATE_SECONDS = 60.0
 _ALLOWED = 'allowed: a date with a zone, as "2026-01-31T08:00:00Z", or a time from now, as "+10m"'
 
 
 def parse_moment(value: object, now: datetime | None = None) -> int:
-    """Return microseconds since the epoch. Raises InvalidRequestError for anything that is no moment."""
+    """Return microseconds since the epoch. Raises InvalidRequestError for what is no moment, or has long passed."""
     if not isinstance(value, str):
         raise InvalidRequestError(f"{quoted(value)} is not a moment; {_ALLOWED}")
-    moment = _from_now(value, now or datetime.now(UTC)) if value.startswith("+") else _from_date(value)
+    now = now or datetime.now(UTC)
+    moment = _from_now(value, now) if value.startswith("+") else _from_date(value)
     if moment is None:
         raise InvalidRequestError(f"{quoted(value)} is not a moment; {_ALLOWED}")
+    if moment < (now.timestamp() - LATE_SECONDS) * 1e6:
+        raise InvalidRequestError(f"{quoted(value)} lies in the past; leave it out to start at once")
     return moment
 
 

@@ -202,7 +202,9 @@ def test_a_range_of_bytes_is_206(run: Logged, asked: str, part: slice) -> None:
     assert answer.headers["content-length"] == str(len(TEXT[part]))
 
 
-@pytest.mark.parametrize("asked", ["bytes=24-", "bytes=1000-2000", "bytes=-0"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=24-", "bytes=1000-2000", "bytes=-0", f"bytes={2**63}-", f"bytes={10**300}-{10**301}"]
+)
 def test_a_range_of_which_nothing_is_there_is_416(run: Logged, asked: str) -> None:
     run.append(TEXT)
     answer = run.get(headers={"Range": asked})

@@ -11,10 +11,11 @@ from typing import NoReturn
 
 import click
 
-from runyard.cli.exit_code import BROKEN_PIPE, INTERRUPTED, OWN_FAILURE, code_of_error
+from runyard.cli.exit_code import BROKEN_PIPE, INTERRUPTED, MISUSED, OWN_FAILURE, code_of_error
 from runyard.cli.say import be_lenient, complain
 from runyard.cli.verb import Options, OutputGoneError, global_options
 from runyard_cluster.errors import RunyardError
+from runyard_cluster.quoted import quoted
 
 #: Each verb with its line in the overview, so that `--help` imports none of them.
 VERBS = {
@@ -121,6 +122,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except RunyardError as error:
         complain(str(error))
         return code_of_error(error)
+    except UnicodeEncodeError as error:
+        complain(f"{quoted(error.object)} holds bytes that are no UTF-8, and so no text")
+        return MISUSED
     except Exception as error:
         if os.environ.get("RUNYARD_LOG_LEVEL", "").upper() == "DEBUG":
             raise

@@ -61,7 +61,10 @@ class Options:
         from runyard.cli.source import ServerSource, StoreSource
 
         if self.is_elsewhere:
-            return ServerSource(self.client())
+            client = self.client()
+            if context := click.get_current_context(silent=True):
+                context.call_on_close(client.close)
+            return ServerSource(client)
         return StoreSource(self.data_dir())
 
     @property

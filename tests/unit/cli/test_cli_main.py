@@ -90,6 +90,7 @@ def test_the_version_is_printed_or_said(runyard: Runyard) -> None:
         (["batch", "gone.toml"], "gone.toml: cannot be read"),
         (["batch", "x.txt"], "ends in one of .toml"),
         (["show", "last"], "there is no run yet"),
+        (["show", "\udcff"], "'\\udcff' "),
         (["cancel", "@last"], "there is no batch yet"),
         (["history", "--batch", "nope"], "no batch 'nope' is known"),
         (["wait", ""], "no run '' is known"),

@@ -32,3 +32,10 @@ def test_a_date_with_a_zone_and_a_time_from_now_are_moments(text: str, moment: s
 def test_anything_else_is_none(bad: object) -> None:
     with pytest.raises(InvalidRequestError):
         parse_moment(bad, NOW)
+
+
+def test_a_moment_that_has_passed_is_a_mistake_unless_it_did_so_just_now() -> None:
+    assert parse_moment("2026-01-31T07:59:30Z", NOW) < NOW.timestamp() * 1e6
+    for past in ("2026-01-31T07:58:00Z", "0001-01-02T00:00:00Z", "2026-01-31T08:00:00+14:00"):
+        with pytest.raises(InvalidRequestError, match="lies in the past"):
+            parse_moment(past, NOW)
