@@ -15,6 +15,7 @@ VIEWS = (
     "/batches",
     "/batches/{batch_id}",
     "/monitor",
+    "/compare",
     "/modules",
     "/machine",
 )

@@ -26,6 +26,7 @@ VIEWS = (
     "batches",
     "batch",
     "monitor",
+    "compare",
     "modules",
     "machine",
 )

@@ -74,6 +74,7 @@ def paths(server: Any) -> dict[str, str]:
     """Return the address of each view, and of what it can show, for a server whose yard was filled."""
     ids = server.ids
     train, broken = ids["sweep"]["runs"][0]["run_id"], ids["nightly"]["runs"][9]["run_id"]
+    quick = [run["run_id"] for run in ids["nightly"]["runs"][8:10]]
     return {
         "overview": "/",
         "runs": "/runs",
@@ -87,6 +88,7 @@ def paths(server: Any) -> dict[str, str]:
         "batches": "/batches",
         "batch": f"/batches/{ids['nightly']['batch_id']}",
         "monitor": f"/monitor?runs={train},{broken}",
+        "compare": f"/compare?a={quick[0]}&b={quick[1]}",
         "modules": "/modules",
         "machine": "/machine",
     }

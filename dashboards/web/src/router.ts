@@ -24,6 +24,7 @@ export const router = createRouter({
       component: () => import('@/views/BatchView.vue'),
     },
     { path: '/monitor', name: 'monitor', meta: { title: 'Monitor' }, component: () => import('@/views/MonitorView.vue') },
+    { path: '/compare', name: 'compare', meta: { title: 'Compare' }, component: () => import('@/views/CompareView.vue') },
     { path: '/modules', name: 'modules', meta: { title: 'Modules' }, component: () => import('@/views/ModulesView.vue') },
     { path: '/machine', name: 'machine', meta: { title: 'Machine' }, component: () => import('@/views/MachineView.vue') },
     { path: '/:rest(.*)*', name: 'nowhere', meta: { title: 'Not found' }, component: () => import('@/views/NowhereView.vue') },

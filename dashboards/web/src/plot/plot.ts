@@ -7,6 +7,8 @@ import { useWidth } from '@/ui/size'
 
 /** Steps of an axis of bytes, so that its marks are round in GiB. */
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power)
+/** Seconds between the marks of the time. */
+const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400]
 /** Room at the left for the words of the axis. */
 const WORDS = 62
 
@@ -36,7 +38,7 @@ export function usePlot(
 export function axes(format: (value: number) => string, isBinary?: boolean): uPlot.Axis[] {
   const axis = { stroke: colourOf('ink-3'), grid: { stroke: colourOf('line'), width: 1 }, ticks: { show: false }, font: '11px "Inter Variable", sans-serif' }
   return [
-    { ...axis, size: 26, space: 80, values: (_plot, ticks) => ticks.map((tick) => new Date(tick * 1000).toLocaleTimeString('en-GB')) },
+    { ...axis, size: 26, space: 80, incrs: TIMES, values: (_plot, ticks) => ticks.map((tick) => new Date(tick * 1000).toLocaleTimeString('en-GB')) },
     { ...axis, size: WORDS, values: (_plot, ticks) => ticks.map(format), ...(isBinary && { incrs: BINARY_STEPS }) },
   ]
 }

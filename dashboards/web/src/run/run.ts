@@ -6,12 +6,14 @@ import { call } from '@/api/call'
 import { useRefresh } from '@/live/refresh'
 import { liveRuns } from '@/live/runs'
 
-export function useRun(runId: MaybeRefOrGetter<string>) {
+/** Reads a run and follows it, unless it is not `wanted`. */
+export function useRun(runId: MaybeRefOrGetter<string>, wanted: MaybeRefOrGetter<boolean> = true) {
   const key = computed(() => ['run', toValue(runId)] as const)
   useRefresh(() => key.value, (change) => change.run_id === toValue(runId) && change.kind !== 'run_progressed')
   const query = useQuery<Run>({
     queryKey: key,
     queryFn: ({ signal }) => call((o) => runsShow({ ...o, path: { run_id: toValue(runId) } }), signal),
+    enabled: computed(() => toValue(wanted)),
   })
   const run = computed<Run | undefined>(() => {
     const read = query.data.value
