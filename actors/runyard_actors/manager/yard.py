@@ -38,6 +38,8 @@ STORE_RETRY_SECONDS = 0.5
 
 #: Specs of small submissions are kept until the run starts, to save the read; larger ones are read when due.
 FRESH_SPECS = 1_000
+#: So many of the next in line are read beside those that are needed: one reading costs much the same.
+SPECS_AHEAD = 64
 
 #: The clock is looked at this often while somebody waits for a moment: it may be set, and machines sleep.
 CLOCK_SECONDS = 30.0
@@ -240,10 +242,21 @@ class Yard:
         return node.guard if node else self.guard
 
     async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
-        """Return the full specs of runs that are about to start."""
+        """Return the full specs of runs that are about to start; those of the next in line are read with them."""
         missing = [r for r in run_ids if r not in self.fresh_specs]
-        stored = await asyncio.to_thread(self.reader.specs, missing) if missing else {}
-        return stored | {r: self.fresh_specs.pop(r) for r in run_ids if r in self.fresh_specs}
+        stored: dict[RunId, RunSpec] = {}
+        if missing:
+            ahead = self._next_in_line()
+            stored = await asyncio.to_thread(self.reader.specs, [*missing, *ahead])
+            # Who was cancelled or started meanwhile would leave its spec here for good.
+            for run_id in ahead & self._next_in_line() & stored.keys():
+                self.fresh_specs.setdefault(run_id, stored[run_id])
+        known = {r: self.fresh_specs.pop(r) for r in run_ids if r in self.fresh_specs}
+        return {r: stored[r] for r in missing if r in stored} | known
+
+    def _next_in_line(self) -> set[RunId]:
+        room = min(SPECS_AHEAD, FRESH_SPECS - len(self.fresh_specs))
+        return {run.run_id for run in self.core.first_queued(max(0, room))}
 
     async def close(self) -> None:
         """Stop background work and release the store."""
