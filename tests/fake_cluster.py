@@ -19,13 +19,18 @@ GIB = 2**30
 
 
 class FakeNode:
-    """One node: it keeps its data in a folder of its own, and is cut off for as long as `is_cut`."""
+    """One node: it keeps its data in a folder of its own, and is cut off for as long as `is_cut`.
+
+    While it is mute, it hears what it is told, and its answers get lost. Each answer takes `delay_seconds` more.
+    """
 
     def __init__(self, folder: Path, name: str, cpus: int) -> None:
         self.node = ClusterNode(
             name=name, ray_id=f"{name}-1", cpu_milli=cpus * 1000, memory_bytes=16 * GIB, gpus=0
         )
         self.is_cut = False
+        self.is_mute = False
+        self.delay_seconds = 0.0
         self._folder = folder
         self._actor: NodeActor | None = None
 
@@ -36,7 +41,8 @@ class FakeNode:
         if self._actor is None:
             self._actor = self._new_actor()
         answer = await getattr(self._actor, method)(*pickle.loads(pickle.dumps(args)))
-        if self.is_cut:
+        await asyncio.sleep(self.delay_seconds)
+        if self.is_cut or self.is_mute:
             raise UnavailableError(f"{self.node.name} is cut off")
         return pickle.loads(pickle.dumps(answer))
 

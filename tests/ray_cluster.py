@@ -1,4 +1,7 @@
-"""A Ray cluster of several nodes on this machine: real `ray start` nodes, each at a loopback address of its own."""
+"""A Ray cluster of several nodes on this machine: real `ray start` nodes, each at an address of its own.
+
+The addresses are loopback ones, or those of a network whose links can be cut.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -21,18 +25,43 @@ from tests.support import the_one, wait_until
 START_SECONDS = 120.0
 
 
+class Where(Protocol):
+    """Where nodes 1, 2, … are: their addresses, and what a command is preceded by to run there."""
+
+    def address(self, node: int) -> str:
+        """Return a node's address."""
+        ...
+
+    def inside(self, node: int) -> list[str]:
+        """Return the words that start a command on a node."""
+        ...
+
+
+class Loopback:
+    """All of them on this machine, at 127.0.0.1 and after."""
+
+    def address(self, node: int) -> str:
+        """Return a node's address."""
+        return f"127.0.0.{node}"
+
+    def inside(self, node: int) -> list[str]:
+        """Return nothing: they are all here."""
+        return []
+
+
 class RayNode:
     """One node, and all processes of it."""
 
-    def __init__(self, temp: Path, address: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, temp: Path, address: str, inside: Sequence[str], environ: Mapping[str, str]) -> None:
         self.temp = temp
         self.address = address
+        self._inside = inside
         self._environ = environ
 
     def start(self, *options: str) -> None:
         """Start it, and wait until it has joined."""
         command = [
-            *(sys.executable, "-m", "ray.scripts.scripts", "start", *options),
+            *(*self._inside, sys.executable, "-m", "ray.scripts.scripts", "start", *options),
             *(f"--node-ip-address={self.address}", "--include-log-monitor=false", "--disable-usage-stats"),
             *("--object-store-memory=80000000", "--min-worker-port=0", "--max-worker-port=0"),
             *("--dashboard-agent-listen-port=0", "--log-style=record", "--log-color=false"),
@@ -75,18 +104,19 @@ class RayNode:
 
 
 class RayCluster:
-    """A head at 127.0.0.1, and further nodes at the addresses after it."""
+    """A head, and further nodes at the addresses after its own."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, where: Where, environ: Mapping[str, str]) -> None:
         self.folder = folder
+        self._where = where
         self.environ = dict(environ)
         self.nodes: list[RayNode] = []
         self.gcs = ""
 
     def start_head(self, port: int, *, cpus: int) -> None:
         """Start the node that all others join."""
-        self.gcs = f"127.0.0.1:{port}"
-        head = self._node("127.0.0.1", {})
+        head = self._node({})
+        self.gcs = f"{head.address}:{port}"
         head.start(
             *("--head", f"--port={port}", "--no-monitor", "--include-dashboard=false"),
             *(
@@ -100,7 +130,7 @@ class RayCluster:
 
     def start_node(self, name: str, *, cpus: int, **environ: str) -> RayNode:
         """Start one more node under a name; its variables are its own."""
-        node = self._node(f"127.0.0.{len(self.nodes) + 1}", environ)
+        node = self._node(environ)
         self.start_again(node, name, cpus=cpus)
         return node
 
@@ -118,16 +148,21 @@ class RayCluster:
             node.kill()
         wait_until(lambda: not any(n.processes() for n in self.nodes), 60, "nothing of the cluster is left")
 
-    def _node(self, address: str, environ: Mapping[str, str]) -> RayNode:
-        temp = self.folder / f"n{len(self.nodes) + 1}"
-        node = RayNode(temp, address, {**self.environ, **environ, "RY_NODE": str(temp)})
+    def _node(self, environ: Mapping[str, str]) -> RayNode:
+        number = len(self.nodes) + 1
+        temp = self.folder / f"n{number}"
+        variables = {**self.environ, **environ, "RY_NODE": str(temp)}
+        node = RayNode(temp, self._where.address(number), self._where.inside(number), variables)
         self.nodes.append(node)
         return node
 
 
 @contextmanager
-def ray_cluster(*, head_cpus: int) -> Iterator[RayCluster]:
-    """Lend a cluster that has a head and nothing else; the caller's environment becomes that of its drivers."""
+def ray_cluster(*, head_cpus: int, where: Where | None = None) -> Iterator[RayCluster]:
+    """Lend a cluster that has a head and nothing else; the caller's environment becomes that of its drivers.
+
+    The nodes are at loopback addresses, or `where` it says.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ryc-", dir="/tmp"))
     token = folder / "token"
     token.write_text(os.urandom(32).hex())
@@ -145,7 +180,7 @@ def ray_cluster(*, head_cpus: int) -> Iterator[RayCluster]:
     }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
-    cluster = RayCluster(folder, os.environ)
+    cluster = RayCluster(folder, where or Loopback(), os.environ)
     try:
         cluster.start_head(_free_port(), cpus=head_cpus)
         yield cluster

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ import psutil
 import pytest
 
 from runyard.session import Session
+from runyard.yard import find_or_start
+from runyard_cluster.process import is_locked
 from tests.integration.conftest import TestSession, embedded
 from tests.ray_cluster import RayCluster, ray_cluster
 from tests.support import python, wait_until
@@ -79,3 +83,27 @@ def test_a_run_on_another_node_its_log_and_the_loss_of_the_node(tmp_path: Path) 
         again = session.submit({"command": python("print(1)"), "num_cpus": 1}, None)
         assert again.wait(60).exit_code == 0
     assert not os.path.exists(cluster.folder)
+
+
+def test_a_cluster_has_one_yard_and_a_new_server_of_it_brings_its_settings(tmp_path: Path) -> None:
+    with ray_cluster(head_cpus=2) as cluster, yard(cluster) as session:
+        # A server of another data folder does not take this one's manager for its own
+        other = tmp_path / "runyard.toml"
+        other.write_text(f'data_dir = "{tmp_path / "data"}"\nray_address = "{cluster.gcs}"\n')
+        command = [sys.executable, "-m", "runyard", "--config", str(other), "up", "--port", "0"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1, done.stderr
+        assert f"has a RunManager already, that of the data folder {session.data_dir.path} on" in done.stderr
+        assert session.server()["url"] in done.stderr
+        run = session.submit({"command": waiting(tmp_path / "gate", "sys.exit(3)"), "num_cpus": 1}, None)
+        wait_until(lambda: run.status == "running", 60, "the first one goes on")
+        # When its server is killed, the next one replaces the manager that goes by earlier settings
+        config = session.data_dir.path.parent / "runyard.toml"
+        config.write_text(config.read_text() + "max_concurrent_runs = 3\n")
+        os.kill(session.server()["pid"], signal.SIGKILL)
+        wait_until(lambda: not is_locked(session.data_dir.server_lock), 20, "the server is gone")
+        with find_or_start(config, None) as client:
+            (tmp_path / "gate").touch()
+            assert client.resources()["semaphore"]["max_concurrent_runs"] == 3
+            assert client.wait([run.run_id], timeout=60)[0]["exit_code"] == 3
+            assert client.run(run.run_id)["attempt"] == 1

@@ -22,8 +22,9 @@ TIMEOUT = 10
 @contextmanager
 def yard(tmp_path: Path, cluster: FakeCluster, **settings: Any) -> Iterator[tuple[InProcess, Session]]:
     """Serve with other nodes, and wait until they are there."""
+    settings = {"ray_address": "auto", "node_timeout": TIMEOUT, **settings}
     with (
-        in_process(tmp_path, cluster=cluster, ray_address="auto", node_timeout=TIMEOUT, **settings) as server,
+        in_process(tmp_path, cluster=cluster, **settings) as server,
         server.session() as session,
     ):
         wait_until(lambda: all(is_up(session, name) for name in cluster.by_name), 20, "the nodes are up")

@@ -35,6 +35,7 @@ from runyard_actors.manager import (
 )
 from runyard_actors.manager.expected import Expectations
 from runyard_actors.manager.follow_nodes import Cluster
+from runyard_actors.manager.identity import Identity, identity_of
 from runyard_actors.manager.last_line import with_last_lines
 from runyard_actors.manager.look import NodeMeter
 from runyard_actors.manager.messages import (
@@ -50,6 +51,7 @@ from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.run import BatchId, RunId
 from runyard_actors.store.changes import NoticeFailed
+from runyard_actors.store.errors import StoreTakenOver
 from runyard_cluster import process
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import RunyardError, UnavailableError
@@ -107,6 +109,7 @@ class RunManager:
         if cluster or known.ray_address != "local":
             cluster = cluster or _ray_nodes(self._yard)
             self._yard.spawn(follow_nodes.follow_nodes(self._yard, cluster), "follow nodes")
+            self._yard.spawn(bring.bring_for_ever(self._yard), "bring logs")
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
         self._yard.spawn(back_up.back_up_for_ever(self._yard), "back up")
@@ -115,9 +118,15 @@ class RunManager:
         """Say where the server of this manager listens, for drivers of the same Ray."""
         return running_server(self._yard.data_dir)
 
-    async def ping(self) -> int:
+    async def identity(self) -> Identity:
+        """Say whose manager this is."""
+        yard, server = self._yard, running_server(self._yard.data_dir)
+        settings = yard.settings.model_dump(mode="json")
+        return identity_of(yard.capacity.node, yard.data_dir, settings, server.url if server else None)
+
+    async def ping(self) -> int | Refused:
         """Answer with the number of active runs."""
-        return len(self._yard.active)
+        return Refused(StoreTakenOver()) if self._yard.is_stale else len(self._yard.active)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Accepted | Refused]:
         """Accept each submission, durably, or refuse it whole; their commits are one."""

@@ -1,13 +1,15 @@
 """Bring: what a run wrote on another node comes to the same folder here, so that all who read logs read it alike.
 
-A log is brought when somebody reads it, and to its end when the run has ended, so history does not depend on its node.
-Where both see the same disk there is nothing to bring.
+A log is brought when somebody reads it, every few seconds beside that, and to its end when the run has ended: history
+does not depend on its node, and of a node that is lost, what its runs printed until then is here. Where both see the
+same disk there is nothing to bring.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from runyard_actors.attempt_file import LOG, LOG_GAP, REPORT, TIME_INDEX, TROUBLE, USAGE
@@ -25,6 +27,8 @@ BROUGHT = frozenset({TIME_INDEX, LOG_GAP, REPORT, USAGE, TROUBLE})
 PART_BYTES = 4 << 20
 #: Of a file that is no log, this much is brought; a module may write as much as it likes into its report.
 MOST_BYTES = 16 << 20
+#: What is new of all logs is brought this often, in seconds, and no more of each log at once than a part.
+BRING_SECONDS = 3.0
 
 
 async def bring(yard: Yard, run_id: str, attempt: int) -> None:
@@ -44,17 +48,55 @@ async def bring_all(yard: Yard, attempt: ActiveRun) -> None:
         await _bring(node, attempt.key, attempt.folder)
     except (UnavailableError, OSError) as error:
         log.warning("the log of run %s stays on %s: %s", attempt.run_id, node.name, error)
-    node.bringing.pop(attempt.key, None)
+
+
+async def bring_for_ever(yard: Yard) -> None:
+    """Every few seconds, bring what is new of all attempts on nodes that are heard of."""
+    while True:
+        await asyncio.sleep(BRING_SECONDS)
+        nodes = [n for n in yard.others.values() if n.line.is_open.is_set() and not _is_shared(n)]
+        await asyncio.gather(*(_bring_new(yard, node) for node in nodes))
+
+
+async def bring_lost(yard: Yard, node: OtherNode, keys: Iterable[Key]) -> None:
+    """Bring the rest of attempts that were given up, now that their node is heard of again."""
+    if not _is_shared(node):
+        try:
+            for key in keys:
+                await _bring(node, key, yard.folder(*key))
+        except (UnavailableError, OSError) as error:
+            log.warning("logs of runs that were lost stay on %s: %s", node.name, error)
+
+
+async def _bring_new(yard: Yard, node: OtherNode) -> None:
+    there = [a for a in yard.active.values() if a.is_started and yard.other(a) is node]
+    node.forget_brought({a.key for a in there})
+    if not there:
+        return
+    try:
+        found: list[list[FileState]] = await node.line.ask("files", [a.key for a in there])
+        for attempt, files in zip(there, found, strict=True):
+            if attempt.run_id in yard.active:
+                await _bring_files(node, attempt.key, attempt.folder, files, PART_BYTES)
+    except (UnavailableError, OSError) as error:
+        log.warning("logs are not brought from %s: %s", node.name, error)
 
 
 async def _bring(node: OtherNode, key: Key, folder: RunFolder) -> None:
+    found: list[list[FileState]] = await node.line.ask("files", [key])
+    await _bring_files(node, key, folder, found[0])
+
+
+async def _bring_files(
+    node: OtherNode, key: Key, folder: RunFolder, files: Iterable[FileState], most: int | None = None
+) -> None:
+    """Bring files, `most` bytes of the log at once."""
     async with node.bringing.setdefault(key, asyncio.Lock()):
-        files: list[FileState] = await node.line.ask("files", key)
         await asyncio.to_thread(folder.create)
         for file in files:
             path = folder.path / file.name
             if file.name == LOG:
-                await _bring_log(node, key, folder, file)
+                await _bring_log(node, key, folder, file, most)
             elif file.name in BROUGHT and not await asyncio.to_thread(_is_here, path, file):
                 data = await node.line.ask("read", key, file.name, 0, MOST_BYTES)
                 await asyncio.to_thread(_replace, path, data, file)
@@ -64,10 +106,11 @@ def _is_shared(node: OtherNode) -> bool:
     return node.line.facts is None or node.line.facts.is_shared
 
 
-async def _bring_log(node: OtherNode, key: Key, folder: RunFolder, file: FileState) -> None:
+async def _bring_log(node: OtherNode, key: Key, folder: RunFolder, file: FileState, most: int | None) -> None:
     at = folder.log_size()
     gap = folder.log_gap()
-    while at < file.size:
+    end = file.size if most is None else min(file.size, at + most)
+    while at < end:
         if gap and gap[0] <= at < gap[1]:
             at = gap[1]
             continue

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from runyard_actors.manager.gathering import Gathering
+from runyard_actors.manager.identity import Identity
 from runyard_actors.manager.messages import (
     Accepted,
     BatchEdit,
@@ -63,8 +64,13 @@ class ManagerClient:
         )
         return cls(actor.remote(settings, capacity))
 
+    async def identity(self) -> Identity:
+        """Return whose manager it is."""
+        found: Identity = await self._call("identity")
+        return found
+
     async def ping(self, limit_seconds: float = 5.0) -> int:
-        """Return the number of active runs."""
+        """Return the number of active runs. Raises StoreTakenOver by one that is not the store's writer any more."""
         return int(await self._call("ping", limit_seconds=limit_seconds))
 
     async def submit(self, submission: Submission) -> Accepted:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from runyard_actors.manager.bring import bring_lost
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.line import Agent
-from runyard_actors.nodes.messages import Lost, NodeFacts
+from runyard_actors.nodes.messages import Key, Lost, NodeFacts
 from runyard_actors.scheduling.node import GpuSpec, NodeSpec
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
@@ -87,6 +88,8 @@ async def count_silence(yard: Yard, seconds: float) -> None:
 def lose(yard: Yard, node: OtherNode) -> None:
     """A node is lost: nothing starts there, and what was active there has ended."""
     log.error("node %s is lost: nothing was heard of it for %.0f s", node.name, node.silent_seconds)
+    # At once, since it may be about to be taken in again.
+    node.given_up |= {a.key: a.nonce for a in yard.active.values() if a.placement.node == node.name}
     yard.core.on_node_gone(node.name)
     yard.leases.on_node_gone(node.name)
     node.lose()
@@ -97,7 +100,7 @@ def other_node(yard: Yard, name: str) -> OtherNode:
     """Return the node of that name, known from now on."""
     node = yard.others.get(name)
     if node is None:
-        node = yard.others[name] = OtherNode(name)
+        node = yard.others[name] = OtherNode(name, yard.writer.epoch)
         node.line.on_open = yard.hold_or_go_on
     return node
 
@@ -130,17 +133,24 @@ def _miss(yard: Yard, found: Collection[str]) -> None:
 
 async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeFacts) -> None:
     """Make sure that nothing runs there which was given up, and then let the core count with the node."""
-    given_up = await asyncio.to_thread(yard.reader.lost_on, node.name) | node.given_up
-    if lost := [Lost(key=key, nonce=nonce) for key, nonce in given_up.items()]:
-        stuck = await node.line.end_lost(lost)
-        log.info("node %s: %d attempts were lost before, %d do not end", node.name, len(lost), len(stuck))
-        node.given_up.clear()
     node.use = await node.line.ask("use")
+    await _end_lost(node, await asyncio.to_thread(yard.reader.lost_on, node.name))
+    # It may be given up while this goes on.
+    while given_up := dict(node.given_up):
+        await _end_lost(node, given_up)
+        await bring_lost(yard, node, given_up)
+        node.given_up = {key: nonce for key, nonce in node.given_up.items() if key not in given_up}
     capacity = node.capacity = _offered(facts.capacity, found)
     yard.leases.on_node(capacity, found.ray_id)
     yard.core.on_node(_spec(capacity))
     node.heard()
     yard.hold_or_go_on()
+
+
+async def _end_lost(node: OtherNode, given_up: Mapping[Key, str]) -> None:
+    if lost := [Lost(key=key, nonce=nonce) for key, nonce in given_up.items()]:
+        stuck = await node.line.end_lost(lost)
+        log.info("node %s: %d attempts were lost before, %d do not end", node.name, len(lost), len(stuck))
 
 
 def _offered(capacity: Capacity, found: ClusterNode) -> Capacity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any, TypeVar
 
 from runyard_actors.manager.active import ActiveRun
@@ -20,9 +20,9 @@ QUIET_SECONDS = 6.0
 class OtherNode:
     """One node. It is lost once it was not heard of for too long, and back whenever it is heard of again."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, epoch: int) -> None:
         self.name = name
-        self.line = Line(name)
+        self.line = Line(name, epoch)
         self.line.on_heard = self.heard
         #: What it is called in Ray as long as it is there; another one each time that Ray is started on it.
         self.ray_id: str | None = None
@@ -70,6 +70,11 @@ class OtherNode:
         """Give up what it keeps."""
         self.is_lost = True
         self._lost.set()
+
+    def forget_brought(self, active: Collection[Key]) -> None:
+        """Forget what was for bringing attempts that are active no more."""
+        for key in [k for k, lock in self.bringing.items() if k not in active and not lock.locked()]:
+            del self.bringing[key]
 
     async def unless_lost(self, work: Coroutine[Any, Any, Answer]) -> Answer | None:
         """Return what `work` returns, or None once the node is lost."""

@@ -67,7 +67,6 @@ async def _kept_here(yard: Yard, attempt: ActiveRun) -> Outcome:
 async def _kept_there(yard: Yard, attempt: ActiveRun, node: OtherNode) -> Outcome:
     outcome = await node.unless_lost(_kept_by(yard, attempt, node))
     if outcome is None:
-        node.given_up[attempt.key] = attempt.nonce
         detail = f"nothing was heard of {node.name} for {format_duration(yard.settings.node_timeout)}"
         return outcome_of(Reason.NODE_LOST, detail, ended_by="node")
     await bring_all(yard, attempt)

@@ -159,8 +159,12 @@ class Yard:
         task.add_done_callback(self._ended)
 
     async def write(self, changes: Sequence[Change]) -> None:
-        """Commit `changes` together; raises StoreUnavailable."""
-        await asyncio.wrap_future(self.writer.write(changes))
+        """Commit `changes` together; raises StoreUnavailable, and StoreTakenOver once another manager writes."""
+        try:
+            await asyncio.wrap_future(self.writer.write(changes))
+        except StoreTakenOver as error:
+            self.on_stale(str(error))
+            raise
 
     async def write_if_possible(self, changes: Sequence[Change]) -> None:
         """Commit what would be nice to have; while the store takes nothing it is left out."""
@@ -209,7 +213,7 @@ class Yard:
             self.hold_or_go_on()
 
     def on_stale(self, why: str) -> None:
-        """Another manager took the store over: start nothing more, and let this process be replaced."""
+        """Another manager took the store over: start nothing more, until the server notices and ends."""
         log.error("this manager is not the store's writer any more: %s", why)
         self.core.pause()
         self.is_stale = True

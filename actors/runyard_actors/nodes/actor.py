@@ -24,6 +24,7 @@ from runyard_actors.run_folder import RunFolder
 from runyard_actors.suspending import hold_still
 from runyard_cluster import process
 from runyard_cluster.capacity import Use, read_capacity, read_use
+from runyard_cluster.errors import UnavailableError
 
 log = logging.getLogger("runyard.node")
 
@@ -37,14 +38,22 @@ class NodeActor:
         self._runs, self._is_shared = runs_folder(orders)
         self._agent = NodeAgent()
         self._incarnation = secrets.token_hex(8)
+        self._epoch = 0
         self._kept: dict[Key, asyncio.Task[None]] = {}
         self._started: dict[Key, Started] = {}
         self._news: dict[int, News] = {}
         self._number = 0
         self._has_news = asyncio.Event()
 
-    async def facts(self) -> NodeFacts:
-        """Say what this node is and has."""
+    async def facts(self, epoch: int) -> NodeFacts:
+        """Say what this node is and has to the manager that took the store as number `epoch`.
+
+        A later one is answered from then on, and no earlier one. Raises UnavailableError to those.
+        """
+        if epoch < self._epoch:
+            raise UnavailableError(f"another manager has {self._orders.name}")
+        if epoch > self._epoch:
+            self._epoch, self._incarnation = epoch, secrets.token_hex(8)
         capacity = await asyncio.to_thread(read_capacity, self._orders.reserve_memory)
         return NodeFacts(
             capacity=replace(capacity, node=self._orders.name),
@@ -86,7 +95,8 @@ class NodeActor:
     async def news(self, incarnation: str, seen: int, limit_seconds: float) -> list[News] | None:
         """Return what happened after news number `seen`, once there is something, or nothing after the limit.
 
-        None: this is another incarnation than the caller knows, which was told nothing of what it is to keep.
+        None: this is another incarnation than the caller knows, which was told nothing of what it is to keep, or it
+        works for another manager by now.
         """
         if incarnation != self._incarnation:
             return None
@@ -98,11 +108,11 @@ class NodeActor:
                 await asyncio.wait_for(self._has_news.wait(), limit_seconds)
             except TimeoutError:
                 return []
-        return list(self._news.values())
+        return list(self._news.values()) if incarnation == self._incarnation else None
 
-    async def files(self, key: Key) -> list[FileState]:
-        """List an attempt's files."""
-        return await asyncio.to_thread(_files, self._folder(key))
+    async def files(self, keys: Sequence[Key]) -> list[list[FileState]]:
+        """List the files of attempts."""
+        return await asyncio.to_thread(lambda: [_files(self._folder(key)) for key in keys])
 
     async def read(self, key: Key, name: str, offset: int, limit: int) -> bytes:
         """Return bytes of one of an attempt's files; none where it is gone."""

@@ -45,8 +45,10 @@ class _Kept:
 class Line:
     """One node's line. It is open once the agent has told what the node is, and was handed all that it is to keep."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, epoch: int) -> None:
         self.name = name
+        #: The number of the manager that talks, by which an agent tells it from earlier ones.
+        self._epoch = epoch
         self.facts: NodeFacts | None = None
         #: Called whenever the agent is heard of.
         self.on_heard: Callable[[], None] = lambda: None
@@ -119,7 +121,7 @@ class Line:
         self.is_open.clear()
 
     async def _open(self) -> None:
-        facts: NodeFacts = await self.ask("facts")
+        facts: NodeFacts = await self.ask("facts", self._epoch)
         self.facts, self._seen = facts, 0
         if self.on_found:
             await self.on_found(facts)

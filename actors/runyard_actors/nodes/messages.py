@@ -8,6 +8,10 @@ from runyard_actors.assignment import Started
 from runyard_actors.run import Outcome
 from runyard_cluster.capacity import Capacity
 
+#: Counted up with each change of what travels. An agent of an earlier number, which Ray keeps from before an upgrade,
+#: is left alone: a new one beside it adopts what runs.
+PROTOCOL = 2
+
 #: An attempt's run id and number.
 Key = tuple[str, int]
 
@@ -30,7 +34,7 @@ class NodeOrders:
 class NodeFacts:
     """What a node says of itself. `runs` is where it keeps run folders; `is_shared`: the manager sees them, too.
 
-    `incarnation` is another one for each life of its agent.
+    `incarnation` is another one for each life of its agent, and for each manager that it works for.
     """
 
     capacity: Capacity

@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from runyard_actors.manager.follow_nodes import ClusterNode
 from runyard_actors.nodes.actor import NodeActor
 from runyard_actors.nodes.line import Agent
-from runyard_actors.nodes.messages import NodeOrders
+from runyard_actors.nodes.messages import PROTOCOL, NodeOrders
 from runyard_actors.nodes.place import token_digest
 from runyard_actors.request import WHOLE
 from runyard_cluster.data_dir import DataDir
@@ -77,7 +77,7 @@ class RayNodes:
 
 def _actor(node: ClusterNode, orders: NodeOrders) -> Any:
     options = ray.remote(NodeActor).options(
-        name=f"node-agent {node.ray_id}",
+        name=f"node-agent {node.ray_id} {PROTOCOL}",
         namespace=NAMESPACE,
         lifetime="detached",
         get_if_exists=True,

@@ -63,7 +63,8 @@ class StoreWriter:
         self._is_closed = False
         self._progress_events: dict[str, int] = {}
         self._connection: Connection | None = self._database.open_writer()
-        self._epoch = self._take_epoch()
+        #: Counts up with each writer that takes the database; an earlier one records nothing any more.
+        self.epoch = self._take_epoch()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -181,7 +182,7 @@ class StoreWriter:
             self._connection = self._database.reopen_writer(left)
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
-        if cursor.execute(sql("epoch")).fetchone()[0] != self._epoch:
+        if cursor.execute(sql("epoch")).fetchone()[0] != self.epoch:
             raise StoreTakenOver
         return cursor
 

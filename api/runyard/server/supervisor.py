@@ -51,12 +51,15 @@ class Supervisor:
         return self._ray.dashboard
 
     async def bring_up(self) -> None:
-        """Start or join Ray and create the manager, which takes over what still runs."""
+        """Start or join Ray and create the manager, which takes over what still runs.
+
+        Raises UnavailableError, and ConflictError when the cluster is another yard's.
+        """
         await asyncio.to_thread(self._ray.bring_up)
         await self._create_manager()
 
     async def watch(self) -> None:
-        """Look after Ray and the manager, for ever."""
+        """Look after Ray and the manager, for ever. Raises StoreTakenOver once another server has the store."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if not await asyncio.to_thread(self._ray.is_alive):
@@ -76,13 +79,9 @@ class Supervisor:
         await asyncio.to_thread(self._ray.leave)
 
     async def _create_manager(self) -> None:
-        from runyard_actors.manager.client import ManagerClient
+        from runyard.server.own_manager import own_manager
 
-        self._manager = ManagerClient.create(
-            settings=self._settings.model_dump(mode="json"),
-            capacity=self.capacity,
-        )
-        active = await self._manager.ping(limit_seconds=60.0)
+        self._manager, active = await own_manager(self._settings, self._data_dir, self.capacity)
         self.log_links = LogLinks.of(self.dashboard)
         self._last_answer = time.monotonic()
         self.on_manager(self._manager)
