@@ -9,6 +9,8 @@ from functools import cache
 from runyard_actors.module_environment import module_environment
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.spec import ShimSpec
+from runyard_actors.shipment import Shipment
+from runyard_cluster.code import mapped, mapped_words
 from runyard_cluster.delegation import delegated_group
 
 
@@ -37,6 +39,9 @@ class Assignment:
     max_log_bytes: int
     max_processes: int
     preload: tuple[str, ...] | None = None
+    code: Shipment | None = None
+    #: Where the node keeps snapshots.
+    code_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +58,16 @@ class Started:
 
 def shim_spec(assignment: Assignment, folder: RunFolder, node: Mapping[str, str]) -> ShimSpec:
     """Return what the shim of an attempt is told; `node` is the environment that all runs of the node begin with."""
+    command, cwd = assignment.command, assignment.cwd
+    if assignment.code is not None:
+        command = mapped_words(command, assignment.code.root, folder.code_copy)
+        cwd = mapped(cwd, assignment.code.root, folder.code_copy)
     return ShimSpec(
         run_id=assignment.run_id,
         attempt=assignment.attempt,
         nonce=assignment.nonce,
-        command=assignment.command,
-        cwd=assignment.cwd,
+        command=command,
+        cwd=cwd,
         env=module_environment(node, assignment, report_file=str(folder.report_file)),
         timeout_seconds=assignment.timeout_seconds,
         grace_seconds=assignment.grace_seconds,

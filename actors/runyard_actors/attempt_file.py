@@ -28,6 +28,8 @@ LOG_GAP = "output.gap"
 REPORT = "report.jsonl"
 #: What it used over time, written by who watches the node.
 USAGE = "usage"
+#: The attempt's own copy of code that was shipped with its run.
+CODE = "code"
 #: Why a shim failed, for whoever has to find out.
 TROUBLE = "shim.err"
 

@@ -18,6 +18,7 @@ from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.spawner.spawners import Launched, Spawners
 from runyard_cluster import process
+from runyard_cluster.code import archive_name, forget_unchanged, unpack
 from runyard_cluster.failpoint import hit
 
 STOP_SECONDS = 5.0
@@ -93,6 +94,7 @@ class NodeAgent:
         else:
             hit("agent.before_launch")
             folder.create()
+            await asyncio.to_thread(_unpack_code, assignment, folder)
             launched = await self._spawners.launch(folder, shim_spec(assignment, folder, self._environment))
             hit("agent.after_launch")
             report = launched.report
@@ -100,9 +102,11 @@ class NodeAgent:
                 return outcome_of(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
             await self._until_ended(assignment, folder, launched, tell)
         outcome = finished(assignment, folder)
-        if outcome is not None:
-            return outcome
-        return await asyncio.to_thread(unfinished, assignment, folder)
+        if outcome is None:
+            outcome = await asyncio.to_thread(unfinished, assignment, folder)
+        if assignment.code is not None:
+            await asyncio.to_thread(forget_unchanged, folder.code_copy)
+        return outcome
 
     async def _until_ended(
         self,
@@ -123,6 +127,11 @@ class NodeAgent:
         except asyncio.CancelledError:
             launched.close()
             raise
+
+
+def _unpack_code(assignment: Assignment, folder: RunFolder) -> None:
+    if code := assignment.code:
+        unpack(Path(assignment.code_folder, archive_name(code.digest)), folder.code_copy)
 
 
 def _tell_adopted(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:

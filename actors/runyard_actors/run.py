@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, NewType
 
 from runyard_actors.request import Request
+from runyard_actors.shipment import Shipment
 from runyard_actors.terms import Terms
 
 RunId = NewType("RunId", str)
@@ -96,6 +97,7 @@ class RunSpec:
     `command[args_from:]` are the arguments that a restart may replace. With `retry_on_out_of_memory`, a run that had
     too little memory is queued again with that many times as much in its `request`, `memory_retries` times so far.
     With `preload`, also an empty one, it starts as a copy of an interpreter that has imported these modules already.
+    With `code`, it starts in a copy of that snapshot of its folder.
     `request_note` says in words where a request came from that was not asked for in numbers. `terms` are None for a run
     that has nothing to say of when it starts but `after`.
     """
@@ -123,6 +125,7 @@ class RunSpec:
     restarted_from: RunId | None = None
     request_note: str | None = None
     preload: tuple[str, ...] | None = None
+    code: Shipment | None = None
     terms: Terms | None = None
 
     @property

@@ -62,6 +62,11 @@ class RunFolder:
         return self.path / attempt_file.LOCK
 
     @property
+    def code_copy(self) -> Path:
+        """The attempt's own copy of the code that was shipped; afterwards what it wrote in there."""
+        return self.path / attempt_file.CODE
+
+    @property
     def spec_file(self) -> Path:
         """What the shim is to run; it holds the environment, so it is gone once read."""
         return self.path / attempt_file.SPEC

@@ -170,6 +170,12 @@ def _on_stall(value: Any) -> str:
     return str(value)
 
 
+def _code(value: Any) -> str:
+    if value not in ("shared", "ship"):
+        raise ValueError(f'must be "shared" or "ship", not {_kind(value)}')
+    return str(value)
+
+
 def _after(value: Any) -> list[int | str]:
     given = value if isinstance(value, list) else [value]
     for each in given:
@@ -220,6 +226,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "after": _after,
     "warm": _switch,
     "preload": words,
+    "code": _code,
     "after_any": _after,
     "after_failed": _after,
     "delay_until": _moment,

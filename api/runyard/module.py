@@ -48,6 +48,7 @@ class _Fields:
     retry_exit_codes: Sequence[int] = ()
     warm: bool = False
     preload: Sequence[str] = ()
+    code: Literal["shared", "ship"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Module(_Fields):
     for that long is told as stalled, or stopped with `on_stall="stop"`. Runs of `after_any` must have ended first,
     whatever way; with `after_failed` it starts only if one of those does not complete. A run with `hold` waits for
     `Run.release`. It fails if it has not started `queue_timeout` after its submission. `node`: the only node that it
-    may start on.
+    may start on. With `code="ship"` it runs in a copy of its folder as that is at the submit.
     """
 
     module_id: str

@@ -198,6 +198,8 @@ RUN_FIELDS = frozenset(
         "attempt",
         "batch_id",
         "batch_index",
+        "code",
+        "code_digest",
         "command",
         "cpu_seconds",
         "created_at",

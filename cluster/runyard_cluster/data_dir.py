@@ -51,6 +51,11 @@ class DataDir:
         return self.path / "runs"
 
     @property
+    def code(self) -> Path:
+        """Snapshots of the code that runs were submitted with."""
+        return self.path / "code"
+
+    @property
     def backups(self) -> Path:
         """Copies of the store: the daily ones, and those made before it is migrated."""
         return self.path / "backups"

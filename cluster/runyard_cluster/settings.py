@@ -69,6 +69,7 @@ class DefaultsSettings(_Part):
     timeout: Duration = 0.0
     stall_after: Duration = 0.0
     on_stall: Literal["tell", "stop"] = "tell"
+    code: Literal["shared", "ship"] = "shared"
 
 
 class ModuleSettings(_Part):
@@ -97,6 +98,7 @@ class ModuleSettings(_Part):
     webhook: WebAddress | None = Field(default=None, repr=False)
     warm: Switch = False
     preload: tuple[Text, ...] = ()
+    code: Literal["shared", "ship"] | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> ModuleSettings:
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
     `pause_when`: rules that hold new starts for as long as one of them is true; docs/OPERATIONS.md has them.
     `on_end`, a command, and `webhook`, an address, are told of what ended: of a batch once or, with `tell` "run", of
     each run. `webhook_secret` signs it.
+    `max_code_size`: how much a folder may hold whose code is shipped with `code = "ship"`, in bytes.
     `max_processes`: how many processes one run may have at once; 0 = any number.
     """
 
@@ -141,6 +144,7 @@ class Settings(BaseSettings):
     host: Text = "127.0.0.1"
     port: Annotated[int, whole(0, 65_535)] = 8300
     max_log_size: Size = 2**30
+    max_code_size: Size = 100 * 2**20
     max_processes: Annotated[int, whole(0, 4_000_000)] = 4096
     allowed_hosts: tuple[Text, ...] = ()
     check_files: Switch = False

@@ -94,6 +94,33 @@ def test_a_node_that_is_lost_while_it_is_taken_in_ends_what_was_given_up_first(t
         assert not alive(run.run_id)
 
 
+def test_what_waited_for_a_node_starts_once_it_is_heard_again_on_the_same_line(tmp_path: Path) -> None:
+    cluster, starts = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "starts"
+    with yard(tmp_path, cluster, node_timeout=120) as (_, session):
+        # Given a node that takes so long for an answer that it counts as quiet, and not for so long that one is missed
+        cluster.by_name["ws2"].delay_seconds = 7.5
+        wait_until(lambda: guard(session, "ws2"), 30, "it is noticed")
+        cluster.by_name["ws2"].delay_seconds = 0.0
+        run = session.submit({"command": noting(starts), "num_cpus": 1, "node": "ws2"}, None)
+        assert run.wait(60).exit_code == 0
+
+
+def test_a_node_that_was_given_up_ends_what_it_runs_even_if_its_line_never_broke(tmp_path: Path) -> None:
+    cluster, gate, starts = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "gate", tmp_path / "starts"
+    with yard(tmp_path, cluster) as (server, session):
+        run = session.submit({"command": waiting(starts, gate), "num_cpus": 1, "node": "ws2"}, None)
+        wait_until(lambda: run.status == "running", 20, "it is going")
+
+        async def lose() -> None:
+            follow_nodes.lose(server.manager._yard, server.manager._yard.others["ws2"])
+
+        server.call(lose())
+        assert run.wait(20).fields["reason"] == "node_lost"
+        wait_until(lambda: not alive(run.run_id), 30, "it has ended there")
+        again = session.submit({"command": noting(starts), "num_cpus": 1, "node": "ws2"}, None)
+        assert again.wait(60).exit_code == 0
+
+
 def test_an_agent_works_for_the_latest_manager_only(tmp_path: Path) -> None:
     cluster = FakeCluster(tmp_path / "nodes", ws2=1)
     node = cluster.by_name["ws2"]

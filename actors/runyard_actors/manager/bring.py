@@ -35,14 +35,14 @@ async def bring(yard: Yard, run_id: str, attempt: int) -> None:
     """Bring what is new of an active attempt on another node; nothing, if it is none. Raises UnavailableError."""
     found = next((a for a in yard.active.values() if a.key == (run_id, attempt)), None)
     node = yard.other(found) if found else None
-    if found and node and not _is_shared(node):
+    if found and node and not node.sees_data_dir:
         await _bring(node, found.key, found.folder)
 
 
 async def bring_all(yard: Yard, attempt: ActiveRun) -> None:
     """Bring all of an attempt that has ended; what cannot be brought is left there, and told of."""
     node = yard.other(attempt)
-    if node is None or _is_shared(node):
+    if node is None or node.sees_data_dir:
         return
     try:
         await _bring(node, attempt.key, attempt.folder)
@@ -54,13 +54,13 @@ async def bring_for_ever(yard: Yard) -> None:
     """Every few seconds, bring what is new of all attempts on nodes that are heard of."""
     while True:
         await asyncio.sleep(BRING_SECONDS)
-        nodes = [n for n in yard.others.values() if n.line.is_open.is_set() and not _is_shared(n)]
+        nodes = [n for n in yard.others.values() if n.line.is_open.is_set() and not n.sees_data_dir]
         await asyncio.gather(*(_bring_new(yard, node) for node in nodes))
 
 
 async def bring_lost(yard: Yard, node: OtherNode, keys: Iterable[Key]) -> None:
     """Bring the rest of attempts that were given up, now that their node is heard of again."""
-    if not _is_shared(node):
+    if not node.sees_data_dir:
         try:
             for key in keys:
                 await _bring(node, key, yard.folder(*key))
@@ -100,10 +100,6 @@ async def _bring_files(
             elif file.name in BROUGHT and not await asyncio.to_thread(_is_here, path, file):
                 data = await node.line.ask("read", key, file.name, 0, MOST_BYTES)
                 await asyncio.to_thread(_replace, path, data, file)
-
-
-def _is_shared(node: OtherNode) -> bool:
-    return node.line.facts is None or node.line.facts.is_shared
 
 
 async def _bring_log(node: OtherNode, key: Key, folder: RunFolder, file: FileState, most: int | None) -> None:

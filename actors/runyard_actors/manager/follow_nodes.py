@@ -101,8 +101,16 @@ def other_node(yard: Yard, name: str) -> OtherNode:
     node = yard.others.get(name)
     if node is None:
         node = yard.others[name] = OtherNode(name, yard.writer.epoch)
+        node.line.on_heard = partial(_heard, yard, node)
         node.line.on_open = yard.hold_or_go_on
     return node
+
+
+def _heard(yard: Yard, node: OtherNode) -> None:
+    was_guarded = node.guard is not None
+    node.heard()
+    if was_guarded:
+        yard.hold_or_go_on()
 
 
 async def _meet(yard: Yard, cluster: Cluster, found: ClusterNode) -> None:

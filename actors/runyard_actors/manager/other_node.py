@@ -23,7 +23,6 @@ class OtherNode:
     def __init__(self, name: str, epoch: int) -> None:
         self.name = name
         self.line = Line(name, epoch)
-        self.line.on_heard = self.heard
         #: What it is called in Ray as long as it is there; another one each time that Ray is started on it.
         self.ray_id: str | None = None
         #: What it offers to runs; None until it was first heard of.
@@ -36,6 +35,8 @@ class OtherNode:
         self.given_up: dict[Key, str] = {}
         #: Each attempt's files are brought from there by one at a time.
         self.bringing: dict[Key, asyncio.Lock] = {}
+        #: Each snapshot of code is sent there by one at a time.
+        self.shipping: dict[str, asyncio.Lock] = {}
         self._lost = asyncio.Event()
         self._talk: asyncio.Task[None] | None = None
 
@@ -47,6 +48,11 @@ class OtherNode:
         if self.silent_seconds >= QUIET_SECONDS:
             return f"nothing is heard of {self.name}"
         return None
+
+    @property
+    def sees_data_dir(self) -> bool:
+        """Whether it has its files where the manager has its own."""
+        return self.line.facts is None or self.line.facts.is_shared
 
     async def stop(self, attempt: ActiveRun) -> None:
         """Have an attempt end for which a cancel was ordered; as soon as the node is heard of."""
@@ -69,6 +75,7 @@ class OtherNode:
     def lose(self) -> None:
         """Give up what it keeps."""
         self.is_lost = True
+        self.line.find_anew()
         self._lost.set()
 
     def forget_brought(self, active: Collection[Key]) -> None:

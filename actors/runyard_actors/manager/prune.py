@@ -15,6 +15,8 @@ from runyard_actors.store.changes import Pruned
 #: How often old runs are looked for, and how many are forgotten at once.
 PRUNE_SECONDS = 3600.0
 PAGE = 1_000
+#: A snapshot of code is taken this long before the run that it is for is stored, at the most, in seconds.
+CODE_SECONDS = 3600.0
 
 
 async def prune_for_ever(yard: Yard) -> None:
@@ -26,7 +28,13 @@ async def prune_for_ever(yard: Yard) -> None:
 
 
 async def prune(yard: Yard) -> int:
-    """Forget all runs that ended longer ago than the retention; return how many."""
+    """Forget runs that ended longer ago than the retention, and code that no run refers to; return how many runs."""
+    count = await _forget_runs(yard)
+    await asyncio.to_thread(_forget_code, yard)
+    return count
+
+
+async def _forget_runs(yard: Yard) -> int:
     if not yard.settings.retention:
         return 0
     before = time.time_ns() // 1000 - int(yard.settings.retention * 1e6)
@@ -38,6 +46,17 @@ async def prune(yard: Yard) -> int:
     if count:
         log.info("%d runs older than the retention were removed", count)
     return count
+
+
+def _forget_code(yard: Yard) -> None:
+    """Remove snapshots that no run starts from, less those that a submission may be about to refer to."""
+    before = time.time() - CODE_SECONDS
+    old = [path for path in yard.data_dir.code.glob("*") if path.stat().st_mtime < before]
+    if old:
+        known = yard.reader.codes()
+        for path in old:
+            if path.stem not in known:
+                path.unlink(missing_ok=True)
 
 
 def _remove_folders(yard: Yard, run_ids: Sequence[RunId]) -> None:

@@ -13,6 +13,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.bring import bring_all
 from runyard_actors.manager.end import finish
 from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.ship import ship_code
 from runyard_actors.manager.yard import Yard
 from runyard_actors.run import Outcome, Reason, RunId
 from runyard_actors.scheduling.decision import Start
@@ -79,6 +80,7 @@ async def _kept_by(yard: Yard, attempt: ActiveRun, node: OtherNode) -> Outcome:
         await node.stop(attempt)
     facts = node.line.facts
     assert facts is not None
+    await ship_code(yard, attempt, node)
     await yard.leases.take(attempt)
     assignment = _assignment(yard, attempt, facts.capacity.gpus)
     return await node.line.keep(assignment, partial(on_started, yard))
@@ -183,4 +185,6 @@ def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu]) -> Assignme
         max_log_bytes=yard.settings.max_log_size,
         max_processes=yard.settings.max_processes,
         preload=spec.preload,
+        code=spec.code,
+        code_folder=str(yard.data_dir.code),
     )

@@ -16,6 +16,7 @@ from functools import partial
 from runyard_actors.assignment import Assignment, Started
 from runyard_actors.attempt_file import LOG
 from runyard_actors.node_agent import NodeAgent
+from runyard_actors.nodes.code_store import forget_old_code, has_code, put_code
 from runyard_actors.nodes.fence import end_lost
 from runyard_actors.nodes.messages import FileState, Key, Lost, News, NodeFacts, NodeOrders, Order
 from runyard_actors.nodes.place import runs_folder
@@ -36,6 +37,7 @@ class NodeActor:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._orders = orders
         self._runs, self._is_shared = runs_folder(orders)
+        self._code = self._runs.parent / "code"
         self._agent = NodeAgent()
         self._incarnation = secrets.token_hex(8)
         self._epoch = 0
@@ -77,7 +79,8 @@ class NodeActor:
             key = (assignment.run_id, assignment.attempt)
             known = self._kept.get(key)
             if known is None:
-                here = replace(assignment, folder=str(self._folder(key).path))
+                folder, code = str(self._folder(key).path), str(self._code)
+                here = replace(assignment, folder=folder, code_folder=code)
                 self._kept[key] = asyncio.create_task(self._see_through(key, here))
             elif started := self._started.get(key):
                 self._tell(key, started=started)
@@ -109,6 +112,16 @@ class NodeActor:
             except TimeoutError:
                 return []
         return list(self._news.values()) if incarnation == self._incarnation else None
+
+    async def has_code(self, digest: str) -> bool:
+        """Say whether a snapshot of code is here; others, that nobody asked for in days, are removed."""
+        if not self._is_shared:
+            await asyncio.to_thread(forget_old_code, self._code)
+        return await asyncio.to_thread(has_code, self._code, digest)
+
+    async def put_code(self, digest: str, offset: int, data: bytes, is_last: bool) -> None:
+        """Take a part of a snapshot."""
+        await asyncio.to_thread(partial(put_code, self._code, digest, offset, data, is_last=is_last))
 
     async def files(self, keys: Sequence[Key]) -> list[list[FileState]]:
         """List the files of attempts."""

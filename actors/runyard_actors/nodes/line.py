@@ -96,6 +96,11 @@ class Line:
         stuck: list[Key] = await self.ask("end_lost", lost, limit_seconds=3 * ANSWER_SECONDS)
         return stuck
 
+    def find_anew(self) -> None:
+        """Have the agent told everything again before it is counted with."""
+        self._is_found = False
+        self.is_open.clear()
+
     async def talk(self, agent: Agent) -> None:
         """Talk with this agent, for ever: find it, hand over, take its news."""
         self._agent = agent
@@ -110,7 +115,7 @@ class Line:
     async def _talk_once(self) -> None:
         try:
             await self._open()
-            while self._is_found and await self._take_news():
+            while self._is_found and await self._take_news() and self._is_found:
                 self.on_heard()
         except UnavailableError as error:
             if self.is_open.is_set():

@@ -11,6 +11,7 @@ from typing import Any
 
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
+from runyard_actors.shipment import Shipment
 from runyard_actors.store.database import Row
 from runyard_actors.terms import Terms, terms_from_json
 
@@ -106,6 +107,8 @@ def run_json(row: Row, now: int) -> dict[str, Any]:
         "result": _loaded(row["result"]),
         "enforcement": _loaded(row["enforcement"]),
         "terms": None if row["terms"] is None else _terms_json(terms_from_json(json.loads(row["terms"]))),
+        "code": "shared" if row["code_digest"] is None else "ship",
+        "code_digest": row["code_digest"],
     }
 
 
@@ -128,6 +131,8 @@ def accepted_json(spec: RunSpec, created_at: int) -> dict[str, Any]:
         "gpu_memory": request.gpu_memory_bytes,
         "wanted_node": request.node or None,
         "gpu_ids": [],
+        "code": "shared" if spec.code is None else "ship",
+        "code_digest": None if spec.code is None else spec.code.digest,
         "created_at": rfc3339(created_at),
         "started_at": None,
         "ended_at": None,
@@ -224,6 +229,7 @@ def run_spec(row: Row) -> RunSpec:
         restarted_from=RunId(row["restarted_from"]) if row["restarted_from"] is not None else None,
         request_note=row["request_note"],
         preload=None if row["preload"] is None else tuple(json.loads(row["preload"])),
+        code=None if row["code_digest"] is None else Shipment(row["code_digest"], row["code_root"]),
         terms=None if row["terms"] is None else terms_from_json(json.loads(row["terms"])),
     )
 

@@ -34,8 +34,8 @@ INSERT INTO runs (
 -- insert_spec --
 INSERT INTO run_specs (
     seq, command, cwd, env, labels, timeout_seconds, args_from, request_note, stall_seconds, on_stall,
-    preload
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    preload, code, code_root
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- insert_label --
 INSERT INTO run_labels (key, value, seq) VALUES (?, ?, ?)
@@ -277,11 +277,15 @@ SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))
 -- lost_on --
 SELECT run_id, attempt, nonce FROM attempts WHERE node = ? AND reason = 'node_lost'
 
+-- codes --
+SELECT DISTINCT code FROM run_specs WHERE code IS NOT NULL
+
 -- ## Reading one thing
 
 -- run_columns --
 runs.*, run_specs.command, run_specs.cwd, run_specs.env, run_specs.labels, run_specs.timeout_seconds, run_specs.args_from,
-run_specs.request_note, run_specs.stall_seconds AS stall_after_seconds, run_specs.on_stall, run_specs.preload
+run_specs.request_note, run_specs.stall_seconds AS stall_after_seconds, run_specs.on_stall, run_specs.preload,
+run_specs.code AS code_digest, run_specs.code_root
 
 -- runs_by_id --
 SELECT {run_columns} FROM runs JOIN run_specs ON run_specs.seq = runs.seq

@@ -132,6 +132,10 @@ class StoreReader:
         """Return the nonces of the attempts that were lost with a node, by run and number."""
         return {(row["run_id"], row["attempt"]): row["nonce"] for row in self._rows("lost_on", (node,))}
 
+    def codes(self) -> set[str]:
+        """Return the digests of all snapshots that runs refer to."""
+        return {row["code"] for row in self._rows("codes", ())}
+
     def past_runs(self, module_id: str, limit: int, *, with_failed: bool = False) -> list[PastRun]:
         """Return the newest completed runs of a module, newest first; with failed ones among them if asked."""
         with self._snapshot() as connection:

@@ -96,6 +96,8 @@ def _spec_row(seq: int, spec: RunSpec, texts: _Texts) -> tuple[Any, ...]:
         spec.stall_after_seconds,
         spec.on_stall,
         None if spec.preload is None else to_json(spec.preload),
+        None if spec.code is None else spec.code.digest,
+        None if spec.code is None else spec.code.root,
     )
 
 

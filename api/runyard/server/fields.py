@@ -223,6 +223,7 @@ ExitCodes = Annotated[
     BeforeValidator(at_most(256)),
 ]
 OnStall = Literal["tell", "stop"]
+Code = Literal["shared", "ship"]
 Factor = Annotated[
     float,
     BeforeValidator(check_factor),

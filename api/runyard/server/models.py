@@ -41,6 +41,8 @@ class Run(BaseModel):
         1, description="`command[args_from:]` is what a restart with other `args` replaces"
     )
     cwd: str
+    code: Literal["shared", "ship"] = Field("shared", description='"ship": it runs in a copy of its folder')
+    code_digest: str | None = Field(None, description="of the snapshot that the copy is made of")
     env_keys: list[str] = Field(description="names only; values are never given out")
     num_cpus: float
     num_gpus: float
@@ -232,6 +234,7 @@ class Module(BaseModel):
     retry_on_out_of_memory: float | None = None
     warm: bool
     preload: list[str]
+    code: Literal["shared", "ship"] | None = None
     env_keys: list[str] = Field(description="names only; values are never given out")
     advice: list[Advice] = Field(description="from its newest runs; none before there are five")
 

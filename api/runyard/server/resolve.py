@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from runyard_actors.ids import is_id, new_id, new_ids
 from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec
+from runyard_actors.shipment import Shipment
 from runyard_actors.store.records import FoundBatch
 from runyard_cluster.capacity import Capacity, auto_request
+from runyard_cluster.code import Limits, take_snapshot
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from runyard_cluster.settings import ModuleSettings, Settings
 
@@ -42,13 +44,16 @@ class Resolver:
     home: str
     learner: Learner
     find_batch: Callable[[str], FoundBatch | None]
+    #: What was shipped for this submission, by its folder: one snapshot serves all its runs.
+    shipped: dict[str, Shipment] = field(default_factory=dict)
 
     def has_to_look(self, run: RunIn) -> bool:
         """Whether filling in the run takes a look at disk or store, and with that as long as they let it."""
         module = self._module(run)
         memory = _first(run.memory, module.memory, self.settings.defaults.memory)
         gpu_memory = _first(run.gpu_memory, module.gpu_memory)
-        return self.settings.check_files or "learn" in (memory, gpu_memory)
+        is_shipped = self._code(run, module) == "ship"
+        return self.settings.check_files or is_shipped or "learn" in (memory, gpu_memory)
 
     def single(self, run: SubmitIn, *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of one run. Raises InvalidRequestError or NotFoundError."""
@@ -135,6 +140,7 @@ class Resolver:
             request=request,
             request_note=note,
             preload=_preload(run, module),
+            code=self._shipped(run, module, cwd) if self._code(run, module) == "ship" else None,
             timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
             stall_after_seconds=_first(
                 run.stall_after, module.stall_after, self.settings.defaults.stall_after
@@ -150,6 +156,21 @@ class Resolver:
             batch_id=place.batch_id,
             batch_index=place.index,
         )
+
+    def _code(self, run: RunIn, module: ModuleSettings) -> str:
+        return str(_first(run.code, module.code, self.settings.defaults.code))
+
+    def _shipped(self, run: RunIn, module: ModuleSettings, cwd: str) -> Shipment:
+        """Return the snapshot of the run's folder: the one that it runs in, or that of a script that lies elsewhere."""
+        root, script = Path(cwd), _script(run, module)
+        if script is not None and not Path(script).is_relative_to(root):
+            root = Path(script).parent
+        known = self.shipped.get(str(root))
+        if known is None:
+            limits = Limits(size_bytes=self.settings.max_code_size)
+            digest = take_snapshot(root, self.settings.data.code, limits)
+            known = self.shipped[str(root)] = Shipment(digest, str(root))
+        return known
 
     def _earlier(self, name: str | None, runs: int) -> tuple[RunId, ...]:
         """Return the runs of an earlier batch that those of a new one come after, one by one.

@@ -12,6 +12,7 @@ from runyard.server.fields import (
     MAX_PROCESS_BYTES,
     NO_NUL,
     Arguments,
+    Code,
     Command,
     Cpus,
     Duration,
@@ -90,6 +91,9 @@ class RunIn(RequestIn, TermsIn):
     labels: Labels = Field(default_factory=dict, description="words to find the run by")
     warm: bool = False
     preload: Preload = Field(default_factory=list)
+    code: Code | None = Field(
+        None, description='"ship": it runs in a copy of its folder as that is now; "shared": as that is then'
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -266,6 +270,9 @@ class ModuleIn(RequestIn):
     labels: Labels = Field(default_factory=dict)
     warm: bool = False
     preload: Preload = Field(default_factory=list)
+    code: Code | None = Field(
+        None, description='"ship": it runs in a copy of its folder as that is now; "shared": as that is then'
+    )
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> ModuleIn:

@@ -10,6 +10,7 @@ import pytest
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, Status
+from runyard_actors.shipment import Shipment
 from runyard_actors.store import StoredState, StoreReader, StoreWriter, load_state
 from runyard_actors.store.changes import CancelRequested, ModulePut
 from runyard_cluster.database_url import Where
@@ -19,6 +20,7 @@ from tests.unit.store.making import AT, SECOND, ended, life, specs, started, sta
 FIELDS = {
     "terms",
     *("run_id", "module_id", "module_name", "batch_id", "batch_index", "status", "reason", "reason_detail"),
+    *("code", "code_digest"),
     *("waiting_for", "command", "cwd", "env_keys", "num_cpus", "num_gpus", "memory", "gpu_memory"),
     *("timeout_seconds", "priority", "labels", "attempt", "max_retries", "node", "pid", "gpu_ids"),
     *("created_at", "started_at", "ended_at", "queued_seconds", "duration_seconds", "exit_code", "signal"),
@@ -42,8 +44,14 @@ def test_a_run_is_shown_with_every_field_and_no_value_of_its_environment(
     writer: StoreWriter, reader: StoreReader
 ) -> None:
     request = Request(cpu_milli=1500, gpu_milli=250, memory_bytes=2**30, gpu_memory_bytes=2**31)
+    code = Shipment("0123456789abcdef" * 2, "/home/me/project")
     (run,) = specs(
-        1, request=request, env={"TOKEN": "hunter2", "A": "1"}, labels={"k": "v"}, timeout_seconds=9.5
+        1,
+        request=request,
+        code=code,
+        env={"TOKEN": "hunter2", "A": "1"},
+        labels={"k": "v"},
+        timeout_seconds=9.5,
     )
     writer.write([submitted([run]), *life(run)]).result()
     shown = reader.run(run.run_id)
@@ -72,6 +80,8 @@ def test_a_run_is_shown_with_every_field_and_no_value_of_its_environment(
         "duration_seconds": 3.0,
         "enforcement": {"memory": "poll"},
         "waiting_for": None,
+        "code": "ship",
+        "code_digest": code.digest,
     }
     assert {name: shown[name] for name in expected} == expected
     assert reader.spec(run.run_id) == run

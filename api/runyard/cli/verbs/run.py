@@ -75,6 +75,11 @@ runyard run --module thumbnails --detach photos/""",
     metavar="FACTOR",
     help="Had it too little memory, it is started again with that many times as much, as 1.5.",
 )
+@click.option(
+    "--code",
+    type=click.Choice(["shared", "ship"]),
+    help="ship: it runs in a copy of its folder as that is now; shared: as that is when it starts.",
+)
 @click.option("--node", metavar="NAME", help="The only node that it may start on.")
 @term_options
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="A label to find it by; may repeat.")
@@ -128,6 +133,7 @@ def request(given: dict[str, Any]) -> dict[str, Any]:
                 "name",
                 "module",
                 "node",
+                "code",
             )
         },
         "cwd": None if folder is None else str(Path(folder).absolute()),

@@ -844,6 +844,10 @@ export type Module = {
      */
     advice: Array<Advice>;
     /**
+     * Code
+     */
+    code?: 'shared' | 'ship' | null;
+    /**
      * Command
      */
     command: Array<string> | null;
@@ -978,6 +982,12 @@ export type ModuleAdvice = {
 };
 
 export type ModuleIn = unknown & {
+    /**
+     * Code
+     *
+     * "ship": it runs in a copy of its folder as that is now; "shared": as that is then
+     */
+    code?: 'shared' | 'ship' | null;
     /**
      * Command
      *
@@ -1529,6 +1539,18 @@ export type Run = {
      */
     batch_index: number | null;
     /**
+     * Code
+     *
+     * "ship": it runs in a copy of its folder
+     */
+    code?: 'shared' | 'ship';
+    /**
+     * Code Digest
+     *
+     * of the snapshot that the copy is made of
+     */
+    code_digest?: string | null;
+    /**
      * Command
      */
     command: Array<string>;
@@ -1806,6 +1828,12 @@ export type RunIn = unknown & {
      * what follows the script or command
      */
     args?: Array<string>;
+    /**
+     * Code
+     *
+     * "ship": it runs in a copy of its folder as that is now; "shared": as that is then
+     */
+    code?: 'shared' | 'ship' | null;
     /**
      * Command
      *
@@ -2255,6 +2283,12 @@ export type SubmitIn = unknown & {
      * what follows the script or command
      */
     args?: Array<string>;
+    /**
+     * Code
+     *
+     * "ship": it runs in a copy of its folder as that is now; "shared": as that is then
+     */
+    code?: 'shared' | 'ship' | null;
     /**
      * Command
      *
