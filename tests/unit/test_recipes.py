@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+from ray.scripts.scripts import start
 
 from runyard.cli.exit_code import MISUSED, code_of_error
 from runyard.cli.main import cli
@@ -20,15 +21,20 @@ from runyard_cluster.errors import SettingsError
 
 CLUSTER = Path(__file__).parents[2] / "cluster"
 UNIT = CLUSTER / "systemd" / "runyard.service"
+NODE = CLUSTER / "systemd" / "runyard-node.service"
 AGENT = CLUSTER / "launchd" / "dev.runyard.plist"
 SCHEDULED = CLUSTER / "windows" / "runyard-service.ps1"
 
 
 @pytest.fixture
 def unit() -> configparser.ConfigParser:
+    return read_unit(UNIT)
+
+
+def read_unit(path: Path) -> configparser.ConfigParser:
     found = configparser.ConfigParser(interpolation=None, strict=True)
     found.optionxform = str  # type: ignore[assignment,method-assign] # the documented way to keep upper case
-    found.read_string(UNIT.read_text("utf-8"))
+    found.read_string(path.read_text("utf-8"))
     return found
 
 
@@ -52,18 +58,31 @@ def test_systemd_starts_it_again_after_a_crash_only(unit: configparser.ConfigPar
     assert unit["Install"]["WantedBy"] == "default.target"
 
 
+def test_a_node_is_started_again_however_its_ray_ended_and_its_runs_go_on_meanwhile() -> None:
+    service = read_unit(NODE)["Service"]
+    assert service["KillMode"] == "process"
+    assert service["Restart"] == "always"
+    assert service["OOMPolicy"] == "continue"
+    known = {option for parameter in start.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    words = service["ExecStart"].split()
+    assert words[1] == "start"
+    assert {word.partition("=")[0] for word in words[2:]} <= known
+    assert "--block" in words, "what systemd watches has to stay"
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_systemd_understands_all_of_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [UNIT, NODE], ids=lambda path: path.name)
+def test_systemd_understands_all_of_the_unit(path: Path, tmp_path: Path) -> None:
     # The program has to be there for it, so another one stands in for it.
     text = re.sub(
-        r"^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text("utf-8"), flags=re.MULTILINE
+        r"^ExecStart=\S+", f"ExecStart={sys.executable}", path.read_text("utf-8"), flags=re.MULTILINE
     )
-    (tmp_path / UNIT.name).write_text(text)
-    verify = ["systemd-analyze", "--user", "--man=no", "verify", str(tmp_path / UNIT.name)]
+    (tmp_path / path.name).write_text(text)
+    verify = ["systemd-analyze", "--user", "--man=no", "verify", str(tmp_path / path.name)]
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(verify, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert UNIT.name not in done.stderr
+    assert path.name not in done.stderr
 
 
 def test_launchd_ends_the_server_and_no_run(agent: dict[str, object]) -> None:
