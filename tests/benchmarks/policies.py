@@ -95,7 +95,7 @@ class _Simple(ABC):
     def decide(self) -> Sequence[Started]:
         """Return what starts now."""
         freed, self._nodes.freed = self._nodes.freed, {}
-        for ledger in freed.values():
+        for ledger in freed:
             for request in self._shapes:
                 if ledger.fit(request) is not None:
                     self._may_fit(request)

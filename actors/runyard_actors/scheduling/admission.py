@@ -12,7 +12,6 @@ from runyard_actors.scheduling.node import Measured, NodeSpec
 from runyard_actors.scheduling.nodes import Nodes
 from runyard_actors.scheduling.offers import Offers
 from runyard_actors.scheduling.queue import Queue
-from runyard_actors.scheduling.reservation import Reservation
 from runyard_actors.scheduling.semaphore import Semaphore
 
 
@@ -39,27 +38,26 @@ class Admission:
         """Give the next run its slots, resources and placement; None if none may start now."""
         if self.nodes.freed:
             self._look_at_freed()
-        while self.limits.total.has_room():
-            shape, ledger = self._first()
+        total = self.limits.total
+        while total.has_room():
             head = self.head
-            if head is None:
-                if shape is not None and self._choose_head(shape):
-                    continue
-            elif shape is None or shape.priority <= head.priority:
+            if head is not None and self._is_next(head):
                 if started := self._try_head(head):
                     return started
                 if self.head is None:
                     continue
+            shape, ledger = self._first()
             if shape is None:
                 return None
+            if head is None and self._choose_head(shape):
+                continue
             if started := self._try(shape, ledger):
                 return started
         return None
 
     def enqueue(self, entry: Entry) -> None:
         """Queue a run; its slots and resources, if it had some, are free before."""
-        run = entry.run
-        self.queue.add(entry, self.limits.batch_of(run), self.limits.modules[run.module_id])
+        self.queue.add(entry)
 
     def dequeue(self, entry: Entry) -> None:
         """A queued run is gone."""
@@ -69,7 +67,7 @@ class Admission:
 
     def adopt(self, entry: Entry, placement: Placement) -> None:
         """A run holds slots and resources already, even beyond what there is."""
-        self.limits.take(entry.run)
+        self.limits.take(entry)
         self.nodes.take(entry.run.request, placement)
         self.active.add(entry, placement.node)
         entry.stage, entry.placement = Stage.ACTIVE, placement
@@ -78,9 +76,9 @@ class Admission:
         """Free what an active run holds."""
         placement, entry.placement = entry.placement, None
         if placement is not None:
-            self.limits.give(entry.run)
+            self.limits.give(entry)
             self.nodes.give(entry.run.request, placement, self.active.remove(entry, placement.node))
-            self._reopen(self.limits.modules[entry.run.module_id], self.limits.batch_of(entry.run))
+            self._reopen(entry.module, entry.batch)
 
     def withdraw(self, entry: Entry) -> None:
         """A start did not happen: the run gets its place and its turn back."""
@@ -131,14 +129,18 @@ class Admission:
 
     def _first(self) -> tuple[Shape | None, NodeLedger | None]:
         """Return the first shape in the queue's order that may have room, and where, if that is known."""
-        ready = self.queue.ready.first()
-        offer = self._offers.first(self.queue.blocked, self._kept())
+        queue, head = self.queue, self.head
+        ready = queue.ready.first() if queue.ready else None
+        kept = None if head is None else head.reservation or head.keep()
+        offer = self._offers.first(queue.blocked, kept)
         if offer is None or (ready is not None and ready.key() < offer[0].bound):
             return ready, None
         return offer
 
-    def _kept(self) -> Reservation | None:
-        return self.head.keep() if self.head is not None else None
+    def _is_next(self, head: Head) -> bool:
+        """Whether the head goes before all that may fit. No blocked shape has a higher priority than it."""
+        ready = self.queue.ready.first() if self.queue.ready else None
+        return ready is None or ready.priority <= head.priority
 
     def _try(self, shape: Shape, ledger: NodeLedger | None) -> Entry | None:
         """Start the best run of a shape, or put what holds it up out of the way."""
@@ -151,8 +153,8 @@ class Admission:
         if batch is not None and not self._has_room(batch.semaphore, line):
             self.queue.park(line, batch)
             return None
-        is_bound = self.head is not None and shape.priority <= self.head.priority
-        kept = self._kept() if is_bound else None
+        head = self.head
+        kept = head.keep() if head is not None and shape.priority <= head.priority else None
         found = self.nodes.find(shape, kept) if ledger is None else self.nodes.fit(ledger, shape, kept)
         if found is None:
             self._block(shape)
@@ -201,7 +203,7 @@ class Admission:
         if not head.has_slots:
             self._lift()
             return None
-        found = head.test()
+        found = head.test() if head.untested else None
         if found is None:
             return None
         ledger, gpus = found
@@ -215,16 +217,17 @@ class Admission:
         room = head.reservation
         if room is not None and (ledger := self.nodes.by_name.get(room.node)):
             self._offers.open(ledger)
-        self._reopen(head.line.kind.module, head.batch)
+        self._reopen(head.entry.module, head.entry.batch)
 
     def _has_room(self, semaphore: Semaphore[Kind] | Semaphore[Line], line: Line) -> bool:
         """Whether a slot is free for a line, beside the one that is kept for the head."""
+        if semaphore.limit is None:
+            return True
         head = self.head
         if head is None or line is head.line or line.lane.priority > head.priority:
             return semaphore.has_room()
-        is_shared = semaphore is head.line.kind.module or (
-            head.batch is not None and semaphore is head.batch.semaphore
-        )
+        batch = head.entry.batch
+        is_shared = semaphore is head.entry.module or (batch is not None and semaphore is batch.semaphore)
         return semaphore.has_room(int(is_shared))
 
     def _reopen(self, module: Semaphore[Kind] | None, batch: Batch | None) -> None:
@@ -239,11 +242,11 @@ class Admission:
     def _look_at_freed(self) -> None:
         """Open the nodes on which something became free, for the head and for what is blocked."""
         freed, self.nodes.freed = self.nodes.freed, {}
-        for name, ledger in freed.items():
+        for ledger in freed:
             if ledger.guard is None:
                 self._offers.open(ledger)
                 if self.head is not None:
-                    self.head.untested[name] = ledger
+                    self.head.untested[ledger] = None
 
     def _look_at_all(self) -> None:
         """The nodes are others than before: nothing is known of where what fits."""

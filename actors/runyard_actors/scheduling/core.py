@@ -9,7 +9,7 @@ from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
 from runyard_actors.scheduling.admission import Admission
 from runyard_actors.scheduling.decision import Counts, Drop, HeadOfQueue, QueuedRun, Start
-from runyard_actors.scheduling.dependencies import Dependencies
+from runyard_actors.scheduling.dependencies import NOBODY, Dependencies
 from runyard_actors.scheduling.holding import Holding
 from runyard_actors.scheduling.line import Batch, Entry, Stage
 from runyard_actors.scheduling.more_memory import with_more_memory
@@ -125,7 +125,7 @@ class Core:
         if entry is None:
             return
         self._admission.release(entry)
-        batch = self._admission.limits.batch_of(entry.run)
+        batch = entry.batch
         if retry:
             self._seq += 1
             entry.seq = self._seq
@@ -148,7 +148,7 @@ class Core:
         entry = self._active(run_id)
         if entry is None:
             return
-        batch = self._admission.limits.batch_of(entry.run)
+        batch = entry.batch
         if batch is not None and batch.is_stopped:
             self._admission.release(entry)
             self._requeue(entry, batch)
@@ -226,7 +226,7 @@ class Core:
             if not is_deadline:
                 self._go_on(entry)
                 continue
-            drop, batch = self._waited_too_long(entry), self._admission.limits.batch_of(entry.run)
+            drop, batch = self._waited_too_long(entry), entry.batch
             self._remove([entry])
             self._drops[run_id] = drop
             if batch is not None:
@@ -340,13 +340,12 @@ class Core:
 
     def _enter(self, run: QueuedRun) -> Entry:
         self._seq += 1
-        entry = self._entries[run.run_id] = Entry(run, self._seq)
-        self._admission.limits.join(run)
+        entry = self._entries[run.run_id] = self._admission.limits.enter(run, self._seq)
         return entry
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.run.run_id]
-        self._admission.limits.leave(entry.run)
+        self._admission.limits.leave(entry)
         if self._holding:
             self._holding.forget(entry.run.run_id)
 
@@ -355,7 +354,7 @@ class Core:
         if run.run_id not in self._entries:
             return
         if not run.after and run.gates is None:
-            self._requeue(entry, self._admission.limits.batch_of(run))
+            self._requeue(entry, entry.batch)
             return
         lost = self._depend(run)
         if lost is not None:
@@ -379,7 +378,7 @@ class Core:
         if self._dependencies.missing(run_id) or self._holding.holds(run_id):
             entry.stage = Stage.WAITING
         else:
-            self._requeue(entry, self._admission.limits.batch_of(entry.run))
+            self._requeue(entry, entry.batch)
 
     def _requeue(self, entry: Entry, batch: Batch | None) -> None:
         """Queue a run, unless its batch has failed too often meanwhile."""
@@ -406,6 +405,8 @@ class Core:
         while ends:
             ended, succeeded = ends.pop()
             told = self._dependencies.tell(ended, succeeded=succeeded)
+            if told is NOBODY:
+                continue
             for run_id, why in told.lost:
                 self._forget(self._entries[run_id])
                 self._drops[run_id] = Drop(run_id, Reason.DEPENDENCY_FAILED, why)

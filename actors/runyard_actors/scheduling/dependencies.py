@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from runyard_actors.run import RunId
 
@@ -31,6 +32,10 @@ class Told:
 
     free: Sequence[RunId] = ()
     lost: Sequence[tuple[RunId, str]] = ()
+
+
+#: What the end of a run means that nobody waited for; shared, as most ends are of this kind.
+NOBODY: Final = Told()
 
 
 class Dependencies:
@@ -118,7 +123,7 @@ class Dependencies:
         """Note how a run ended."""
         self._ended[run_id] = succeeded
         if run_id not in self._after:
-            return Told()
+            return NOBODY
         free: list[RunId] = []
         lost: list[tuple[RunId, str]] = []
         for each in self._after.pop(run_id):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runyard_actors.scheduling.ledger import NodeLedger
-from runyard_actors.scheduling.line import Batch, Entry, Line
+from runyard_actors.scheduling.line import Entry, Line
 from runyard_actors.scheduling.node_group import NodeGroup
 from runyard_actors.scheduling.reservation import Reservation, reserve
 
@@ -22,24 +22,19 @@ class Head:
     entry: Entry
     line: Line
     able: Sequence[NodeGroup]
-    untested: dict[str, NodeLedger] = field(default_factory=dict)
+    untested: dict[NodeLedger, None] = field(default_factory=dict)
     reservation: Reservation | None = None
 
     @property
     def priority(self) -> int:
         """The run's priority."""
-        return self.line.lane.priority
-
-    @property
-    def batch(self) -> Batch | None:
-        """The run's batch."""
-        return self.line.lane.batch
+        return self.entry.run.priority
 
     @property
     def has_slots(self) -> bool:
         """Whether it waits for nothing but resources."""
-        batch = self.batch
-        return self.line.kind.module.has_room() and (batch is None or batch.semaphore.has_room())
+        batch = self.entry.batch
+        return self.entry.module.has_room() and (batch is None or batch.semaphore.has_room())
 
     def keep(self) -> Reservation:
         """Return the room kept; it is chosen when first asked for, and then stays."""
@@ -56,7 +51,7 @@ class Head:
 
     def renew(self, able: Sequence[NodeGroup], nodes: dict[str, NodeLedger]) -> None:
         """The nodes are others than before; room that can no longer be kept is chosen anew."""
-        self.able, self.untested = able, dict(nodes)
+        self.able, self.untested = able, dict.fromkeys(nodes.values())
         room = self.reservation
         if room is not None and not ((ledger := nodes.get(room.node)) and room.is_on(ledger.spec)):
             self.reservation = None
@@ -64,7 +59,7 @@ class Head:
     def test(self) -> tuple[NodeLedger, tuple[int, ...]] | None:
         """Return where it fits now, and on which GPUs; None if that is nowhere."""
         untested, self.untested = self.untested, {}
-        for ledger in untested.values():
+        for ledger in untested:
             gpus = ledger.fit(self.entry.run.request)
             if gpus is not None:
                 return ledger, gpus

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runyard_actors.run import BatchId, BatchSpec
 from runyard_actors.scheduling.decision import QueuedRun
-from runyard_actors.scheduling.line import Batch, Kind
+from runyard_actors.scheduling.line import Batch, Entry, Kind
 from runyard_actors.scheduling.semaphore import Semaphore
 
 
@@ -18,38 +18,44 @@ class Limits:
         self.modules: dict[str, Semaphore[Kind]] = {}
         self.batches: dict[BatchId, Batch] = {}
 
-    def join(self, run: QueuedRun) -> None:
-        """Count a run that has not ended."""
+    def enter(self, run: QueuedRun, seq: int) -> Entry:
+        """Count a run that has not ended, and return it with the semaphores that it takes slots of."""
         self.total.members += 1
-        self.modules.setdefault(run.module_id, Semaphore()).members += 1
+        module = self.modules.get(run.module_id)
+        if module is None:
+            module = self.modules[run.module_id] = Semaphore()
+        module.members += 1
+        batch = None
         if run.batch_id is not None:
             batch = self.batches.get(run.batch_id) or self.put_batch(BatchSpec(batch_id=run.batch_id))
             batch.semaphore.members += 1
+        return Entry(run, seq, module, batch)
 
-    def leave(self, run: QueuedRun) -> None:
+    def leave(self, entry: Entry) -> None:
         """A run ended; forget what only it kept."""
         self.total.members -= 1
-        module = self.modules[run.module_id]
+        module, batch = entry.module, entry.batch
         module.members -= 1
         if not module.members and module.limit is None:
-            del self.modules[run.module_id]
-        if run.batch_id is not None:
-            batch = self.batches[run.batch_id]
+            del self.modules[entry.run.module_id]
+        if batch is not None:
             batch.semaphore.members -= 1
             if not batch.semaphore.members and not batch.spec.is_open:
-                del self.batches[run.batch_id]
+                del self.batches[batch.spec.batch_id]
 
-    def take(self, run: QueuedRun) -> None:
+    def take(self, entry: Entry) -> None:
         """Give a run its slots."""
-        self._count(run, +1)
+        self.total.taken += 1
+        entry.module.taken += 1
+        if entry.batch is not None:
+            entry.batch.semaphore.taken += 1
 
-    def give(self, run: QueuedRun) -> None:
+    def give(self, entry: Entry) -> None:
         """Take a run's slots back."""
-        self._count(run, -1)
-
-    def batch_of(self, run: QueuedRun) -> Batch | None:
-        """Return the run's batch, None for a single run."""
-        return None if run.batch_id is None else self.batches[run.batch_id]
+        self.total.taken -= 1
+        entry.module.taken -= 1
+        if entry.batch is not None:
+            entry.batch.semaphore.taken -= 1
 
     def set_module(self, module_id: str, limit: int | None) -> Semaphore[Kind]:
         """Set or lift a module's limit."""
@@ -84,9 +90,3 @@ class Limits:
                 self.set_module(module_id, module.limit)
         for batch in other.batches.values():
             self.put_batch(batch.spec)
-
-    def _count(self, run: QueuedRun, step: int) -> None:
-        self.total.taken += step
-        self.modules[run.module_id].taken += step
-        if run.batch_id is not None:
-            self.batches[run.batch_id].semaphore.taken += step

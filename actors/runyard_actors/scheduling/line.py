@@ -33,16 +33,6 @@ class Stage(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
-    """One run that has not ended. `seq` is its place in the order of arrival; an active one has a placement."""
-
-    run: QueuedRun
-    seq: int
-    stage: Stage = Stage.WAITING
-    placement: Placement | None = None
-
-
-@dataclass(slots=True, eq=False)
 class Batch:
     """A batch of which some run has not ended."""
 
@@ -62,6 +52,21 @@ class Batch:
             self.failures = 0
 
 
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One run that has not ended, and the semaphores that it takes slots of.
+
+    `seq` is its place in the order of arrival; a queued one stands in a line, an active one has a placement.
+    """
+
+    run: QueuedRun
+    seq: int
+    module: Semaphore[Kind]
+    batch: Batch | None
+    stage: Stage = Stage.WAITING
+    placement: Placement | None = None
+
+
 class Place(Enum):
     """Where a shape stands: it may fit somewhere; it fits on no node but those that are open; set aside."""
 
@@ -74,7 +79,8 @@ class Shape:
     """What kinds of one priority ask for alike.
 
     Its needs lie flat beside the request, as they are compared most often of all. `kinds` are those that wait for
-    nothing but a node and a slot of the yard. `bound` is at most its key, while it is blocked.
+    nothing but a node and a slot of the yard. `bound` is at most its key, while it is blocked. `sole` is its line
+    while it has but one, which is asked without a look at the kinds.
     """
 
     __slots__ = (
@@ -90,6 +96,7 @@ class Shape:
         "priority",
         "request",
         "share",
+        "sole",
         "vram",
         "whole",
     )
@@ -112,14 +119,19 @@ class Shape:
         #: The groups of nodes that could hold it when empty, once that was asked.
         self.able: Sequence[NodeGroup] | None = None
         self.bound: Key = ()
+        self.sole: Line | None = None
 
     def key(self) -> Key:
         """Return the place of its best run in the order of all. It has a kind that is listed."""
-        return self.kinds.least()
+        sole = self.sole
+        if sole is not None:
+            return (-self.priority, sole.lane.turn, sole.entries[0].seq)
+        turn, seq = self.kinds.least()
+        return (-self.priority, turn, seq)
 
     def line(self) -> Line:
         """Return the line of its best run, just after its key was asked for."""
-        return self.kinds.top().lines.top()
+        return self.sole or self.kinds.top().lines.top()
 
 
 class Kind:
@@ -136,8 +148,8 @@ class Kind:
         self.length = 0
 
     def key(self) -> Key:
-        """Return the place of its best run in the order of all. It has a line that is listed."""
-        return (-self.shape.priority, *self.lines.least())
+        """Return the place of its best run among those of its shape. It has a line that is listed."""
+        return self.lines.least()
 
 
 @dataclass(slots=True, eq=False)

@@ -28,8 +28,10 @@ class NodeGroup:
 
     def widen(self, ledger: NodeLedger) -> None:
         """Something became free on one of the nodes."""
-        self.cpu = max(self.cpu, ledger.free_cpu)
-        self.memory = max(self.memory, ledger.room_memory)
+        if ledger.free_cpu > self.cpu:
+            self.cpu = ledger.free_cpu
+        if ledger.room_memory > self.memory:
+            self.memory = ledger.room_memory
 
     def shortfall(self, request: Request) -> float:
         """Return the least that any of the nodes may lack of a request, as the sum of shares of what each has."""

@@ -24,7 +24,7 @@ class Nodes:
     def __init__(self) -> None:
         self.by_name: dict[str, NodeLedger] = {}
         self.in_order: list[NodeLedger] = []
-        self.freed: dict[str, NodeLedger] = {}
+        self.freed: dict[NodeLedger, None] = {}
         self._groups: list[NodeGroup] = []
         self._group_of: dict[str, NodeGroup] = {}
         #: Nodes that runs asked for by name, each alone.
@@ -57,7 +57,7 @@ class Nodes:
         ledger = self.by_name.get(name)
         if ledger is not None:
             ledger.guard = why
-            self.freed[name] = ledger
+            self.freed[ledger] = None
 
     def measure(self, name: str, measured: Measured, held: Sequence[tuple[Request, Placement, Use]]) -> None:
         """Learn what is truly free on a node, and what those that it holds used."""
@@ -78,10 +78,10 @@ class Nodes:
 
     def note_freed(self, ledger: NodeLedger) -> None:
         """Something became free on a node."""
+        self.freed[ledger] = None
         name = ledger.spec.name
-        self.freed[name] = ledger
         self._group_of[name].widen(ledger)
-        if alone := self._alone.get(name):
+        if self._alone and (alone := self._alone.get(name)):
             alone.widen(ledger)
 
     def able(self, request: Request) -> Sequence[NodeGroup]:
@@ -108,7 +108,9 @@ class Nodes:
 
     @staticmethod
     def fit(ledger: NodeLedger, shape: Shape, kept: Reservation | None) -> Found | None:
-        """Return a node and the GPUs that a shape takes there beside what is kept; None if it does not fit."""
+        """Return a node and the GPUs that a shape within its bounds takes there; None if it does not fit."""
+        if not shape.is_particular:
+            return ledger, ()
         gpus = Room(ledger, kept).gpus(shape)
         return None if gpus is None else (ledger, gpus)
 

@@ -8,7 +8,6 @@ from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.line import Shape
 from runyard_actors.scheduling.order import Key
 from runyard_actors.scheduling.reservation import Reservation
-from runyard_actors.scheduling.room import Room
 from runyard_actors.scheduling.shape_index import ShapeIndex
 
 #: Before all keys.
@@ -44,12 +43,12 @@ class Offers:
                 heappop(heap)
                 continue
             # What holds starts tells when it lets them go on.
-            shape = blocked.first_fit(Room(ledger, kept)) if ledger.guard is None else None
+            shape = blocked.first_fit(ledger, kept) if ledger.guard is None else None
             if shape is None:
                 heappop(heap)
                 del current[ledger]
                 continue
-            if shape.bound == key:
+            if len(current) == 1 or shape.bound == key:
                 return shape, ledger
             heapreplace(heap, (shape.bound, number, ledger))
             if heap[0][2] is ledger:

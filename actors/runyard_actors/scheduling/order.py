@@ -45,6 +45,14 @@ class Order(Generic[Item]):
 
     def first(self) -> Item | None:
         """Return the item with the smallest key, and leave it in."""
+        return None if self.least() is NOWHERE else self._heap[0][2]
+
+    def top(self) -> Item:
+        """Return the first item as it was when last asked for; no key may have changed since, and there is one."""
+        return self._heap[0][2]
+
+    def least(self) -> Key:
+        """Return the key of the first item; `NOWHERE` if there is none."""
         heap, listed = self._heap, self._listed
         while heap:
             key, _, item = heap[0]
@@ -53,21 +61,13 @@ class Order(Generic[Item]):
                 continue
             now = self._key_of(item)
             if now == key:
-                return item
+                return key
             listed[item] = now
             self._tie += 1
             heapreplace(heap, (now, self._tie, item))
-            if heap[0][2] is item and heap[0][0] is now:
-                return item
-        return None
-
-    def top(self) -> Item:
-        """Return the first item as it was when last asked for; no key may have changed since, and there is one."""
-        return self._heap[0][2]
-
-    def least(self) -> Key:
-        """Return the key of the first item; `NOWHERE` if there is none."""
-        return self._heap[0][0] if self.first() is not None else NOWHERE
+            if heap[0][0] is now:
+                return now
+        return NOWHERE
 
     def _push(self, item: Item, key: Key) -> None:
         self._listed[item] = key

@@ -29,9 +29,9 @@ class Queue:
         self._lane_counts: Counter[int] = Counter()
         self._rounds: dict[int, int] = {}
 
-    def add(self, entry: Entry, batch: Batch | None, module: Semaphore[Kind]) -> None:
+    def add(self, entry: Entry) -> None:
         """Queue a run by its arrival: behind all of its lane that came before it."""
-        line = self._line(entry, batch, module)
+        line = self._line(entry)
         if line.entries and line.entries[-1].seq > entry.seq:
             line.entries.insert(line.index(entry.seq), entry)
         else:
@@ -168,21 +168,22 @@ class Queue:
             other for other in self._lanes.values() if other is not lane and other.priority >= lane.priority
         )
 
-    def _line(self, entry: Entry, batch: Batch | None, module: Semaphore[Kind]) -> Line:
+    def _line(self, entry: Entry) -> Line:
         run = entry.run
         lane = self._lanes.get((run.priority, run.batch_id))
         if lane is None:
             # A lane joins at the end of the current round. Joining at its start would let an endless row of
             # new lanes go before one that just had its turn.
             turn = self._rounds.get(run.priority, 0) + 1
-            lane = Lane(run.priority, run.batch_id, batch, turn)
+            lane = Lane(run.priority, run.batch_id, entry.batch, turn)
             self._lanes[run.priority, run.batch_id] = lane
             self._lane_counts[run.priority] += 1
         line = lane.lines.get((run.request, run.module_id))
         if line is None:
-            kind = self._kind(run.priority, run.request, run.module_id, module)
-            kind.length += 1
+            kind = self._kind(run.priority, run.request, run.module_id, entry.module)
             line = lane.lines[run.request, run.module_id] = Line(lane, kind)
+            kind.length += 1
+            _find_sole(kind, line)
         return line
 
     def _kind(self, priority: int, request: Request, module_id: str, module: Semaphore[Kind]) -> Kind:
@@ -220,6 +221,12 @@ class Queue:
             kind.shape.kinds.discard(kind)
             if not kind.shape.kinds:
                 self.move(kind.shape, Place.ASIDE)
+
+
+def _find_sole(kind: Kind, line: Line) -> None:
+    """Note the first line of a shape, or that it is not alone any more."""
+    shape = kind.shape
+    shape.sole = line if kind.length == shape.length == 1 else None
 
 
 def _arrival(entry: Entry) -> int:

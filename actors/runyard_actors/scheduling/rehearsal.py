@@ -66,16 +66,17 @@ def _copy(admission: Admission, first: Iterable[Entry]) -> tuple[Admission, list
     copy = Admission(admission.limits.total.members if total is None else total)
     copy.nodes = admission.nodes.copy()
     copy.limits.copy_limits(admission.limits)
-    active = [Entry(e.run, e.seq, Stage.ACTIVE, e.placement) for e in admission.active]
-    for entry in active:
-        copy.limits.join(entry.run)
-        copy.limits.take(entry.run)
+    active = []
+    for other in admission.active:
+        entry = copy.limits.enter(other.run, other.seq)
+        entry.stage, entry.placement = Stage.ACTIVE, other.placement
+        copy.limits.take(entry)
+        active.append(entry)
         if entry.placement is not None:
             copy.active.add(entry, entry.placement.node)
     copy.active.copy_use(admission.active)
     for entry in sorted(first, key=lambda entry: entry.seq):
-        copy.limits.join(entry.run)
-        copy.enqueue(Entry(entry.run, entry.seq))
+        copy.enqueue(copy.limits.enter(entry.run, entry.seq))
     copy.queue.copy_turns(admission.queue)
     _copy_head(admission, copy)
     return copy, active

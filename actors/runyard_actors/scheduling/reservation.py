@@ -7,7 +7,7 @@ is left over; in one where it does not, whatever another run took could be what 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,9 @@ def reserve(request: Request, able: Iterable[NodeGroup]) -> Reservation:
         if bound >= least:
             break
         group.tighten()
-        for ledger in group.ledgers:
-            lacks = _shortfall(ledger, request)
-            if ledger.gpus and not request.needs_gpu:
-                lacks += WITH_GPUS
+        idle_gpus = WITH_GPUS if group.ledgers[0].gpus and not request.needs_gpu else 0.0
+        for ledger, lacking in zip(group.ledgers, _shortfalls(group.ledgers, request), strict=True):
+            lacks = lacking + idle_gpus
             if lacks < least:
                 lacks += HELD * (ledger.guard is not None) + OUTSIDE * (not ledger.could_hold_now(request))
             if lacks < least:
@@ -100,18 +99,24 @@ def _least(group: NodeGroup, request: Request) -> float:
     return group.shortfall(request) + (WITH_GPUS if has_idle_gpus else 0.0)
 
 
-def _shortfall(ledger: NodeLedger, request: Request) -> float:
-    """Return how much is missing, as the sum of shares of what the node has."""
-    lacks = 0.0
-    # Asked of every node for every head, so it does without calls where nothing is missing.
-    if request.cpu_milli > ledger.free_cpu:
-        lacks += (request.cpu_milli - ledger.free_cpu) / ledger.spec.cpu_milli
-    if request.memory_bytes > ledger.room_memory:
-        lacks += (request.memory_bytes - ledger.room_memory) / ledger.spec.memory_bytes
-    if ledger.gpus and request.needs_gpu:
-        shortfalls = [_gpu_shortfall(gpu, request) for gpu in ledger.gpus]
-        lacks += sum(sorted(shortfalls)[: request.whole_gpus]) if request.whole_gpus else min(shortfalls)
+def _shortfalls(ledgers: Sequence[NodeLedger], request: Request) -> list[float]:
+    """Return how much is missing on each of some nodes of one size, as the sum of shares of what a node has."""
+    spec, cpu, memory = ledgers[0].spec, request.cpu_milli, request.memory_bytes
+    per_cpu, per_byte = 1 / max(1, spec.cpu_milli), 1 / max(1, spec.memory_bytes)
+    # Asked of many nodes for every head, so it does without calls and without a look at what is not missing.
+    lacks = [
+        (per_cpu * (cpu - ledger.free_cpu) if cpu > ledger.free_cpu else 0.0)
+        + (per_byte * (memory - ledger.room_memory) if memory > ledger.room_memory else 0.0)
+        for ledger in ledgers
+    ]
+    if request.needs_gpu:
+        return [each + _gpus_shortfall(ledger, request) for each, ledger in zip(lacks, ledgers, strict=True)]
     return lacks
+
+
+def _gpus_shortfall(ledger: NodeLedger, request: Request) -> float:
+    shortfalls = sorted(_gpu_shortfall(gpu, request) for gpu in ledger.gpus)
+    return sum(shortfalls[: max(1, request.whole_gpus)])
 
 
 def _reserved_gpus(ledger: NodeLedger, request: Request) -> tuple[int, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.line import Shape
 from runyard_actors.scheduling.neighbourhood import neighbourhood
 from runyard_actors.scheduling.order import NOWHERE
+from runyard_actors.scheduling.reservation import Reservation
 from runyard_actors.scheduling.room import Room
 from runyard_actors.scheduling.shape_tree import ENDLESS, Branch, Leaf
 
@@ -22,6 +24,8 @@ class ShapeIndex:
         self._root: Leaf | Branch = Leaf()
         self._leaf_of: dict[Shape, Leaf] = {}
         self._came_in = 0
+        #: How many shapes ask for more than CPU and memory.
+        self._particular = 0
 
     def __contains__(self, shape: Shape) -> bool:
         return shape in self._leaf_of
@@ -31,6 +35,7 @@ class ShapeIndex:
         key, leaf = shape.key(), self._leaf_of.get(shape)
         if leaf is None:
             shape.bound = key
+            self._particular += shape.is_particular
             self._insert(shape)
         elif key < shape.bound:
             shape.bound = key
@@ -40,6 +45,7 @@ class ShapeIndex:
         """Take a shape out."""
         leaf = self._leaf_of.pop(shape, None)
         if leaf is not None:
+            self._particular -= shape.is_particular
             leaf.remove(shape)
             if self._came_in > RENEWAL * (len(self._leaf_of) + RENEWAL):
                 self._renew()
@@ -48,9 +54,18 @@ class ShapeIndex:
         """Return the first shape in the queue's order."""
         return self._root.first(ENDLESS, ENDLESS, None, NOWHERE)
 
-    def first_fit(self, room: Room) -> Shape | None:
-        """Return the first shape in the queue's order that there is room for."""
-        return self._root.first(room.cpu, room.memory, room, NOWHERE)
+    def first_fit(self, ledger: NodeLedger, kept: Reservation | None) -> Shape | None:
+        """Return the first shape in the queue's order that there is room for on a node beside what is kept."""
+        root, cpu, memory = self._root, ledger.free_cpu, ledger.room_memory
+        if kept is not None and kept.node == ledger.spec.name:
+            cpu -= kept.request.cpu_milli
+            memory -= kept.request.memory_bytes
+        # What is not asked for never stands in the way, even where more is held than there is.
+        cpu, memory = max(0, cpu), max(0, memory)
+        if cpu < root.cpu or memory < root.memory:
+            return None
+        room = Room(ledger, kept) if self._particular else None
+        return root.first(cpu, memory, room, NOWHERE)
 
     def _insert(self, shape: Shape) -> None:
         self._came_in += 1

@@ -19,7 +19,7 @@ MAX_NAMES = 300
 def waiting_words(entry: Entry, admission: Admission) -> str:
     """Say what a queued run waits for: the most particular thing first, its place in the queue last."""
     limits, run = admission.limits, entry.run
-    module, batch = limits.modules[run.module_id], limits.batch_of(run)
+    module, batch = entry.module, entry.batch
     if not module.has_room():
         return f"{module.taken} of {module.limit} slots of module {run.module_id} are taken"
     if batch is not None and not batch.semaphore.has_room():

@@ -13,7 +13,6 @@ from runyard_actors.scheduling.decision import QueuedRun
 from runyard_actors.scheduling.ledger import NodeLedger
 from runyard_actors.scheduling.line import Entry, Kind, Shape
 from runyard_actors.scheduling.queue import Queue
-from runyard_actors.scheduling.room import Room
 from runyard_actors.scheduling.semaphore import Semaphore
 from runyard_actors.scheduling.shape_index import ShapeIndex
 from tests.unit.scheduling.playing import node
@@ -63,7 +62,7 @@ def _queued(queue: Queue, ask: Ask, number: int) -> Shape:
     cpu, memory, share, vram = ask
     asked = Request(cpu_milli=cpu, memory_bytes=memory, gpu_milli=share, gpu_memory_bytes=vram)
     run = QueuedRun(RunId(f"r{number}"), asked, "m")
-    queue.add(Entry(run, number), None, _MODULE)
+    queue.add(Entry(run, number, _MODULE, None))
     return queue.shapes[0, asked]
 
 
@@ -76,21 +75,21 @@ def _start_first(queue: Queue, shape: Shape, index: ShapeIndex) -> None:
     queue.remove(line.entries[0], line)
 
 
-def _room(ask: Ask) -> Room:
+def _room(ask: Ask) -> NodeLedger:
     """What is left on a node of 10 CPU thousandths and 10 bytes, with two GPUs, by one who took this."""
     cpu, memory, share, vram = ask
     ledger = NodeLedger(node("n", cpus=0.01, gib=10 / 2**30, gpus=(10 / 2**30, 10 / 2**30)))
     asked = Request(cpu_milli=cpu, memory_bytes=memory, gpu_milli=share % 2000, gpu_memory_bytes=vram)
     ledger.take(asked, Placement(node="n", gpu_indexes=(0,) if asked.needs_gpu else ()))
-    return Room(ledger, None)
+    return ledger
 
 
-def _check(index: ShapeIndex, queue: Queue, rooms: list[Room]) -> None:
+def _check(index: ShapeIndex, queue: Queue, rooms: list[NodeLedger]) -> None:
     blocked = [shape for shape in queue.shapes.values() if shape in index]
     assert index.first() is min(blocked, key=Shape.key, default=None)
     for room in rooms:
-        fitting = [shape for shape in blocked if room.ledger.fit(shape.request) is not None]
-        assert index.first_fit(room) is min(fitting, key=Shape.key, default=None)
+        fitting = [shape for shape in blocked if room.fit(shape.request) is not None]
+        assert index.first_fit(room, None) is min(fitting, key=Shape.key, default=None)
 
 
 _MODULE: Semaphore[Kind] = Semaphore()
