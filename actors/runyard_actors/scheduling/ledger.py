@@ -213,8 +213,9 @@ class NodeLedger:
     def count_room(self) -> None:
         """Find anew what a run may take at most of memory, and of the GPUs."""
         self.room_memory = min(self.free_memory, self.spare_memory)
-        self.most_share = max([gpu.free_milli for gpu in self.gpus], default=0)
-        self.most_vram = max([gpu.room_memory for gpu in self.gpus], default=0)
+        # Never below zero: what is not asked for does not stand in the way, even where adopted runs hold too much.
+        self.most_share = max([0, *[gpu.free_milli for gpu in self.gpus]])
+        self.most_vram = max([0, *[gpu.room_memory for gpu in self.gpus]])
         self.unused = sum([gpu.is_unused for gpu in self.gpus])
 
     def _move_gpus(self, request: Request, placement: Placement, sign: int, spare: int) -> None:

@@ -131,6 +131,15 @@ def test_adopted_runs_hold_slots_and_resources_even_beyond_what_there_is() -> No
     assert sorted(play.end("x")) == ["t", "u"]
 
 
+def test_a_gpu_of_which_adopted_runs_hold_too_much_is_in_the_way_of_none_that_asks_for_no_more_of_it() -> (
+    None
+):
+    play = Play(node(cpus=8, gpus=(8,)))
+    play.core.on_adopted(run("x", cpus=0, gpu_gib=12), Placement(node="ws1", gpu_indexes=(0,)))
+    assert play.submit(run("plain"), run("share", gpus=0.5), run("vram", gpu_gib=1)) == ["plain", "share"]
+    assert play.end("x") == ["vram"]
+
+
 def test_a_guarded_node_starts_nothing_and_says_why() -> None:
     play = Play(node())
     play.core.on_guard("ws1", "CPU is 93 % busy with other work, limit 80 %")
