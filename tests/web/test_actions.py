@@ -225,6 +225,21 @@ def test_runs_are_narrowed_to_an_exit_code_that_stands_in_the_address(
     expect(page.get_by_text("of 1 runs")).to_be_visible()
 
 
+def test_runs_are_watched_in_the_monitor_from_the_list_and_from_their_page(
+    open_page: Opener, server: InProcess
+) -> None:
+    page = open_page().go("/runs?status=failed")
+    for place in (1, 2):
+        page.get_by_role("checkbox").nth(place).check()
+    page.get_by_role("region", name="Selected runs").get_by_role("button", name="Monitor").click()
+    expect(page.get_by_role("tab")).to_have_count(2)
+    page.goto(f"{server.url}/runs/{server.ids['nightly']['runs'][9]['run_id']}")
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Watch in the monitor").click()
+    expect(page.get_by_role("tab")).to_have_count(1)
+    expect(page.get_by_text("reading the tables")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("item", "words"),
     [

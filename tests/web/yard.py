@@ -87,7 +87,7 @@ def paths(server: Any) -> dict[str, str]:
         "details": f"/runs/{train}?tab=details",
         "batches": "/batches",
         "batch": f"/batches/{ids['nightly']['batch_id']}",
-        "monitor": f"/monitor?runs={train},{broken}",
+        "monitor": f"/monitor?run={train}&run={broken}&layout=two",
         "compare": f"/compare?a={quick[0]}&b={quick[1]}",
         "modules": "/modules",
         "machine": "/machine",
