@@ -124,7 +124,7 @@ class Database(Protocol):
 def database(where: Where, owner: str = "") -> Database:
     """Return the database at a place. `owner` tells one server from others that might use the same one."""
     if isinstance(where, PostgresUrl):
-        found: Database = _postgres().PostgresDatabase(where, owner)
+        found: Database = postgres_module("database").PostgresDatabase(where, owner)
         return found
     from runyard_actors.store.sqlite import SqliteDatabase
 
@@ -133,14 +133,14 @@ def database(where: Where, owner: str = "") -> Database:
 
 def server_version(where: PostgresUrl) -> str:
     """Return what a server says that it is. Raises StoreError and StoreUnavailable."""
-    version: str = _postgres().server_version(where)
+    version: str = postgres_module("database").server_version(where)
     return version
 
 
-def _postgres() -> Any:
-    """Only who uses PostgreSQL needs its driver."""
+def postgres_module(name: str) -> Any:
+    """Return a module of `postgres`, whose driver only those need who use it. Raises StoreError without that."""
     try:
-        return import_module("runyard_actors.store.postgres.database")
+        return import_module(f"runyard_actors.store.postgres.{name}")
     except ImportError as error:
         raise StoreError(
             "`database_url` names PostgreSQL, whose driver is not installed: pip install 'runyard[postgres]'"

@@ -46,6 +46,7 @@ VERBS = {
     "resources": "Show nodes, what runs declared, and what is free.",
     "stats": "Count runs by status and module.",
     "doctor": "Say what this machine can enforce, and what is missing.",
+    "migrate": "Bring the whole history into another database.",
     "completion": "Print the completion script of a shell.",
 }
 EPILOG = """\b
