@@ -121,7 +121,7 @@ class PostgresEnd:
             return self._raw.execute(query, values)
 
     def _all(self, query: Any, values: Sequence[Any] | None = None) -> list[Any]:
-        return self._run(query, values).fetchall()
+        return list(self._run(query, values).fetchall())
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

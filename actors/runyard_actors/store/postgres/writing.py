@@ -42,6 +42,7 @@ class WritingConnection:
         self._renew = renew
         self._settle = settle
         self._saved = (0, 0)
+        self._release = ""
 
     @property
     def in_transaction(self) -> bool:
@@ -66,14 +67,19 @@ class WritingConnection:
             self._begin()
         elif text == "COMMIT":
             self._commit()
+        elif text.startswith("SAVEPOINT"):
+            self._saved = (self.numbers.run, self.numbers.event)
+            self.raw.execute(f"{self._release}{text}")
+            self._release = ""
+        elif text.startswith("RELEASE"):
+            # It goes with the next one, which saves a wait; COMMIT does without it.
+            self._release = f"{text};"
         else:
-            if text.startswith("SAVEPOINT"):
-                self._saved = (self.numbers.run, self.numbers.event)
             self.raw.execute(text)
-            if text.startswith("ROLLBACK"):
-                self.numbers.run, self.numbers.event = self._saved
+            self.numbers.run, self.numbers.event = self._saved
 
     def _begin(self) -> None:
+        self._release = ""
         try:
             self.raw.execute("BEGIN")
         except psycopg.OperationalError:

@@ -16,7 +16,6 @@ from runyard_actors.store.migrate import known_scripts, refuse_newer
 from runyard_actors.store.transfer.end import NUMBERED, PART
 from runyard_cluster.files import sync_folder
 
-
 #: How long somebody who only looks something up is waited for, in seconds.
 HELD_SECONDS = 1.0
 
