@@ -15,6 +15,7 @@ from runyard_actors.run import RunSpec
 from runyard_actors.store.changes import ProgressReported
 from tests.store_server import StoreServer, serving
 from tests.unit.store.making import ended, specs, started, starting, submitted
+from tests.web.frames import measured
 
 YARD = YardView(
     max_concurrent_runs=200,
@@ -28,6 +29,8 @@ YARD = YardView(
 #: What somebody who looks at the page notices, in seconds. A machine that is busy with other tests is slower.
 PROMISED_SECONDS = 1.0
 BUSY_FACTOR = 4
+#: Of 60 frames a second, one has so many milliseconds; in CPU time, so that other programs do not count.
+FRAME_MILLISECONDS = 16
 
 
 @pytest.fixture
@@ -100,3 +103,46 @@ def test_ten_thousand_squares_are_one_picture_that_lives(page: Page, store: Stor
     )
     page.keyboard.press("ArrowRight")
     page.get_by_role("status").get_by_text("queued, 2 of 10000").wait_for()
+
+
+def test_scrolling_ten_thousand_runs_that_live_leaves_each_frame_its_time(
+    page: Page, store: StoreServer
+) -> None:
+    batch_id = specs(1)[0].run_id
+    runs = [replace(run, batch_id=batch_id, batch_index=i) for i, run in enumerate(specs(10_000))]
+    page.goto("about:blank")  # the overview would ask for a queue, of which this server has none
+    store.write([submitted(runs, at=now())])
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.goto(f"http://127.0.0.1:{store.port}/batches/{batch_id}")
+    grid = page.get_by_role("application", name="10000 runs")
+    grid.wait_for(timeout=20_000)
+    grid.hover()
+    with measured(page) as frames:
+        for turn in range(80):
+            if turn % 8 == 0:
+                lives = runs[turn * 4 : turn * 4 + 32]
+                store.write(
+                    [
+                        c
+                        for r in lives
+                        for c in (starting(r, at=now()), started(r, at=now()), ended(r, at=now()))
+                    ]
+                )
+            page.mouse.wheel(0, 40 if turn % 40 < 20 else -40)
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+    print(
+        f"{len(frames.milliseconds)} frames: p50 {frames.at(0.5):.1f}, p95 {frames.at(0.95):.1f}, ms of CPU"
+    )
+    print(f"p99 {frames.at(0.99):.1f}, worst {frames.at(1):.1f}")
+    assert len(frames.milliseconds) > 40
+    assert frames.at(0.99) < FRAME_MILLISECONDS
+
+
+def test_a_frame_that_works_too_long_is_seen(page: Page) -> None:
+    work = """async () => { for (let i = 0; i < 5; i++) await new Promise(done => requestAnimationFrame(() => {
+        for (let n = 0; n < 1e8; n++) window.sum = (window.sum ?? 0) + n
+        document.body.style.opacity = 1 - i / 100
+        done() })) }"""
+    with measured(page) as frames:
+        page.evaluate(work)
+    assert frames.at(1) > FRAME_MILLISECONDS
