@@ -12,6 +12,7 @@ from runyard_actors.manager import gpu_limit
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.bring import bring_all
 from runyard_actors.manager.end import finish
+from runyard_actors.manager.note_origin import known_origin, note_origins
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.ship import ship_code
 from runyard_actors.manager.yard import Yard
@@ -38,13 +39,14 @@ async def _start(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
         for attempt in attempts:
             attempt.spec = specs[attempt.run_id]
         hit("start.before_commit")
-        await yard.write([_starting(a) for a in attempts])
+        await yard.write([_starting(yard, a) for a in attempts])
     except StoreUnavailable as error:
         _withdraw(yard, attempts, str(error))
         return
     hit("start.after_commit")
     for attempt in attempts:
         yard.spawn(see_through(yard, attempt), f"run {attempt.run_id}")
+    note_origins(yard, attempts)
 
 
 async def see_through(yard: Yard, attempt: ActiveRun) -> None:
@@ -151,7 +153,7 @@ async def _drop_cancelled(yard: Yard, attempt: ActiveRun) -> None:
     )
 
 
-def _starting(attempt: ActiveRun) -> AttemptStarting:
+def _starting(yard: Yard, attempt: ActiveRun) -> AttemptStarting:
     return AttemptStarting(
         run_id=attempt.run_id,
         attempt=attempt.attempt,
@@ -159,6 +161,7 @@ def _starting(attempt: ActiveRun) -> AttemptStarting:
         node=attempt.placement.node,
         boot_id=attempt.boot_id,
         gpu_indexes=attempt.placement.gpu_indexes,
+        origin=known_origin(yard, attempt),
         at=time.time_ns() // 1000,
     )
 

@@ -17,6 +17,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.admitting import Admitting
 from runyard_actors.manager.batches import Batches
 from runyard_actors.manager.look import NodeLook
+from runyard_actors.manager.origins import Origins
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import RunId, RunSpec
@@ -95,6 +96,7 @@ class Yard:
         self.fresh_specs: dict[RunId, RunSpec] = {}
         self.admitting = Admitting()
         self.batches = Batches()
+        self.origins = Origins()
         self.retrying = asyncio.Lock()
         self.storage_fault: str | None = None
         self.guard: str | None = None

@@ -22,6 +22,7 @@ from runyard_actors.store.changes import (
     ModuleDeleted,
     ModulePut,
     NoticeFailed,
+    OriginFound,
     ProgressReported,
     Pruned,
     RunDropped,
@@ -189,6 +190,7 @@ def _forget(call: Call, run_id: str) -> None:
 _VERBS: dict[type, Callable[[Call, Any], None]] = {
     RunsSubmitted: submit,
     AttemptStarting: attempt.starting,
+    OriginFound: attempt.origin_found,
     AttemptStarted: attempt.started,
     AttemptEnded: attempt.ended,
     StartWithdrawn: attempt.withdrawn,

@@ -6,6 +6,8 @@ Each function leaves things as they are when its change was recorded before, or 
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from runyard_actors.run import Outcome, Status
@@ -14,6 +16,7 @@ from runyard_actors.store.changes import (
     AttemptEnded,
     AttemptStarted,
     AttemptStarting,
+    OriginFound,
     RunDropped,
     RunResumed,
     RunSuspended,
@@ -39,10 +42,29 @@ def starting(call: Call, change: AttemptStarting) -> None:
         "at": change.at,
         "seq": run.seq,
     }
+    values["origin_id"] = None if change.origin is None else _put_origin(call, change.origin)
     if call.execute("put_attempt", values):
         call.execute("claim_run", values)
         data = {"attempt": change.attempt, "node": change.node}
         call.event("run_starting", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+
+
+def origin_found(call: Call, change: OriginFound) -> None:
+    """Record where an attempt came from."""
+    values = {"run_id": change.run_id, "attempt": change.attempt}
+    call.execute("note_origin", {**values, "origin_id": _put_origin(call, change.origin)})
+
+
+def _put_origin(call: Call, origin: str) -> str:
+    """Have an origin in the tables, where many attempts share it; return its id."""
+    origin_id = _origin_id(origin)
+    call.execute("put_origin", {"origin_id": origin_id, "value": origin})
+    return origin_id
+
+
+@lru_cache(maxsize=256)
+def _origin_id(origin: str) -> str:
+    return sha256(origin.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def started(call: Call, change: AttemptStarted) -> None:

@@ -37,7 +37,10 @@ class RunsSubmitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarting:
-    """An attempt was given to a node and may exist from now on; the run shows as queued until it started."""
+    """An attempt was given to a node and may exist from now on; the run shows as queued until it started.
+
+    `origin` is where it comes from, as JSON, if that was known already.
+    """
 
     run_id: RunId
     attempt: int
@@ -46,6 +49,16 @@ class AttemptStarting:
     boot_id: str
     at: int
     gpu_indexes: tuple[int, ...] = ()
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginFound:
+    """Where an attempt came from was found after it was about to start; `origin` is JSON."""
+
+    run_id: RunId
+    attempt: int
+    origin: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +255,7 @@ class Pruned:
 Change: TypeAlias = (
     RunsSubmitted
     | AttemptStarting
+    | OriginFound
     | AttemptStarted
     | AttemptEnded
     | StartWithdrawn

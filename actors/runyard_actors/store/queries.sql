@@ -75,12 +75,18 @@ DELETE FROM run_counts WHERE batch_id = ? AND module_id = ? AND block = ? AND st
 SELECT seq, status, module_id, batch_id, attempt, queued_at FROM runs WHERE run_id = ?
 
 -- put_attempt --
-INSERT INTO attempts (run_id, attempt, nonce, node, boot_id, gpu_indexes, claimed_at)
-VALUES (:run_id, :attempt, :nonce, :node, :boot_id, :gpu_indexes, :at)
+INSERT INTO attempts (run_id, attempt, nonce, node, boot_id, gpu_indexes, claimed_at, origin_id)
+VALUES (:run_id, :attempt, :nonce, :node, :boot_id, :gpu_indexes, :at, :origin_id)
 ON CONFLICT (run_id, attempt) DO UPDATE SET
     nonce = excluded.nonce, node = excluded.node, boot_id = excluded.boot_id,
-    gpu_indexes = excluded.gpu_indexes, claimed_at = excluded.claimed_at
+    gpu_indexes = excluded.gpu_indexes, claimed_at = excluded.claimed_at, origin_id = excluded.origin_id
 WHERE attempts.started_at IS NULL AND attempts.ended_at IS NULL AND attempts.nonce <> excluded.nonce
+
+-- put_origin --
+INSERT INTO origins (origin_id, value) VALUES (:origin_id, :value) ON CONFLICT (origin_id) DO NOTHING
+
+-- note_origin --
+UPDATE attempts SET origin_id = :origin_id WHERE run_id = :run_id AND attempt = :attempt
 
 -- claim_run --
 UPDATE runs SET attempt = :attempt, node = :node, gpu_ids = :gpu_indexes WHERE seq = :seq
@@ -317,7 +323,12 @@ SELECT run_id, module_name, status FROM runs WHERE batch_id = ? ORDER BY seq
 SELECT run_id, attempt, reason, reason_detail FROM runs WHERE batch_id = ? AND status = 'failed' ORDER BY seq
 
 -- attempts_of_run --
-SELECT * FROM attempts WHERE run_id = ? ORDER BY attempt
+SELECT attempts.*, origins.value AS origin FROM attempts
+LEFT JOIN origins ON origins.origin_id = attempts.origin_id WHERE run_id = ? ORDER BY attempt
+
+-- newest_origins --
+SELECT attempts.run_id, origins.value FROM attempts JOIN origins ON origins.origin_id = attempts.origin_id
+WHERE attempts.run_id IN (SELECT value FROM json_each(?)) ORDER BY attempts.attempt
 
 -- batch --
 SELECT * FROM batches WHERE batch_id = ?

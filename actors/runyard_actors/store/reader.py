@@ -25,6 +25,7 @@ from runyard_actors.store.queries import sql
 from runyard_actors.store.records import BatchState, FoundBatch, IdempotentAnswer, RunFilter
 from runyard_cluster.database_url import Where
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
+from runyard_cluster.origin.origin import Origin, changes, origin_from_json, origin_to_json
 
 #: Connections kept for the next call; opening one costs as much as a small query.
 _KEPT = 4
@@ -54,6 +55,22 @@ class StoreReader:
     def run(self, run_id: str) -> dict[str, Any] | None:
         """Return a run as JSON, or None. `waiting_for` is the manager's to say, so it is None here."""
         return self.runs_by_id([run_id]).get(run_id)
+
+    def shown(self, run_id: str) -> dict[str, Any] | None:
+        """Return a run as `run` does, with where it came from and what changed since the one that it restarts."""
+        run = self.run(run_id)
+        if run is None:
+            return None
+        origins = self.origins([run_id, *([run["restarted_from"]] if run["restarted_from"] else [])])
+        own, before = origins.get(run_id), origins.get(run["restarted_from"])
+        run["origin"] = None if own is None else origin_to_json(own)
+        run["code_changed"] = None if own is None or before is None else changes(before, own)
+        return run
+
+    def origins(self, run_ids: Sequence[str]) -> dict[str, Origin]:
+        """Return where the newest attempts of runs came from, as far as that is known."""
+        rows = self._rows("newest_origins", (json.dumps(list(run_ids)),))
+        return {row["run_id"]: origin_from_json(json.loads(row["value"])) for row in rows}
 
     def runs_by_id(self, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return those of the runs that are known, by id."""

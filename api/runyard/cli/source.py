@@ -59,7 +59,7 @@ class StoreSource:
 
     def run(self, run_id: str) -> Json:
         """Return a run. Raises NotFoundError."""
-        found = self._reader.run(run_id)
+        found = self._reader.shown(run_id)
         if found is None:
             raise NotFoundError(f"no run {run_id} is known")
         return found

@@ -24,6 +24,7 @@ from runyard_actors.store.recent import Recent
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.origin.finder import OriginFinder
 from runyard_cluster.settings import ModuleSettings, Settings
 
 
@@ -45,6 +46,7 @@ class Context:
     registry: Registry = field(init=False)
     node_history: NodeHistory = field(default_factory=NodeHistory)
     notifier: Notifier = field(init=False)
+    origins: OriginFinder = field(default_factory=OriginFinder)
 
     def __post_init__(self) -> None:
         self.recent = Recent(self.reader)

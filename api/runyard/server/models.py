@@ -23,6 +23,16 @@ class Terms(BaseModel):
     retry_exit_codes: list[int] | None = Field(description="only these are retried; null: all")
 
 
+class Origin(BaseModel):
+    """Where an attempt came from; null is what is not known, or not there."""
+
+    python: str | None = Field(description="the interpreter")
+    python_version: str | None
+    packages: str | None = Field(description="a digest over names and versions of all installed packages")
+    commit: str | None = Field(description="of git, in the folder of the code")
+    dirty: bool | None = Field(description="tracked files differ from the commit")
+
+
 class Run(BaseModel):
     """One execution of a module or command. Sizes in bytes, times in seconds, dates in RFC 3339 UTC."""
 
@@ -87,6 +97,12 @@ class Run(BaseModel):
     request_note: str | None = Field(None, description="where a learned request came from, in words")
     enforcement: dict[str, str] | None
     suspended: bool = Field(False, description="held still for now; it keeps its slot and its resources")
+    origin: Origin | None = Field(
+        None, description="where its newest attempt came from; told where one run is shown"
+    )
+    code_changed: list[str] | None = Field(
+        None, description="of a restarted run: what changed since the one before; told where one run is shown"
+    )
     terms: Terms | None = Field(None, description="null for a run that has none, as most")
     ray_log_url: str | None = Field(None, description="the log in the Ray dashboard, where there is one")
 
@@ -112,6 +128,7 @@ class Attempt(BaseModel):
     peak_gpu_memory: int | None = None
     cpu_seconds: float | None
     log_bytes: int | None
+    origin: Origin | None = None
 
 
 class RunPage(BaseModel):

@@ -32,6 +32,8 @@ FIELDS = {
         "memory_retries",
         "request_note",
         "notice",
+        "origin",
+        "code_changed",
         "warning",
         "stalled_since",
     ),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from runyard.cli.complete import complete_run
-from runyard.cli.say import put, put_json
+from runyard.cli.say import put, put_json, say
 from runyard.cli.select import runs_of, select
 from runyard.cli.verb import Options, verb
 
 
 @verb(
-    help="Submit runs again as new runs, as they were. Prints the new ids.",
+    help="Submit runs again as new runs, as they were. Prints the new ids, and what changed of their code since.",
     examples="runyard restart last\nrunyard restart 01JAB 01JAC",
 )
 @click.argument("names", nargs=-1, required=True, metavar="RUN|@BATCH...", shell_complete=complete_run)
@@ -25,5 +25,7 @@ def command(options: Options, names: tuple[str, ...]) -> None:
             fresh.append(client.restart(run["run_id"], None))
             if not options.is_json:
                 put(fresh[-1]["run_id"])
+                if changed := fresh[-1].get("code_changed"):
+                    say(f"runyard: since run {run['run_id']}: {'; '.join(changed)}")
     if options.is_json:
         put_json({"runs": fresh, "total": len(fresh)})

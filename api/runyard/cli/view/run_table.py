@@ -178,6 +178,8 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("labels", ", ".join(f"{k}={v}" for k, v in run["labels"].items())),
         ("batch", batch),
         ("restarted from", run["restarted_from"]),
+        ("changed since", "; ".join(run.get("code_changed") or ())),
+        *_origin_facts(run.get("origin") or {}),
         ("attempt", f"{run['attempt']} of at most {run['max_retries'] + 1 + run['memory_retries']}"),
         ("created", local_time(run["created_at"])),
         ("started", local_time(run["started_at"])),
@@ -218,3 +220,13 @@ def _of_limit(peak: int | None, limit: int) -> str:
 
 def _painted(name: str, value: str) -> str:
     return paint(value, STATUS_COLOURS.get(value)) if name == "status" else value
+
+
+def _origin_facts(origin: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return what the newest attempt came from; the digest of the packages says nothing to people."""
+    commit = (origin.get("commit") or "")[:10]
+    version = origin.get("python_version")
+    return [
+        ("code", f"commit {commit}{', with changes' if origin.get('dirty') else ''}" if commit else ""),
+        ("Python", f"{version} ({origin.get('python')})" if version else ""),
+    ]

@@ -18,11 +18,12 @@ from runyard.server.schemas import CancelIn, RestartIn, RunEditIn, SubmitIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
 from runyard_actors.manager.messages import Accepted, Submission
-from runyard_actors.run import Status
+from runyard_actors.run import RunSpec, Status
 from runyard_actors.store.present import accepted_json, rfc3339
 from runyard_actors.store.records import RunFilter
 from runyard_cluster.errors import ConflictError, NotFoundError
 from runyard_cluster.failpoint import hit
+from runyard_cluster.origin.origin import changes
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], route_class=StrictRoute)
 
@@ -152,10 +153,21 @@ async def restart(
     mark = digest(request.url.path, await request.body())
     again = await asyncio.to_thread(restarted, spec, body or RestartIn(), here)
     submission = replace(again, idempotency_key=idempotency_key, digest=mark)
-    return await _answer(here, submission, await here.manager.submit(submission))
+    accepted = await here.manager.submit(submission)
+    changed = await asyncio.to_thread(_changed, here, spec, submission) if not accepted.is_repeat else None
+    return await _answer(here, submission, accepted, changed)
 
 
-async def _answer(here: Context, submission: Submission, accepted: Accepted) -> Response:
+def _changed(here: Context, before: RunSpec, again: Submission) -> list[str] | None:
+    """Say what changed of the code since the run that is submitted again came to start, as far as that is known."""
+    origin = here.reader.origins([before.run_id]).get(before.run_id)
+    run = again.runs[0]
+    return None if origin is None else changes(origin, here.origins.find(run.command, run.cwd))
+
+
+async def _answer(
+    here: Context, submission: Submission, accepted: Accepted, changed: list[str] | None = None
+) -> Response:
     """Return the run that was accepted: as it was at that moment, or, of a repeat, as it is now.
 
     It is ours to the last field, so it goes out as it is; a test holds it against the documented model.
@@ -164,13 +176,13 @@ async def _answer(here: Context, submission: Submission, accepted: Accepted) -> 
         run = await _one(here, accepted.run_ids[0])
     else:
         run = accepted_json(submission.runs[0], accepted.created_at)
-        run |= {"waiting_for": accepted.waiting_for, "ray_log_url": None}
+        run |= {"waiting_for": accepted.waiting_for, "ray_log_url": None, "code_changed": changed}
     return JSONResponse(run, 202)
 
 
 async def _one(here: Context, run_id: str) -> dict[str, Any]:
     _refuse_no_id(run_id)
-    run = await asyncio.to_thread(here.reader.run, run_id)
+    run = await asyncio.to_thread(here.reader.shown, run_id)
     if run is None:
         raise _not_known(run_id)
     await _add_what_only_the_server_knows(here, [run])

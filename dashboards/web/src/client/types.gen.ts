@@ -137,6 +137,7 @@ export type Attempt = {
      * Node
      */
     node: string;
+    origin?: Origin | null;
     /**
      * Peak Gpu Memory
      */
@@ -1295,6 +1296,42 @@ export type NodeUse = {
 };
 
 /**
+ * Origin
+ *
+ * Where an attempt came from; null is what is not known, or not there.
+ */
+export type Origin = {
+    /**
+     * Commit
+     *
+     * of git, in the folder of the code
+     */
+    commit: string | null;
+    /**
+     * Dirty
+     *
+     * tracked files differ from the commit
+     */
+    dirty: boolean | null;
+    /**
+     * Packages
+     *
+     * a digest over names and versions of all installed packages
+     */
+    packages: string | null;
+    /**
+     * Python
+     *
+     * the interpreter
+     */
+    python: string | null;
+    /**
+     * Python Version
+     */
+    python_version: string | null;
+};
+
+/**
  * Problem
  *
  * An RFC 9457 problem document.
@@ -1545,6 +1582,12 @@ export type Run = {
      */
     code?: 'shared' | 'ship';
     /**
+     * Code Changed
+     *
+     * of a restarted run: what changed since the one before; told where one run is shown
+     */
+    code_changed?: Array<string> | null;
+    /**
      * Code Digest
      *
      * of the snapshot that the copy is made of
@@ -1668,6 +1711,10 @@ export type Run = {
      * what is done when it is stalled
      */
     on_stall?: 'tell' | 'stop';
+    /**
+     * where its newest attempt came from; told where one run is shown
+     */
+    origin?: Origin | null;
     /**
      * Peak Gpu Memory
      */
