@@ -29,6 +29,7 @@ VERBS = {
     "history": "List runs, newest first.",
     "show": "Show everything about a run.",
     "logs": "Print a run's output.",
+    "export": "Write a run or a batch into one HTML file.",
     "wait": "Wait until runs or batches have ended.",
     "cancel": "Cancel runs or batches.",
     "restart": "Submit runs again as new ones.",
