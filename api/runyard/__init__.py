@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from runyard.executor import ConcurrentExecutor, ResourceManager
     from runyard.expand import expand
     from runyard.module import Module
+    from runyard.pool_executor import RunyardExecutor
     from runyard.reporting import report
     from runyard.run import Run, RunResult
     from runyard.submission import submit, submit_batch
+    from runyard.together import as_completed, gather
     from runyard.yard import connect
     from runyard_cluster.errors import (
         AuthenticationError,
@@ -56,10 +58,13 @@ __all__ = [
     "RunResult",
     "RunTimeoutError",
     "RunyardError",
+    "RunyardExecutor",
     "SettingsError",
     "UnavailableError",
+    "as_completed",
     "connect",
     "expand",
+    "gather",
     "report",
     "submit",
     "submit_batch",
@@ -74,8 +79,11 @@ _HOME = {
     "ResourceManager": "runyard.executor",
     "Run": "runyard.run",
     "RunResult": "runyard.run",
+    "RunyardExecutor": "runyard.pool_executor",
+    "as_completed": "runyard.together",
     "connect": "runyard.yard",
     "expand": "runyard.expand",
+    "gather": "runyard.together",
     "report": "runyard.reporting",
     "submit": "runyard.submission",
     "submit_batch": "runyard.submission",

@@ -174,6 +174,11 @@ class Batch:
                     given += 1
                     yield run.wait(0)
 
+    def _repr_html_(self) -> str:
+        from runyard.notebook import batch_html
+
+        return batch_html(self.batch_id, self.name, [run.fields for run in self.runs])
+
     def __repr__(self) -> str:
         return f"<Batch {self.batch_id} {self.name or ''}: {len(self.runs)} runs>"
 

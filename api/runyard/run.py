@@ -179,6 +179,11 @@ class Run:
         if not self._ended.done():
             self._ended.set_exception(error)
 
+    def _repr_html_(self) -> str:
+        from runyard.notebook import run_html
+
+        return run_html(self.fields)
+
     def __repr__(self) -> str:
         return f"<Run {self.run_id} {self.fields.get('module_id', '')}: {self.fields['status']}>"
 
