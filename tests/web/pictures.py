@@ -7,11 +7,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.in_process import InProcess, in_process
+from tests.rest import wait_ended
 from tests.web import yard
 from tests.web.conftest import PROGRAMS, ROOT
+from tests.web.programs import train
 
 IMAGES = ROOT / "docs" / "images"
 VIEWS = ("overview", "runs with a pane", "usage", "batch")
@@ -30,7 +33,9 @@ def main() -> None:
         server.http() as client,
         sync_playwright() as playwright,
     ):
+        _past(client)
         server.ids = yard.fill(client)  # type: ignore[attr-defined] # where the views are
+        _queue(client)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         pages = [(theme, _logged_in(browser, server, theme)) for theme in ("light", "dark")]
         pages[0][1].wait_for_timeout(MILLISECONDS)
@@ -41,6 +46,23 @@ def main() -> None:
                 page.wait_for_timeout(2_500)
                 page.screenshot(path=IMAGES / f"{view.split()[0]}-{theme}.png")
         browser.close()
+
+
+def _past(client: httpx.Client) -> None:
+    """Let modules complete, so that it is known how long they take."""
+    runs = [yard.row("Train", train(epochs=4, pause=2.0), num_cpus=0.1) for _ in range(3)]
+    runs += [yard.row("Resize", train(epochs=2, pause=4.0), num_cpus=0.1) for _ in range(3)]
+    for run in yard.batch(client, "past", runs)["runs"]:
+        wait_ended(client, run["run_id"])
+
+
+def _queue(client: httpx.Client) -> None:
+    """Let runs wait that are expected to start."""
+    rows = [
+        yard.row("Resize", train(epochs=2, pause=4.0), num_cpus=2, memory=f"{size}GiB")
+        for size in (6, 9, 12, 5, 10)
+    ]
+    yard.batch(client, "resize", rows)
 
 
 def _logged_in(browser: Browser, server: InProcess, theme: str) -> Page:
