@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from heapq import nsmallest
 from typing import Protocol
 
 from runyard_actors.manager.bring import bring_lost
@@ -24,6 +25,8 @@ from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
 
 FOLLOW_SECONDS = 1.0
+#: So many nodes are asked for their use in a second, in turn: each answer is a call over the network.
+ASKED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ async def _look(yard: Yard, cluster: Cluster) -> None:
         for each in found.values():
             await _meet(yard, cluster, each)
         _miss(yard, found.keys())
-        await asyncio.gather(*(_ask_use(n) for n in yard.others.values() if n.line.is_open.is_set()))
+        await asyncio.gather(*(_ask_use(node) for node in _next_to_ask(yard)))
     except UnavailableError as error:
         log.warning("the cluster cannot be looked at: %s", error)
 
@@ -123,7 +126,16 @@ async def _meet(yard: Yard, cluster: Cluster, found: ClusterNode) -> None:
     node.connect(found.ray_id, agent)
 
 
+def _next_to_ask(yard: Yard) -> list[OtherNode]:
+    """Return the nodes that were not asked for longest."""
+    there = [node for node in yard.others.values() if node.line.is_open.is_set()]
+    if len(there) <= ASKED_AT_ONCE:
+        return there
+    return nsmallest(ASKED_AT_ONCE, there, key=lambda node: node.asked_at)
+
+
 async def _ask_use(node: OtherNode) -> None:
+    node.asked_at = time.monotonic()
     try:
         node.use = await node.line.ask("use", limit_seconds=FOLLOW_SECONDS)
     except UnavailableError:

@@ -29,6 +29,7 @@ class OtherNode:
         self.capacity: Capacity | None = None
         #: What all programs used of it when it was asked last.
         self.use: Use | None = None
+        self.asked_at = 0.0
         self.silent_seconds = 0.0
         self.is_lost = False
         #: What was given up there, with the nonces; to be ended before anything new starts.
