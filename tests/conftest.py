@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import processes_with, wait_until
+from tests.support import described, processes_marked
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
 #: Servers, Ray and modules that the tests start inherit it, and nothing else on this machine has it.
 MARK = "RY_TEST_SESSION"
+#: An idle shim waits 10 s for another run, and a spawner that guards shims stays for as long as they.
+GONE_SECONDS = 60
 
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_survives_the_tests() -> Iterator[None]:
-    """Mark all that the tests start, and look for the mark when they have ended."""
+    """Mark all that the tests start, and look for the mark when they have ended.
+
+    Spawners and shims take along little of an environment; what they take is `PATH`. So that has the mark, too: as a
+    folder that is not there, which changes nothing for who looks for a program.
+    """
     mark = os.environ[MARK] = secrets.token_hex(8)
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{before}{os.pathsep}/{MARK}-{mark}"
     yield
-    wait_until(lambda: not processes_with({MARK: mark}), 60, "all that the tests started has ended")
+    os.environ["PATH"] = before
+    end = time.monotonic() + GONE_SECONDS
+    while left := processes_marked(mark):
+        assert time.monotonic() < end, f"left after {GONE_SECONDS} s: {[described(p) for p in left]}"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,31 @@ def processes_with(variables: Mapping[str, str]) -> list[psutil.Process]:
     return found
 
 
+def processes_marked(mark: str) -> list[psutil.Process]:
+    """Return living processes that have `mark` in any variable of their environment, less this one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if (
+                process.pid != os.getpid()
+                and any(mark in value for value in process.environ().values())
+                and process.status() != "zombie"
+            ):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def described(process: psutil.Process) -> str:
+    """Return a process in words that help to find who left it."""
+    try:
+        test = process.environ().get("PYTEST_CURRENT_TEST", "?")
+        return f"{process} of {test}, in {process.cwd()}: {' '.join(process.cmdline())[:300]}"
+    except (psutil.Error, OSError):
+        return f"{process}"
+
+
 def processes_naming(text: str) -> list[psutil.Process]:
     """Return living processes with `text` in their command line, less this one."""
     found = []

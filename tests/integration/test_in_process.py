@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +16,9 @@ from runyard.client import Client
 from runyard.session import Session
 from runyard_cluster.errors import AuthenticationError, InvalidRequestError
 from runyard_cluster.server_record import Endpoint
+from tests.conftest import MARK
 from tests.in_process import InProcess, in_process
-from tests.support import python, wait_until
+from tests.support import processes_marked, python, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +136,13 @@ def test_a_run_that_prints_without_end_keeps_nobody_waiting(tmp_path: Path) -> N
         http.post(f"/api/runs/{run_id}/cancel")
         wait_until(lambda: http.get(f"/api/runs/{run_id}").json()["status"] == "cancelled", 30, "its end")
     assert sorted(waits)[10] < 2, "some tens of milliseconds on an idle machine"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="shims have names of their own on Linux")
+def test_what_a_test_leaves_behind_is_seen_be_it_a_shim_or_who_becomes_one(server: InProcess) -> None:
+    with server.session() as session:
+        run = session.submit({"command": ["sleep", "1000"]}, None)
+        wait_until(lambda: run.status == "running", 20, "the run goes on")
+        names = [process.name() for process in processes_marked(os.environ[MARK])]
+        run.cancel()
+    assert {"runyard-spawner", "runyard-shim", "sleep"} <= set(names), names
