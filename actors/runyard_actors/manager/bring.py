@@ -15,6 +15,7 @@ from pathlib import Path
 from runyard_actors.attempt_file import LOG, LOG_GAP, REPORT, TIME_INDEX, TROUBLE, USAGE
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.messages import FileState, Key
 from runyard_actors.run_folder import RunFolder
@@ -52,10 +53,12 @@ async def bring_all(yard: Yard, attempt: ActiveRun) -> None:
 
 async def bring_for_ever(yard: Yard) -> None:
     """Every few seconds, bring what is new of all attempts on nodes that are heard of."""
+    steps = Steps()
     while True:
         await asyncio.sleep(BRING_SECONDS)
         nodes = [n for n in yard.others.values() if n.line.is_open.is_set() and not n.sees_data_dir]
-        await asyncio.gather(*(_bring_new(yard, node) for node in nodes))
+        news = (steps.do(f"bringing logs from {node.name}", _bring_new(yard, node)) for node in nodes)
+        await asyncio.gather(*news)
 
 
 async def bring_lost(yard: Yard, node: OtherNode, keys: Iterable[Key]) -> None:
