@@ -191,3 +191,9 @@ def test_a_log_past_its_end_is_empty(http_client: httpx.Client) -> None:
     wait_ended(http_client, run["run_id"])
     response = http_client.get(f"/api/runs/{run['run_id']}/log?offset=1000000")
     assert (response.status_code, response.content, response.headers["x-log-size"]) == (200, b"", "6")
+
+
+def test_a_parameter_that_may_not_repeat_stands_once(http_client: httpx.Client) -> None:
+    assert_problem(http_client.get("/api/runs?label=a&label=b"), 422, "label: it stands more than once")
+    assert http_client.get("/api/runs?status=failed&status=queued&run_id=1&run_id=2").status_code == 200
+    assert http_client.get("/api/runs?exit_code=1&exit_code=2").status_code == 200

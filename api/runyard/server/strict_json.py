@@ -1,15 +1,16 @@
-"""Request bodies read as strict JSON: no NaN, no twin keys, no broken Unicode; an empty body is no body."""
+"""Requests read strictly: JSON without NaN, twin keys and broken Unicode; parameters that stand once."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NoReturn, get_args, get_origin
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 #: From this many bytes on, a body is read in a thread of its own, so that others are answered meanwhile.
@@ -34,16 +35,44 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose bodies are read by StrictRequest."""
+    """A route whose bodies are read by StrictRequest, and whose parameters stand once, unless they may repeat."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the strict request in place."""
         handler = super().get_route_handler()
+        single = frozenset(_single(self))
 
         async def strict(request: Request) -> Response:
+            _refuse_repeats(request, single)
             return await handler(StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def _single(route: APIRoute) -> Iterator[str]:
+    """Yield the names of query parameters that may not repeat."""
+    for parameter in route.dependant.query_params:
+        kind = parameter.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (name for name, field in kind.model_fields.items() if not _is_list(field.annotation))
+        elif not _is_list(kind):
+            yield parameter.alias
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list or any(get_origin(each) is list for each in get_args(kind))
+
+
+def _refuse_repeats(request: Request, single: frozenset[str]) -> None:
+    """Which of several values was meant nobody can know. Raises HTTPException."""
+    given = request.query_params
+    if len(given) == len(given.multi_items()):
+        return
+    twice = sorted({name for name in given if name in single and len(given.getlist(name)) > 1})
+    if twice:
+        raise HTTPException(
+            422, f"{twice[0][:_SHOWN]}: it stands more than once in the address, and may not repeat"
+        )
 
 
 def parse(body: bytes) -> Any:
