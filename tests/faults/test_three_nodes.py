@@ -20,7 +20,9 @@ def test_a_batch_over_three_nodes_loses_what_ran_on_the_one_that_is_cut_off(tmp_
     with three_nodes(tmp_path, node_timeout=15) as yard:
         # Given a batch over three nodes, every other run of which may be retried
         batch = yard.session.submit_batch({"runs": [yard.held(max_retries=n % 2) for n in range(36)]}, None)
-        wait_until(lambda: sum(run.status == "running" for run in batch.runs) == 6, 120, "all slots are taken")
+        wait_until(
+            lambda: sum(run.status == "running" for run in batch.runs) == 6, 120, "all slots are taken"
+        )
         at = {run.run_id: run.fields["node"] for run in batch.runs if run.status == "running"}
         assert sorted(Counter(at.values()).values()) == [2, 2, 2]
         lost = [run_id for run_id, node in at.items() if node == "ws3"]
