@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runyard_actors.request import Request
-from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
+from runyard_actors.run import BatchId, BatchSpec, Placement, RunId
 from runyard_actors.scheduling.admission import Admission
 from runyard_actors.scheduling.decision import Counts, Drop, HeadOfQueue, QueuedRun, Start
-from runyard_actors.scheduling.dependencies import NOBODY, Dependencies
-from runyard_actors.scheduling.holding import Holding
-from runyard_actors.scheduling.line import Batch, Entry, Stage
+from runyard_actors.scheduling.line import Stage
 from runyard_actors.scheduling.more_memory import with_more_memory
 from runyard_actors.scheduling.node import Measured, NodeFree, NodeSpec
 from runyard_actors.scheduling.rehearsal import FIRST, expected_starts
+from runyard_actors.scheduling.runs import Runs
 from runyard_actors.scheduling.waiting import never_fits_words, waiting_words
-from runyard_cluster.durations import format_duration
 
 __all__ = ["Core", "Counts", "Drop", "HeadOfQueue", "QueuedRun", "Start"]
 
@@ -29,11 +27,7 @@ class Core:
         #: Why nothing starts for now, in words for people; it comes and goes by itself, beside `pause`.
         self.held: str | None = None
         self._admission = Admission(max_concurrent_runs)
-        self._dependencies = Dependencies()
-        self._holding = Holding()
-        self._entries: dict[RunId, Entry] = {}
-        self._drops: dict[RunId, Drop] = {}
-        self._seq = 0
+        self._runs = Runs(self._admission)
 
     # What the world looks like
 
@@ -81,7 +75,7 @@ class Core:
         """Learn a batch's limits, and how many of its runs have failed so far."""
         known = self._admission.set_batch(batch)
         known.failures = failures
-        self._stop_if_failed(known)
+        self._runs.stop_if_failed(known)
 
     def on_submitted(self, runs: Sequence[QueuedRun], batch: BatchSpec | None = None) -> None:
         """Queue runs in this order; those that come after others wait for them to complete.
@@ -92,18 +86,19 @@ class Core:
         """
         if batch is not None:
             self._admission.set_batch(batch).begin_anew()
-        for entry in [self._enter(run) for run in runs if run.run_id not in self._entries]:
-            self._queue_or_wait(entry)
+        known = self._runs
+        for entry in [known.enter(run) for run in runs if run.run_id not in known.entries]:
+            known.queue_or_wait(entry)
 
     def on_adopted(self, run: QueuedRun, placement: Placement) -> None:
         """A run is active already: it holds its slot and resources, even beyond what there is."""
-        if run.run_id not in self._entries:
-            self._admission.adopt(self._enter(run), placement)
+        if run.run_id not in self._runs.entries:
+            self._admission.adopt(self._runs.enter(run), placement)
 
     def on_dependency_state(self, run_id: RunId, *, succeeded: bool) -> None:
         """Learn how a run ended that runs to come may name in `after`."""
-        if run_id not in self._entries:
-            self._settle([(run_id, succeeded)])
+        if run_id not in self._runs.entries:
+            self._runs.settle(run_id, succeeded=succeeded)
 
     def on_ended(
         self,
@@ -121,67 +116,36 @@ class Core:
         that it then waits for, in microseconds since the epoch.
         `is_failure` False: a run that did not succeed does not count for `max_failures`, as one that was cancelled.
         """
-        entry = self._active(run_id)
+        entry = self._runs.active(run_id)
         if entry is None:
             return
         self._admission.release(entry)
-        batch = entry.batch
         if retry:
-            self._seq += 1
-            entry.seq = self._seq
-            if request is not None:
-                entry.run = replace(entry.run, request=request)
-            self._holding.disarm(run_id)
-            if not_before is not None and not (batch and batch.is_stopped):
-                self._holding.delay(run_id, not_before)
-            self._go_on(entry)
-            return
-        self._forget(entry)
-        self._settle([(run_id, succeeded)])
-        self._dependencies.trim()
-        if batch is not None and not succeeded and is_failure:
-            batch.failures += 1
-            self._stop_if_failed(batch)
+            self._runs.retry(entry, request, not_before)
+        else:
+            self._runs.finish(entry, succeeded=succeeded, is_failure=is_failure)
 
     def on_start_failed(self, run_id: RunId) -> None:
         """A start could not be carried out: the run stands where it stood before."""
-        entry = self._active(run_id)
-        if entry is None:
-            return
-        batch = entry.batch
-        if batch is not None and batch.is_stopped:
-            self._admission.release(entry)
-            self._requeue(entry, batch)
-        else:
-            self._admission.withdraw(entry)
-            self._holding.arm(run_id)
+        if (entry := self._runs.active(run_id)) is not None:
+            self._runs.start_failed(entry)
 
     def on_held(self, run_id: RunId) -> bool:
         """Have a run wait until it is released; return False if it is active or not known."""
-        entry = self._inactive(run_id)
-        if entry is None:
-            return False
-        if entry.stage is Stage.QUEUED:
-            self._admission.dequeue(entry)
-            entry.stage = Stage.WAITING
-        self._holding.hold(run_id)
-        return True
+        entry = self._runs.inactive(run_id)
+        if entry is not None:
+            self._runs.hold(entry)
+        return entry is not None
 
     def on_priority(self, run_id: RunId, priority: int) -> bool:
         """Give a run another priority, and its place by arrival in it; return False if it is not known.
 
         An active run goes on, and has it should it be queued again.
         """
-        entry = self._entries.get(run_id)
-        if entry is None:
-            return False
-        is_queued = entry.stage is Stage.QUEUED
-        if is_queued:
-            self._admission.dequeue(entry)
-        entry.run = replace(entry.run, priority=priority)
-        if is_queued:
-            self._admission.enqueue(entry)
-        return True
+        entry = self._runs.entries.get(run_id)
+        if entry is not None:
+            self._runs.rank(entry, priority)
+        return entry is not None
 
     def on_batch_limit(self, batch_id: BatchId, max_concurrent: int | None) -> None:
         """Change how many runs of a batch are active at once; what is active stays so."""
@@ -195,68 +159,61 @@ class Core:
 
     def on_batch_awaited(self, batch_id: BatchId) -> None:
         """A batch has not ended that runs to come may name in place of a run that they come after."""
-        self._dependencies.on_batch(RunId(batch_id))
+        self._runs.dependencies.on_batch(RunId(batch_id))
 
     def on_batch_ended(self, batch_id: BatchId, *, succeeded: bool) -> None:
         """A batch has ended, closed and with all its runs; `succeeded`: each of its indexes completed at last."""
-        self._dependencies.on_batch(RunId(batch_id))
-        self._settle([(RunId(batch_id), succeeded)])
+        self._runs.dependencies.on_batch(RunId(batch_id))
+        self._runs.settle(RunId(batch_id), succeeded=succeeded)
 
     def on_released(self, run_id: RunId) -> bool:
         """Hold a run no more; return False if it is active or not known."""
-        entry = self._inactive(run_id)
+        entry = self._runs.inactive(run_id)
         if entry is None:
             return False
-        self._holding.release(run_id)
+        self._runs.holding.release(run_id)
         if entry.stage is Stage.WAITING:
-            self._go_on(entry)
+            self._runs.go_on(entry)
         return True
 
     @property
     def next_moment(self) -> int | None:
         """When `on_time` is to be called next, in microseconds since the epoch; None: nobody waits for that."""
-        return self._holding.next_moment if self._holding else None
+        holding = self._runs.holding
+        return holding.next_moment if holding else None
 
     def on_time(self, now: int) -> None:
         """It is `now`, in microseconds since the epoch: queue whose moment has come, drop who waited too long."""
-        for run_id, is_deadline in self._holding.pop_due(now):
-            entry = self._inactive(run_id)
-            if entry is None:
-                continue
-            if not is_deadline:
-                self._go_on(entry)
-                continue
-            drop, batch = self._waited_too_long(entry), entry.batch
-            self._remove([entry])
-            self._drops[run_id] = drop
-            if batch is not None:
-                batch.failures += 1
-                self._stop_if_failed(batch)
+        for run_id, is_deadline in self._runs.holding.pop_due(now):
+            entry = self._runs.inactive(run_id)
+            if entry is not None and is_deadline:
+                self._runs.give_up(entry, self.waiting_for(run_id))
+            elif entry is not None:
+                self._runs.go_on(entry)
 
     def on_cancelled(self, run_id: RunId) -> bool:
         """Forget a run that is not active; return False if it is active or not known."""
-        entry = self._inactive(run_id)
-        if entry is None:
-            return False
-        self._remove([entry])
-        return True
+        entry = self._runs.inactive(run_id)
+        if entry is not None:
+            self._runs.remove([entry])
+        return entry is not None
 
     def on_batch_cancelled(self, batch_id: BatchId) -> list[RunId]:
         """Forget all of a batch that is not active; return their ids."""
-        entries = self._inactive_of(batch_id)
-        self._remove(entries)
+        entries = self._runs.inactive_of(batch_id)
+        self._runs.remove(entries)
         return [entry.run.run_id for entry in entries]
 
     def inactive_of(self, batch_id: BatchId) -> list[RunId]:
         """Return the runs of a batch that are not active and have not ended, by arrival."""
-        return [entry.run.run_id for entry in self._inactive_of(batch_id)]
+        return [entry.run.run_id for entry in self._runs.inactive_of(batch_id)]
 
     # What follows
 
     def decide(self, limit: int | None = None) -> list[Start | Drop]:
         """Return who never will start, and who starts now, at most `limit` of the latter."""
-        decisions: list[Start | Drop] = list(self._drops.values())
-        self._drops.clear()
+        decisions: list[Start | Drop] = list(self._runs.drops.values())
+        self._runs.drops.clear()
         if self.is_paused or self.held:
             return decisions
         last = None if limit is None else len(decisions) + limit
@@ -268,11 +225,11 @@ class Core:
 
     def waiting_for(self, run_id: RunId) -> str | None:
         """Say what a run that is not active waits for; None if it is active or not known."""
-        entry = self._inactive(run_id)
+        entry = self._runs.inactive(run_id)
         if entry is None:
             return None
         if entry.stage is Stage.WAITING:
-            return self._dependencies.words(run_id) or self._holding.words(run_id)
+            return self._runs.dependencies.words(run_id) or self._runs.holding.words(run_id)
         if self.is_paused:
             return "starts are paused"
         if self.held:
@@ -311,8 +268,7 @@ class Core:
     def counts(self) -> Counts:
         """Return how many runs there are of each kind."""
         admission = self._admission
-        held = sum(not self._dependencies.missing(r) for r in self._holding.runs) if self._holding else 0
-        return Counts(admission.limits.total.taken, admission.queue.length, len(self._dependencies) + held)
+        return Counts(admission.limits.total.taken, admission.queue.length, self._runs.waiting)
 
     def free_on(self, node: str) -> NodeFree:
         """Return what is not declared on a node. Raises KeyError for one that is not there."""
@@ -327,118 +283,3 @@ class Core:
         kept = head.reservation
         room = Placement(node=kept.node, gpu_indexes=kept.gpu_indexes) if kept else None
         return HeadOfQueue(head.entry.run.run_id, room)
-
-    # Inside
-
-    def _active(self, run_id: RunId) -> Entry | None:
-        entry = self._entries.get(run_id)
-        return entry if entry is not None and entry.stage is Stage.ACTIVE else None
-
-    def _inactive(self, run_id: RunId) -> Entry | None:
-        entry = self._entries.get(run_id)
-        return None if entry is None or entry.stage is Stage.ACTIVE else entry
-
-    def _enter(self, run: QueuedRun) -> Entry:
-        self._seq += 1
-        entry = self._entries[run.run_id] = self._admission.limits.enter(run, self._seq)
-        return entry
-
-    def _forget(self, entry: Entry) -> None:
-        del self._entries[entry.run.run_id]
-        self._admission.limits.leave(entry)
-        if self._holding:
-            self._holding.forget(entry.run.run_id)
-
-    def _queue_or_wait(self, entry: Entry) -> None:
-        run = entry.run
-        if run.run_id not in self._entries:
-            return
-        if not run.after and run.gates is None:
-            self._requeue(entry, entry.batch)
-            return
-        lost = self._depend(run)
-        if lost is not None:
-            self._forget(entry)
-            self._drops[run.run_id] = Drop(run.run_id, Reason.DEPENDENCY_FAILED, lost)
-            self._settle([(run.run_id, False)])
-            return
-        if run.gates is not None:
-            self._holding.add(run.run_id, run.gates)
-        self._go_on(entry)
-
-    def _depend(self, run: QueuedRun) -> str | None:
-        """Have a run wait for those that it comes after; return why it never may start, if that is so."""
-        gates = run.gates
-        any_end, failure = ((), ()) if gates is None else (gates.after_any, gates.after_failed)
-        return self._dependencies.add(run.run_id, run.after, self._entries, any_end=any_end, failure=failure)
-
-    def _go_on(self, entry: Entry) -> None:
-        """Queue a run, unless it waits for others, for a moment or for a person."""
-        run_id = entry.run.run_id
-        if self._dependencies.missing(run_id) or self._holding.holds(run_id):
-            entry.stage = Stage.WAITING
-        else:
-            self._requeue(entry, entry.batch)
-
-    def _requeue(self, entry: Entry, batch: Batch | None) -> None:
-        """Queue a run, unless its batch has failed too often meanwhile."""
-        if batch is not None and batch.is_stopped:
-            self._forget(entry)
-            self._drops[entry.run.run_id] = _batch_stopped(entry.run.run_id, batch)
-            self._settle([(entry.run.run_id, False)])
-        else:
-            self._admission.enqueue(entry)
-
-    def _remove(self, entries: Iterable[Entry]) -> None:
-        """Forget runs that are not active, and drop those outside that come after them."""
-        gone = list(entries)
-        for entry in gone:
-            if entry.stage is Stage.QUEUED:
-                self._admission.dequeue(entry)
-            else:
-                self._dependencies.forget(entry.run.run_id)
-            self._forget(entry)
-        self._settle([(entry.run.run_id, False) for entry in gone])
-
-    def _settle(self, ends: list[tuple[RunId, bool]]) -> None:
-        """Tell those that waited for ended runs, and those that waited for them."""
-        while ends:
-            ended, succeeded = ends.pop()
-            told = self._dependencies.tell(ended, succeeded=succeeded)
-            if told is NOBODY:
-                continue
-            for run_id, why in told.lost:
-                self._forget(self._entries[run_id])
-                self._drops[run_id] = Drop(run_id, Reason.DEPENDENCY_FAILED, why)
-                ends.append((run_id, False))
-            for run_id in told.free:
-                self._go_on(self._entries[run_id])
-
-    def _stop_if_failed(self, batch: Batch) -> None:
-        """Drop what has not started of a batch that failed too often."""
-        if batch.is_stopped:
-            entries = self._inactive_of(batch.spec.batch_id)
-            self._drops |= {e.run.run_id: _batch_stopped(e.run.run_id, batch) for e in entries}
-            self._remove(entries)
-
-    def _inactive_of(self, batch_id: BatchId) -> list[Entry]:
-        waiting = dict.fromkeys((*self._dependencies.waiting, *self._holding.runs))
-        entries = (self._entries[run_id] for run_id in waiting)
-        found = [each for each in entries if each.run.batch_id == batch_id and each.stage is Stage.WAITING]
-        found += self._admission.queue.entries_of(batch_id)
-        return sorted(found, key=lambda entry: entry.seq)
-
-    def _waited_too_long(self, entry: Entry) -> Drop:
-        run = entry.run
-        limit = format_duration(run.gates.timeout_seconds if run.gates else 0.0)
-        why = self.waiting_for(run.run_id)
-        words = f"it had not started {limit} after it was submitted; it was waiting: {why}"
-        return Drop(run.run_id, Reason.QUEUE_TIMEOUT, words)
-
-
-def _batch_stopped(run_id: RunId, batch: Batch) -> Drop:
-    count = batch.failures
-    words = "run of its batch" if count == 1 else "runs of its batch"
-    return Drop(
-        run_id, Reason.BATCH_CANCELLED, f"{count} {words} failed; its limit is {batch.spec.max_failures}"
-    )
