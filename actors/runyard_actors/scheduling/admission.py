@@ -250,11 +250,11 @@ class Admission:
 
     def _look_at_all(self) -> None:
         """The nodes are others than before: nothing is known of where what fits."""
-        head = self.head
-        if head is not None and (able := self.nodes.able(head.entry.run.request)):
-            head.renew(able, self.nodes.by_name)
-        else:
-            self._lift()
+        head, by_name = self.head, self.nodes.by_name
+        if head is not None:
+            head.renew(self.nodes.able(head.entry.run.request), by_name)
+            if not head.could_start(by_name):
+                self._lift()
         self._offers.clear()
         self._outside.clear()
         for shape in self.queue.shapes.values():

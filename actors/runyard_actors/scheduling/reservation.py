@@ -54,9 +54,16 @@ class Reservation:
         return ledger.could_hold_now(self.request) and all(gpu.could_hold_now(self.request) for gpu in gpus)
 
     def is_on(self, spec: NodeSpec) -> bool:
-        """Whether this is the node, and it has the GPUs, large enough."""
-        large = {gpu.index for gpu in spec.gpus if gpu.memory_bytes >= self.request.gpu_memory_bytes}
-        return spec.name == self.node and large.issuperset(self.gpu_indexes)
+        """Whether this is the node, and it has CPUs, memory and the GPUs, large enough."""
+        request = self.request
+        if (
+            spec.name != self.node
+            or request.cpu_milli > spec.cpu_milli
+            or request.memory_bytes > spec.memory_bytes
+        ):
+            return False
+        large = {gpu.index for gpu in spec.gpus if gpu.memory_bytes >= request.gpu_memory_bytes}
+        return large.issuperset(self.gpu_indexes)
 
     def _leaves_enough(self, gpu: GpuLedger, request: Request) -> bool:
         head = self.request

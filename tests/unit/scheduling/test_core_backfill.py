@@ -122,6 +122,17 @@ def test_when_the_node_is_gone_the_head_waits_elsewhere() -> None:
     assert play.end("y") == ["head"]
 
 
+def test_when_the_node_has_become_too_small_the_head_waits_elsewhere() -> None:
+    play = Play(node("a", cpus=8), node("b", cpus=8))
+    play.submit(run("x", cpus=4), run("y", cpus=6))
+    play.submit(run("head", cpus=8), run("s", cpus=4))
+    assert play.core.head == HeadOfQueue(RunId("head"), Placement(node="a"))
+    play.core.on_node(node("a", cpus=6))
+    assert play.submit(run("t", cpus=2)) == ["t"]
+    assert play.core.head == HeadOfQueue(RunId("head"), Placement(node="b"))
+    assert play.end("y") == ["head"]
+
+
 def test_a_head_does_not_wait_for_a_guarded_node_when_it_could_wait_elsewhere() -> None:
     play = Play(node("a", cpus=8), node("b", cpus=8))
     play.submit(run("x", cpus=4), run("y", cpus=6))

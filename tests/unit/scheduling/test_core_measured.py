@@ -108,3 +108,15 @@ def test_a_changed_capacity_does_not_make_it_forget() -> None:
 
 def test_a_node_that_is_not_there_is_no_error() -> None:
     assert learn(Play(node()), 4, name="elsewhere") == []
+
+
+def test_who_could_wait_only_for_other_programs_is_not_the_head_any_more_when_its_node_has_shrunk() -> None:
+    play = Play(node("a", gib=8), node("c", gib=8))
+    assert learn(play, 0, name="a") == []
+    assert play.submit(run("x", cpus=0, gib=6), run("head", cpus=0, gib=6), run("s", cpus=1)) == ["x", "s"]
+    assert play.core.head is not None
+    play.core.on_node(node("c", gib=4))
+    assert play.starts() == []
+    assert play.core.head is None
+    assert play.end("x") == []
+    assert learn(play, 8, name="a") == ["head"]
