@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runyard_actors.run import BatchId, Reason, RunId
@@ -213,6 +213,7 @@ def histories(draw: st.DrawFn) -> list[tuple[set[str], set[str], set[str], bool]
     return found
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
 def test_every_run_starts_or_is_dropped_just_as_its_dependencies_say(
     history: list[tuple[set[str], set[str], set[str], bool]],

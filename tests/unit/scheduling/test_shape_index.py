@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runyard_actors.request import Request
@@ -25,7 +25,7 @@ asks = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(st.tuples(st.sampled_from("aaarn"), asks, st.integers(0, 999)), max_size=150),
     rooms=st.lists(asks, min_size=1, max_size=5),
