@@ -32,7 +32,7 @@ def server(shared: InProcess) -> Iterator[InProcess]:
     """The server, with starts paused."""
     shared.call(shared.manager.pause())
     yield shared
-    for run_id in list(shared.manager._yard.core._entries):
+    for run_id in list(shared.manager._yard.core._runs.entries):
         shared.call(shared.manager.cancel([run_id], None))
 
 

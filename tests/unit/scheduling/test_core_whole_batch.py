@@ -98,4 +98,4 @@ def test_ends_of_batches_are_forgotten_as_those_of_runs() -> None:
     core.on_submitted([run("last")])
     assert started(core) == ["last"]
     end(core, "last")
-    assert len(core._dependencies._batches) == 0
+    assert len(core._runs.dependencies._batches) == 0
