@@ -12,7 +12,8 @@ from runyard_cluster.data_dir import DataDir
 from tests.faults.chaos_victims import has_mark, is_idle, worker_kind
 
 #: All that a sample may show, in the order of the table.
-KINDS = ("server", "manager", "spawner", "shim", "idle shim", "lease worker", "idle worker", "Ray")
+OURS = ("server", "manager", "spawner", "shim", "idle shim")
+KINDS = (*OURS, "lease worker", "idle worker", "Ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,8 @@ class Sample:
 
     @property
     def ours(self) -> int:
-        """What is there because runyard is: all but Ray's own servers."""
-        return sum(n for kind, n in self.bytes.items() if kind != "Ray")
+        """What is there because runyard is: all but Ray's own servers and its workers."""
+        return sum(n for kind, n in self.bytes.items() if kind in OURS)
 
 
 def sample(at: float, active: int, data_dir: DataDir, server: int) -> Sample:

@@ -1,36 +1,81 @@
-"""The long form: each failpoint many times, and a table of what was lost, started twice, or left behind.
+"""The long form: every fault many times, and a table of what was lost, started twice, or left behind.
 
-`python -m tests.faults.long_form [TIMES]`
+    python -m tests.faults.long_form [TIMES] [--only WORD]
+
+Each failpoint has a row of its own, and each file of faults one; `--only` takes rows with that word in their names.
+The exit code is 1 if anything but zeros is in the last four columns.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from tests.faults.oracle import Verdict
-from tests.faults.test_failpoints import points, swept_once
+import pytest
+
+from tests.faults.test_failpoints import SIDE_BY_SIDE, points, swept_once
+from tests.faults.witness import Row, Witness
+
+HERE = Path(__file__).parent
+#: Swept point by point, and what breaks the oracle on purpose.
+NOT_HERE = {"test_failpoints", "test_oracle"}
+HEAD = ("fault", "scenarios", "runs", "lost", "twice", "left behind", "otherwise wrong")
 
 
 def main() -> int:
-    """Sweep and print; return 1 if anything was wrong."""
-    times = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    """Break everything, and print; return 1 if anything was wrong."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("times", nargs="?", type=int, default=10)
+    options.add_argument("--only", default="", help="rows with this in their names")
+    asked = options.parse_args()
+    print(f"| {' | '.join(HEAD)} |\n| --- |{' ---: |' * (len(HEAD) - 1)}", flush=True)
     is_good = True
-    print(f"{'fault':24} {'runs':>6} {'lost':>6} {'twice':>6} {'left behind':>12} {'otherwise wrong':>16}")
-    for point in points():
-        total, runs = Verdict(), 0
-        for _ in range(times):
-            with tempfile.TemporaryDirectory(prefix="ry-sweep-") as folder:
-                number, verdict = swept_once(point, Path(folder))
-            runs += number
-            for name in ("lost", "twice", "left", "wrong"):
-                getattr(total, name).extend(getattr(verdict, name))
-        counts = f"{len(total.lost):6} {len(total.twice):6} {len(total.left):12} {len(total.wrong):16}"
-        print(f"{point:24} {runs:6} {counts}", flush=True)
-        print(*total.wrong, sep="\n", end="\n" if total.wrong else "", file=sys.stderr)
-        is_good &= total.is_good
+    for name, row in rows(asked.times, asked.only):
+        cells = row.cells
+        left_out = f" ({row.tests['skipped']} cannot be had here)" if row.tests["skipped"] else ""
+        print(f"| {name}{left_out} | {' | '.join(map(str, cells))} |", flush=True)
+        print(*row.words, sep="\n", end="\n" if row.words else "", file=sys.stderr)
+        is_good &= not any(cells[2:])
     return not is_good
+
+
+def rows(times: int, only: str) -> Iterator[tuple[str, Row]]:
+    """Yield each fault's row as soon as it is there."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        wanted = [point for point in points() if only in f"killed at {point}"]
+        found = pool.map(partial(swept, times=times), wanted)
+        yield from zip((f"killed at {point}" for point in wanted), found, strict=True)
+    for path in sorted(HERE.glob("test_*.py")):
+        name = path.stem.removeprefix("test_").replace("_", " ")
+        if path.stem not in NOT_HERE and only in name:
+            yield name, tested(path, times)
+
+
+def swept(point: str, times: int) -> Row:
+    """Kill whoever comes by a point, so many times."""
+    row = Row()
+    for number in range(times):
+        with tempfile.TemporaryDirectory(prefix="ry-sweep-") as folder:
+            row.add(f"{number}", *swept_once(point, Path(folder)))
+        row.tests["passed"] += 1
+    return row
+
+
+def tested(path: Path, times: int) -> Row:
+    """Do what a file of tests does, so many times, those that take minutes included."""
+    witness = Witness()
+    # No report but this one, and none of the options that go with the usual one. It is not the first time in this
+    # process that pytest finds its plugins imported.
+    options = ["-p", "no:terminal", "-o", "addopts=", "--import-mode=importlib"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    for _ in range(times):
+        pytest.main([*options, str(path)], plugins=[witness])
+    return witness.rows.get(path.stem, Row())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,10 @@ class Verdict:
         return not (self.lost or self.twice or self.left or self.wrong)
 
 
+#: Whoever wants to hear of each verdict: the store that it is about, and how many runs that has.
+on_verdict: list[Callable[[Path, int, Verdict], None]] = []
+
+
 def judge(ground: Ground, database: Path, runs: Path, answered: Iterable[str], slots: int) -> Verdict:
     """Look at everything once all runs have ended; `answered` are the ids that a caller was given."""
     verdict = Verdict()
@@ -93,7 +97,9 @@ def judge(ground: Ground, database: Path, runs: Path, answered: Iterable[str], s
         *_wrong_attempts(ground, attempts, runs),
         *_beyond(attempts, slots),
     ]
-    verdict.left = _left([str(a["nonce"]) for a in attempts])
+    verdict.left = left_of(str(a["nonce"]) for a in attempts)
+    for tell in on_verdict:
+        tell(database, len(stored), verdict)
     return verdict
 
 
@@ -146,7 +152,7 @@ def _beyond(attempts: Iterable[sqlite3.Row], slots: int) -> Iterable[str]:
         yield f"{most} attempts were active at once, with {slots} slots"
 
 
-def _left(nonces: Iterable[str]) -> list[str]:
+def left_of(nonces: Iterable[str]) -> list[str]:
     """Return what lives of any attempt, once it had its time to die."""
     wanted, end = set(nonces), time.monotonic() + GONE_SECONDS
     while True:
