@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
+
+from runyard_cluster.errors import ConflictError
 
 REASON = "interrupted by Ctrl-C"
 
@@ -34,7 +36,9 @@ def submit_surely(
     try:
         return submit(key)
     except KeyboardInterrupt:
-        undo(submit(key))
+        # What was that short has ended already, and there is nothing to undo.
+        with suppress(ConflictError):
+            undo(submit(key))
         raise
 
 
