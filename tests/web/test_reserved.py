@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -15,6 +16,7 @@ from tests.web.conftest import Opener, opener
 from tests.web.programs import WAIT, request
 from tests.web.test_views import settle, violations
 
+GIB = 2**30
 NAP = python("import time; time.sleep(0.2)")
 
 
@@ -30,9 +32,17 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
         wait_until(
             lambda: client.get(f"/api/runs/{waits['run_id']}").json()["expected_start"], 20, "it is expected"
         )
-        wait_until(lambda: len(client.get("/api/resources/history").json()["at"]) > 2, 30, "three looks")
+        wait_until(
+            lambda: _declared(client)[-1:] == [6 * GIB] and len(_declared(client)) > 2, 60, "both are seen"
+        )
         found.ghost = waits["run_id"]  # type: ignore[attr-defined] # what the tests look for
         yield found
+
+
+def _declared(client: httpx.Client) -> list[int]:
+    nodes = client.get("/api/resources/history").json()["nodes"]
+    found: list[int] = nodes[0]["declared_memory"] if nodes else []
+    return found
 
 
 @pytest.fixture
