@@ -17,6 +17,8 @@ from tests.web.programs import WAIT, request
 from tests.web.test_views import settle, violations
 
 GIB = 2**30
+#: The page asks anew when runs may start every 10 seconds, and a busy manager may not tell the first time.
+PATIENCE = 40_000
 NAP = python("import time; time.sleep(0.2)")
 
 
@@ -55,10 +57,10 @@ def test_the_overview_shows_what_was_before_it_was_opened_and_where_a_queued_run
 ) -> None:
     page = open_busy().go("/")
     memory = page.get_by_role("figure").filter(has_text="Memory").first
-    expect(memory.get_by_text("6 GiB reserved")).to_be_visible()
+    expect(memory.get_by_text("6 GiB reserved")).to_be_visible(timeout=PATIENCE)
     expect(memory.get_by_text(re.compile("used · 16 GiB in all"))).to_be_visible()
     ghost = memory.get_by_role("link", name=re.compile("Ghost .* may start in .*, asks 6 GiB"))
-    expect(ghost).to_be_visible()
+    expect(ghost).to_be_visible(timeout=PATIENCE)
     ghost.click()
     expect(page).to_have_url(re.compile(f"/runs/{busy.ghost}"))  # type: ignore[attr-defined]
 
@@ -68,7 +70,8 @@ def test_the_machine_has_a_graph_of_each_amount_for_a_span_that_stands_in_the_ad
 ) -> None:
     page = open_busy().go("/machine")
     for name in ("Memory", "GPU 0 memory", "GPU 1 memory", "CPUs"):
-        expect(page.get_by_role("img", name=re.compile(f"^{name} over time: .* reserved"))).to_be_visible()
+        graph = page.get_by_role("img", name=re.compile(f"^{name} over time: .* reserved"))
+        expect(graph).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="1h").click()
     expect(page).to_have_url(re.compile(r"span=1h"))
     expect(page.get_by_role("button", name="1h")).to_have_attribute("aria-pressed", "true")
@@ -80,5 +83,5 @@ def test_axe_finds_nothing_in_the_graphs(open_busy: Opener, theme: str) -> None:
     for path in ("/", "/machine"):
         page = opened.go(path)
         settle(page)
-        page.get_by_role("link", name=re.compile("Ghost .* may start")).first.wait_for()
+        page.get_by_role("link", name=re.compile("Ghost .* may start")).first.wait_for(timeout=PATIENCE)
         assert not violations(page), path
