@@ -117,6 +117,16 @@ class PostgresServer:
 
 
 @contextmanager
+def patience(words: str) -> Iterator[None]:
+    """Have writers that connect within the block wait so long for locks, as "200ms"."""
+    from runyard_actors.store.postgres import session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "_WRITES", f"{session._WRITES}; SET lock_timeout = '{words}'")
+        yield
+
+
+@contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
     """Serve for the length of the block; skips the test where PostgreSQL is not installed."""
     programs = _programs()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -18,7 +19,8 @@ from runyard_actors.store import StoreError, StoreReader, StoreUnavailable, Stor
 from runyard_actors.store.changes import Idempotency, ProgressReported, RunsSubmitted
 from runyard_actors.store.migrate import known_scripts
 from runyard_cluster.database_url import PostgresUrl
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, patience
+from tests.support import wait_until
 from tests.unit.store.cutting import cutter
 from tests.unit.store.making import AT, life, specs, started, starting, submitted
 
@@ -89,7 +91,7 @@ def test_another_server_is_refused_while_one_writes_and_its_own_next_manager_is_
     there: PostgresUrl,
 ) -> None:
     first = StoreWriter(there, owner="ws1:/srv/data")
-    with pytest.raises(StoreError, match=r"in use by another program .*ws1:/srv/data"):
+    with patience("200ms"), pytest.raises(StoreError, match=r"in use by another program .*ws1:/srv/data"):
         StoreWriter(there, owner="ws2:/srv/data")
     with closing(StoreWriter(there, owner="ws1:/srv/data")) as second:
         with pytest.raises(StoreError, match="took over"):
@@ -98,6 +100,18 @@ def test_another_server_is_refused_while_one_writes_and_its_own_next_manager_is_
         first.close()
     with closing(StoreWriter(there, owner="ws2:/srv/data")) as other:
         other.write([]).result()
+
+
+def test_a_lock_that_is_given_back_a_moment_later_is_waited_for(there: PostgresUrl) -> None:
+    # Given another server's connection that lasts a moment longer than the server, as after a kill
+    gone = StoreWriter(there, owner="ws1:/srv/data")
+    gone.write([]).result()
+    with patience("60s"), raw(there) as other, ThreadPoolExecutor(1) as pool:
+        late = pool.submit(StoreWriter, there, "ws2:/srv/data")
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: other.execute(waits).fetchone()[0] == 1, 30, "the next one waits")
+        gone.close()
+        late.result().close()
 
 
 def test_a_writer_held_still_in_a_transaction_does_not_keep_out_the_next(there: PostgresUrl) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 import psycopg
 
@@ -40,19 +41,31 @@ def claim(raw: Raw, where: PostgresUrl, name: str) -> None:
     """
     if _try(raw):
         return
-    for pid, holder in raw.execute(_HOLDERS).fetchall():
-        if holder != name:
-            raise StoreError(
-                f"the database {where} is in use by another program ({holder}, process {pid} of the server): end "
-                "that, or choose another database or schema"
-            )
-        raw.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    held = raw.execute(_HOLDERS).fetchall()
+    strangers = [f"{holder}, process {pid} of the server" for pid, holder in held if holder != name]
+    for pid, holder in held:
+        if holder == name:
+            raw.execute("SELECT pg_terminate_backend(%s)", (pid,))
     try:
-        # It waits as long as for any lock.
+        # The server gives back the lock of who left a moment later: it is waited for as long as for any lock.
         raw.execute(f"SELECT pg_advisory_lock({_KEY})")
     except psycopg.errors.LockNotAvailable as error:
+        if strangers:
+            raise StoreError(
+                f"the database {where} is in use by another program ({'; '.join(strangers)}): end that, or choose "
+                "another database or schema"
+            ) from error
         words = f"an earlier writer of {where} still holds its lock; try again"
         raise StoreUnavailable(words) from error
+
+
+def let_go(raw: Raw) -> None:
+    """Give the lock back and leave. Without that the server does so some time after the connection is closed."""
+    # What is broken, or in the middle of something, holds it no longer than the server takes to notice.
+    if raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            raw.execute("SELECT pg_advisory_unlock_all()")
+    raw.close()
 
 
 def _try(raw: Raw) -> bool:

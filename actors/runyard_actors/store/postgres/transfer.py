@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql as words
 
 from runyard_actors.store.errors import StoreError, StoreUnavailable
-from runyard_actors.store.postgres.claim import claim, name_of
+from runyard_actors.store.postgres.claim import claim, let_go, name_of
 from runyard_actors.store.postgres.connection import BEGIN_READING
 from runyard_actors.store.postgres.database import PostgresDatabase
 from runyard_actors.store.postgres.fault import fault
@@ -98,7 +98,7 @@ class PostgresEnd:
 
     def close(self) -> None:
         """Let go; what was not committed is undone."""
-        self._raw.close()
+        let_go(self._raw)
 
     def _begin_source(self) -> None:
         if not is_ready(self._raw, self._where):

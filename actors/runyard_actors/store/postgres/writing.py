@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from runyard_actors.store.postgres.claim import let_go
 from runyard_actors.store.postgres.fault import fault
 from runyard_actors.store.postgres.session import Raw
 from runyard_actors.store.postgres.statement import Statement, by_name, by_sqlite_text
@@ -59,7 +60,7 @@ class WritingConnection:
 
     def close(self) -> None:
         """Release it; what is not committed is undone."""
-        self.raw.close()
+        let_go(self.raw)
 
     def control(self, text: str) -> None:
         """Begin, commit, save or go back."""
