@@ -57,7 +57,7 @@ class Story:
         first, second = self.submit("sys.exit(5)", waits=True), self.submit(waits=True)
         running = self.submit("time.sleep(300)")
         wait_until(lambda: self._is_going_or_ended(running), 60, "the third run started")
-        queued = self.submit()
+        queued = self.submit("time.sleep(300)")  # a slot that a killed shim leaves may come to it
         for run_id in (queued, running):
             self._cancel(run_id)
         batch = self.client.submit_batch({"runs": [self._exits(0), self._exits(3)]})
