@@ -36,8 +36,7 @@ def test_the_palette_finds_a_run_and_opens_it(open_page: Opener, server: InProce
     page = open_page().go("/")
     page.keyboard.press("Control+k")
     page.get_by_role("combobox").fill(server.ids["long"]["run_id"])
-    option = page.get_by_role("option", name="Transcode")
-    expect(option).to_be_visible()
+    # Whoever types faster than the server answers gets what was typed, all the same.
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{server.url}/runs/{server.ids['long']['run_id']}")
 
