@@ -94,7 +94,9 @@ class NodeAgent:
         else:
             hit("agent.before_launch")
             folder.create()
-            await asyncio.to_thread(_unpack_code, assignment, folder)
+            if assignment.code is not None:
+                archive = Path(assignment.code_folder, archive_name(assignment.code.digest))
+                await asyncio.to_thread(unpack, archive, folder.code_copy)
             launched = await self._spawners.launch(folder, shim_spec(assignment, folder, self._environment))
             hit("agent.after_launch")
             report = launched.report
@@ -127,11 +129,6 @@ class NodeAgent:
         except asyncio.CancelledError:
             launched.close()
             raise
-
-
-def _unpack_code(assignment: Assignment, folder: RunFolder) -> None:
-    if code := assignment.code:
-        unpack(Path(assignment.code_folder, archive_name(code.digest)), folder.code_copy)
 
 
 def _tell_adopted(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:

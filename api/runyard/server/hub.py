@@ -162,7 +162,8 @@ class Hub:
             if not events:
                 break
             count += len(events)
-            for chunk in chunks(events):
+            # While nobody listens nothing is encoded, which is most of what a burst costs here.
+            for chunk in chunks(events) if self._listeners else ():
                 self._put(chunk)
             self.last_seq = events[-1]["seq"]
             for event in events:
