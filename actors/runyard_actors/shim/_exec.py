@@ -18,7 +18,7 @@ from runyard_actors.shim.take_over import TakeOver
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import NoReturn
 
     from runyard_actors.shim.spec import ShimSpec
@@ -64,26 +64,21 @@ if sys.platform != "win32":
 
     def _spawned(spec: ShimSpec, log: int) -> int:
         """As `os.posix_spawnp`, which would look the program up where the shim's own PATH says."""
-        denied: OSError | None = None
-        for program in _candidates(spec):
-            try:
-                return os.posix_spawn(
-                    program,
-                    spec.command,
-                    spec.env,
-                    file_actions=(
-                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                        (os.POSIX_SPAWN_DUP2, log, 1),
-                        (os.POSIX_SPAWN_DUP2, log, 2),
-                    ),
-                    setsid=True,
-                    setsigdef=_ignored(),
-                )
-            except (FileNotFoundError, NotADirectoryError) as error:
-                denied = denied or error
-            except PermissionError as error:
-                denied = error
-        raise denied or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return _with_program(
+            spec,
+            lambda program: os.posix_spawn(
+                program,
+                spec.command,
+                spec.env,
+                file_actions=(
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ),
+                setsid=True,
+                setsigdef=_ignored(),
+            ),
+        )
 
     def start(spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool) -> tuple[int, Failure | None]:
         """Have a copy of this process become the module; return its pid, and where that failed."""
@@ -159,10 +154,14 @@ if sys.platform != "win32":
 
     def _execute(spec: ShimSpec) -> None:
         """As `os.execvpe`, which would import a module for this."""
+        _with_program(spec, lambda program: os.execve(program, spec.command, spec.env))  # noqa: S606 - how a module starts
+
+    def _with_program(spec: ShimSpec, begin: Callable[[str], int]) -> int:
+        """Begin the first program of that name that there is; raises what kept the best candidate from it."""
         denied: OSError | None = None
         for program in _candidates(spec):
             try:
-                os.execve(program, spec.command, spec.env)  # noqa: S606 - this is how a module is started
+                return begin(program)
             except (FileNotFoundError, NotADirectoryError) as error:
                 denied = denied or error
             except PermissionError as error:
