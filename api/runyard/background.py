@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -83,6 +85,17 @@ def wait(future: Future[T], timeout: float | None) -> T:
                 raise
             left = None if left is None else left - SLICE_SECONDS
     return future.result(left)
+
+
+def next_of(queue: SimpleQueue[T], end: float | None) -> T:
+    """Wait for a queue's next item until a moment of the monotonic clock, open to Ctrl-C. Raises TimeoutError."""
+    while True:
+        left = SLICE_SECONDS if end is None else min(SLICE_SECONDS, end - time.monotonic())
+        try:
+            return queue.get(timeout=max(0.0, left))
+        except Empty:
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError("not all runs have ended in time") from None
 
 
 class _Steps(Generic[T]):

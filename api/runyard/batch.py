@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mappin
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from runyard.background import SLICE_SECONDS
+from runyard.background import next_of
 from runyard.batch_members import Members
 from runyard.run import Run, RunResult
 from runyard_cluster.errors import RunError, RunyardError
@@ -108,7 +108,7 @@ class Batch:
         given = 0
         with self._session.cancelling_on_interrupt(self.runs, self.batch_id), self._members.telling(news.put):
             while self._members.may_come(given):
-                run = _next(news, end)
+                run = next_of(news, end)
                 if run is not None:
                     given += 1
                     yield run.wait(0)
@@ -181,18 +181,6 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self.batch_id} {self.name or ''}: {len(self.runs)} runs>"
-
-
-def _next(news: SimpleQueue[Run | None], end: float | None) -> Run | None:
-    from queue import Empty
-
-    while True:
-        left = SLICE_SECONDS if end is None else min(SLICE_SECONDS, end - time.monotonic())
-        try:
-            return news.get(timeout=max(0.0, left))
-        except Empty:
-            if end is not None and time.monotonic() >= end:
-                raise TimeoutError("not all runs have ended in time") from None
 
 
 async def _awaited(run: Run) -> RunResult:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Literal, overload
 
-from runyard.background import SLICE_SECONDS
+from runyard.background import next_of
 from runyard.run import Run, RunResult
 from runyard_cluster.errors import RunError
 
@@ -41,15 +41,4 @@ def as_completed(runs: Iterable[Run], timeout: float | None = None) -> Iterator[
         run.add_done_callback(ended.put)
     end = None if timeout is None else time.monotonic() + timeout
     for _ in waiting:
-        yield _next(ended, end).wait(0)
-
-
-def _next(ended: SimpleQueue[Run], end: float | None) -> Run:
-    """Return the next one, in slices: Windows delivers Ctrl-C only between two of them."""
-    while True:
-        left = SLICE_SECONDS if end is None else min(SLICE_SECONDS, end - time.monotonic())
-        try:
-            return ended.get(timeout=max(0.0, left))
-        except Empty:
-            if end is not None and time.monotonic() >= end:
-                raise TimeoutError("not all runs have ended in time") from None
+        yield next_of(ended, end).wait(0)
