@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import secrets
 import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -23,6 +20,7 @@ from tests.postgres_server import PostgresServer, patience
 from tests.support import wait_until
 from tests.unit.store.cutting import cutter
 from tests.unit.store.making import AT, life, specs, started, starting, submitted
+from tests.unit.store.mortal_writer import acknowledged_before_a_kill
 
 
 @pytest.fixture
@@ -140,34 +138,10 @@ def test_rows_that_somebody_holds_refuse_calls_and_then_serve_again(there: Postg
         writer.write([submitted(specs(1))]).result()
 
 
-WRITE_UNTIL_KILLED = """
-    import sys
-    from collections import deque
-    from runyard_actors.store import StoreWriter
-    from runyard_cluster.database_url import PostgresUrl
-    from tests.unit.store.making import life, specs, submitted
-
-    writer, pending = StoreWriter(PostgresUrl(sys.argv[1])), deque()
-    while True:
-        runs = specs(3)
-        pending.append((runs, writer.write([submitted(runs), *life(runs[0])])))
-        while len(pending) > 20 or (pending and pending[0][1].done()):
-            runs, future = pending.popleft()
-            future.result()
-            print(*(run.run_id for run in runs), flush=True)
-"""
-
-
 def test_every_write_acknowledged_before_a_kill_is_there_and_no_call_is_half_there(
     there: PostgresUrl,
 ) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(WRITE_UNTIL_KILLED), there.url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        told = [process.stdout.readline() for _ in range(60)]
-        process.send_signal(signal.SIGKILL)
-        told += process.stdout.readlines()
-    calls = [line.split() for line in told if line.endswith("\n")]
+    calls = acknowledged_before_a_kill(there.url, at_least=60)
     # The next writer is let in although the server may not have noticed yet that the first is dead.
     StoreWriter(there).close()
     with closing(StoreReader(there)) as reader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -19,39 +18,15 @@ from runyard_actors.store import StoreError, StoreFull, StoreReader, StoreUnavai
 from runyard_actors.store.migrate import known_scripts, migrate
 from runyard_cluster.errors import RunyardError
 from tests.unit.store.making import life, specs, submitted
-
-WRITE_UNTIL_KILLED = """
-    import sys
-    from collections import deque
-    from pathlib import Path
-    from runyard_actors.store import StoreWriter
-    from tests.unit.store.making import life, specs, submitted
-
-    writer, pending = StoreWriter(Path(sys.argv[1])), deque()
-    while True:
-        runs = specs(3)
-        pending.append((runs, writer.write([submitted(runs), *life(runs[0])])))
-        while len(pending) > 20 or (pending and pending[0][1].done()):
-            runs, future = pending.popleft()
-            future.result()
-            print(*(run.run_id for run in runs), flush=True)
-"""
+from tests.unit.store.mortal_writer import acknowledged_before_a_kill
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_every_write_acknowledged_before_a_kill_is_there_and_no_call_is_half_there(path: Path) -> None:
     # Given a process that writes as fast as it can and says which calls were acknowledged
-    command = [sys.executable, "-c", textwrap.dedent(WRITE_UNTIL_KILLED), str(path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    told = [process.stdout.readline() for _ in range(150)]
     # When it is killed in the middle
-    process.send_signal(signal.SIGKILL)
-    told += process.stdout.readlines()
-    process.stdout.close()
-    process.wait()
+    calls = acknowledged_before_a_kill(str(path), at_least=150)
     # Then all it told of is there, and the others are there in threes or not at all
-    calls = [line.split() for line in told if line.endswith("\n")]
     with closing(StoreReader(path)) as reader:
         statuses = [list(reader.statuses(ids).values()) for ids in calls]
         total = reader.runs()[1]
