@@ -69,9 +69,18 @@ class Opened:
         self.page = page
         self.url = url
         self.problems: list[str] = []
+        self._expected: list[str] = []
         page.set_default_timeout(LIMIT_MILLISECONDS)
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("console", lambda line: self.problems.append(line.text) if line.type == "error" else None)
+
+    def expect_problems(self, *texts: str) -> None:
+        """Take no offence, at any time of the test, at what the browser writes of calls that fail on purpose."""
+        self._expected += texts
+
+    def unexpected(self) -> list[str]:
+        """Return what went wrong that no test asked for."""
+        return [problem for problem in self.problems if not any(text in problem for text in self._expected)]
 
     def go(self, path: str) -> Page:
         """Open an address of the page, and wait until its view is there."""
@@ -111,5 +120,5 @@ def opener(chromium: Browser, server: InProcess | ServerProcess) -> Iterator[Ope
     yield new
     for context in contexts:
         context.close()
-    problems = [problem for found in opened for problem in found.problems]
+    problems = [problem for found in opened for problem in found.unexpected()]
     assert not problems, problems

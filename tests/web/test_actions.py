@@ -120,6 +120,7 @@ def test_a_command_is_submitted_and_what_is_wrong_stands_beside_its_field(
     open_page: Opener, server: InProcess
 ) -> None:
     opened = open_page()
+    opened.expect_problems("status of 422")
     page = opened.go("/")
     page.keyboard.press("c")
     dialog = page.get_by_role("dialog")
@@ -128,7 +129,6 @@ def test_a_command_is_submitted_and_what_is_wrong_stands_beside_its_field(
     dialog.get_by_role("button", name="Submit run").click()
     expect(dialog.get_by_label("CPUs")).to_have_attribute("aria-invalid", "true")
     expect(dialog.get_by_text("must be a number")).to_be_visible()
-    opened.problems.clear()  # the browser writes of every 422
     dialog.get_by_label("CPUs").fill("0.5")
     dialog.get_by_role("button", name="Submit run").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -197,6 +197,7 @@ def test_failures_of_a_batch_are_grouped_and_retried(open_page: Opener, server: 
 def test_a_refused_action_is_undone_and_told(open_page: Opener, server: InProcess) -> None:
     run_id = running(server)
     opened = open_page()
+    opened.expect_problems("status of 503")
     page = opened.go(f"/runs/{run_id}")
     page.route(
         "**/cancel", lambda route: route.fulfill(status=503, json={"detail": "no manager", "status": 503})
@@ -205,7 +206,6 @@ def test_a_refused_action_is_undone_and_told(open_page: Opener, server: InProces
     page.get_by_role("button", name="Cancel run").click()
     expect(page.get_by_text("no manager")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_enabled()
-    opened.problems.clear()  # the browser writes of every 503
     assert status(server, run_id) == "running"
 
 

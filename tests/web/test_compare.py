@@ -88,9 +88,9 @@ def test_the_original_of_a_restarted_run_is_at_hand_and_keys_go_from_one_differe
 def test_what_cannot_be_compared_says_why(open_pair: Opener, pair: InProcess) -> None:
     first, _ = pair.ids  # type: ignore[attr-defined]
     opened = open_pair()
+    opened.expect_problems("status of 404")
     expect(opened.go("/compare").get_by_text("Two runs are needed")).to_be_visible()
     page = opened.go(f"/compare?a={first}&b=01ARZ3NDEKTSV4RRFFQ69G5FAV")
     expect(
         page.get_by_role("alert").get_by_text("no run 01ARZ3NDEKTSV4RRFFQ69G5FAV is known")
     ).to_be_visible()
-    opened.problems.clear()  # the browser writes of every 404

@@ -41,6 +41,7 @@ def test_the_queue_on_the_overview_holds_a_run(open_page: Opener, server: InProc
 def test_a_refused_hold_is_undone_and_told(open_page: Opener, server: InProcess) -> None:
     run_id = queued(server, "Refused")
     opened = open_page()
+    opened.expect_problems("status of 409")
     page = opened.go(f"/runs/{run_id}")
     settle(page)
     page.route(
@@ -49,7 +50,6 @@ def test_a_refused_hold_is_undone_and_told(open_page: Opener, server: InProcess)
     page.keyboard.press("h")
     expect(page.get_by_text("it started")).to_be_visible()
     expect(page.get_by_role("region", name="Outcome").get_by_text("Waits in the queue")).to_be_visible()
-    opened.problems.clear()  # the browser writes of every 409
 
 
 def test_a_priority_is_changed_and_what_is_none_is_not_sent(open_page: Opener, server: InProcess) -> None:
@@ -92,6 +92,7 @@ def test_a_batch_is_given_another_limit_and_held_while_it_goes_on(
             return client.get(f"/api/batches/{batch_id}").json()["max_concurrent"]
 
         opened = open_page()
+        opened.expect_problems("status of 503")
         page = opened.go(f"/batches/{batch_id}")
         at_once = page.get_by_role("group", name="Runs at once")
         at_once.get_by_role("button", name="More at once").click()
@@ -110,7 +111,6 @@ def test_a_batch_is_given_another_limit_and_held_while_it_goes_on(
         at_once.get_by_role("button", name="Fewer at once").click()
         expect(page.get_by_text("no manager")).to_be_visible()
         expect(at_once.get_by_text("any number at once")).to_be_visible()
-        opened.problems.clear()  # the browser writes of every 503
         page.unroute("**/api/batches/*")
         client.post(f"/api/batches/{batch_id}/cancel", json={})
 

@@ -42,6 +42,7 @@ def test_where_nothing_is_stands_what_to_type(open_bare: Opener, path: str, comm
 
 def test_a_refusal_is_told_and_can_be_tried_again(open_bare: Opener) -> None:
     opened = open_bare()
+    opened.expect_problems("status of 409")
     opened.page.route(
         "**/api/batches?**",
         lambda route: route.fulfill(status=409, json={"detail": "not now", "status": 409}),
@@ -51,7 +52,6 @@ def test_a_refusal_is_told_and_can_be_tried_again(open_bare: Opener) -> None:
     page.unroute("**/api/batches?**")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("No batch yet")).to_be_visible()
-    opened.problems.clear()  # the browser writes of every 409
 
 
 def test_a_server_that_is_silent_is_an_error_after_ten_seconds(open_bare: Opener) -> None:
@@ -68,6 +68,7 @@ def test_what_happens_while_the_line_is_down_is_there_when_it_is_up(
     open_bare: Opener, bare: InProcess
 ) -> None:
     opened = open_bare()
+    opened.expect_problems("Failed to load resource: net::")
     page = opened.go("/")
     expect(page.get_by_text("Live", exact=True).first).to_be_visible()
     page.context.set_offline(True)
@@ -78,7 +79,6 @@ def test_what_happens_while_the_line_is_down_is_there_when_it_is_up(
     page.context.set_offline(False)
     expect(page.get_by_role("article", name="Meanwhile")).to_be_visible(timeout=15_000)
     expect(page.get_by_text("Live", exact=True).first).to_be_visible()
-    opened.problems.clear()  # the browser writes of every call that failed
 
 
 def test_a_hidden_tab_listens_to_nothing_and_catches_up(open_bare: Opener, bare: InProcess) -> None:
@@ -97,8 +97,8 @@ def test_a_hidden_tab_listens_to_nothing_and_catches_up(open_bare: Opener, bare:
 
 def test_an_ended_session_says_how_to_get_in_again(open_bare: Opener) -> None:
     opened = open_bare()
+    opened.expect_problems("status of 401")
     page = opened.go("/")
     page.context.clear_cookies()
     page.evaluate("window.dispatchEvent(new Event('online'))")
     expect(page.get_by_text("Signed out").first).to_be_visible()
-    opened.problems.clear()  # the browser writes of every 401
