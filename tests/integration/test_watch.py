@@ -53,3 +53,34 @@ def test_a_step_that_fails_for_good_keeps_no_other_from_its_work(tmp_path: Path)
     with in_process(tmp_path, meter=meter) as server, server.client() as client:
         run_id = client.submit({"command": python(REPORTS)})["run_id"]
         wait_until(lambda: client.run(run_id)["message"] == "half", 20, "its report")
+
+
+#: Holds what it is told, tells that, and goes on when it is let.
+GROWS = """
+import os, sys, time
+held = []
+for size, gate in zip(sys.argv[1::2], sys.argv[2::2]):
+    held.append(b'x' * (int(size) << 20))
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+"""
+
+
+def test_a_run_near_its_memory_is_warned_at_each_share_and_goes_on(tmp_path: Path) -> None:
+    gates = [tmp_path / "first", tmp_path / "second"]
+    with in_process(tmp_path) as server, server.client() as client:
+        command = python(GROWS, "166", str(gates[0]), "18", str(gates[1]))
+        run_id = client.submit({"command": command, "memory": "200MiB", "num_cpus": 1})["run_id"]
+
+        def percent() -> int:
+            words = client.run(run_id)["warning"] or " 0 %"
+            return int(words[: words.index(" %")].rpartition(" ")[2])
+
+        wait_until(lambda: 80 <= percent() < 90, 60, "the first warning")
+        gates[0].touch()
+        wait_until(lambda: percent() >= 90, 60, "the second warning")
+        gates[1].touch()
+        (ended,) = client.wait([run_id])
+        assert ended["status"] == "completed"
+        events = [e for e in server.context.reader.events(0, 1_000) if e["kind"] == "run_warned"]
+        assert [e["data"]["warning"].partition("% ")[2] for e in events] == ["of its limit of 200 MiB"] * 2

@@ -10,6 +10,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
 from runyard_actors.manager.look import NodeLook, NodeMeter
+from runyard_actors.manager.near_memory import MemoryWatch, tell_near_memory
 from runyard_actors.manager.near_timeout import TimeoutWatch, tell_near_timeouts
 from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
@@ -49,6 +50,7 @@ class NodeWatch:
         self._memory = MemoryGuard()
         self._stalls = StallWatch()
         self._timeouts = TimeoutWatch()
+        self._memories = MemoryWatch()
         self._supervisors = SupervisorWatch()
         self._metrics = RayMetrics(yard)
 
@@ -64,6 +66,7 @@ class NodeWatch:
             await do("holding limits of GPU memory", hold_gpu_limits(yard, self._gpu_judge, look))
             await do("holding stalls", hold_stalls(yard, self._stalls, look))
             await do("telling of timeouts", tell_near_timeouts(yard, self._timeouts, look))
+            await do("telling of memory", tell_near_memory(yard, self._memories, look))
         await do("looking after supervisors", self._supervisors.look(yard, time.monotonic()))
         await do("taking reports", _take_reports(yard))
         await self._metrics.update()
