@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from runyard_cluster.errors import ConflictError
 
@@ -28,18 +28,37 @@ def terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def submit_surely(
-    submit: Callable[[str], dict[str, Any]], undo: Callable[[dict[str, Any]], Any]
-) -> dict[str, Any]:
-    """Submit under a key of our own; interrupted meanwhile, learn by that key what was accepted; undo it."""
-    key = secrets.token_hex(16)
-    try:
-        return submit(key)
-    except KeyboardInterrupt:
-        # What was that short has ended already, and there is nothing to undo.
-        with suppress(ConflictError):
-            undo(submit(key))
-        raise
+class Submitting:
+    """Answers for what is submitted within, until somebody takes over: interrupted before that, it is undone.
+
+    It is submitted under a key of our own, by which it can be learned what was accepted when no answer came.
+    """
+
+    def __init__(
+        self, submit: Callable[[str], dict[str, Any]], undo: Callable[[dict[str, Any]], Any]
+    ) -> None:
+        self._submit = submit
+        self._undo = undo
+        self._key = secrets.token_hex(16)
+        self._is_ours = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def submit(self) -> dict[str, Any]:
+        """Submit; return what was accepted."""
+        self._is_ours = True
+        return self._submit(self._key)
+
+    def hand_over(self) -> None:
+        """From now on who calls this answers for what was accepted, at an interrupt as well."""
+        self._is_ours = False
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._is_ours and kind is not None and issubclass(kind, KeyboardInterrupt):
+            # What was that short has ended already, and there is nothing to undo.
+            with suppress(ConflictError):
+                self._undo(self._submit(self._key))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

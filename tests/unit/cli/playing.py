@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from runyard_cluster.errors import ConflictError
@@ -104,6 +108,35 @@ def ended_json(run_id: str = "01A", status: str = "completed", **changes: Any) -
         "duration_seconds": 0.8,
     }
     return run_json(run_id, **{"status": status, "exit_code": 0, **times, **changes})
+
+
+@contextmanager
+def interrupted_at(line: int, package: str) -> Iterator[list[str]]:
+    """Within: raise KeyboardInterrupt, as Ctrl-C does, at that line of `package` after a submit was answered.
+
+    Lines are counted as they come, from 0 on, until `hand_over` has returned. Gives a list that has the place once it
+    was raised.
+    """
+    before, places, is_counting = sys.gettrace(), [], False
+    lines = itertools.count()
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal is_counting
+        name, owner = frame.f_code.co_name, frame.f_locals.get("self")
+        if event == "return" and name.startswith("submit") and isinstance(owner, ScriptedClient):
+            is_counting = True
+        elif event == "return" and name == "hand_over":
+            is_counting = False
+        elif event == "line" and is_counting and package in frame.f_code.co_filename and next(lines) == line:
+            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield places
+    finally:
+        sys.settrace(before)
 
 
 @dataclass

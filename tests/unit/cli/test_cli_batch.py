@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from runyard.cli.verb import Options
 from runyard_cluster.errors import ConnectionFailedError
-from tests.unit.cli.playing import Answer, Runyard, ScriptedClient, ended_json, run_json
+from tests.unit.cli.playing import Answer, Runyard, ScriptedClient, ended_json, interrupted_at, run_json
 
 Play = Callable[..., Answer]
 
@@ -89,6 +90,21 @@ def test_ctrl_c_cancels_an_embedded_batch_and_sees_it_end(play: Play) -> None:
     assert ("cancel_batch", "b1", "interrupted by Ctrl-C") in client.calls
     assert "interrupted; cancelling 2 runs of batch b1" in answer.err
     assert "1 completed, 2 cancelled" in answer.text
+
+
+@pytest.mark.parametrize("options", [(), ("--json", "--detach"), ("--detach",)])
+def test_ctrl_c_at_any_line_between_the_answer_and_the_watching_cancels_the_batch(
+    play: Play, options: tuple[str, ...]
+) -> None:
+    for line in itertools.count():
+        client = ScriptedClient(news=[ended_json(f"r{i}", "cancelled") for i in range(3)])
+        with interrupted_at(line, "runyard/cli/") as places:
+            answer = play(client, *options)
+        names = [call[0] for call in client.calls]
+        if not places:
+            break
+        assert (answer.code, names.count("cancel_batch")) == (130, 1), places
+    assert line > 3, "it came at some places before"
 
 
 def test_after_ctrl_c_the_stream_goes_on_right_behind_the_last_event(play: Play) -> None:

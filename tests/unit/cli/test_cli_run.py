@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from runyard.cli.verb import Options
 from runyard.cli.verbs import run as run_verb
 from runyard_cluster.data_dir import DataDir
-from tests.unit.cli.playing import Runyard, ScriptedClient, ended_json, run_json
+from tests.unit.cli.playing import Runyard, ScriptedClient, ended_json, interrupted_at, run_json
 
 RUNNING = run_json(status="running")
 DONE = ended_json()
@@ -148,6 +149,21 @@ def test_ctrl_c_during_the_submit_cancels_what_was_accepted(play: Any) -> None:
     assert play(client, "run", "--", "x").code == 130
     assert [call[0] for call in client.calls] == ["submit", "submit", "cancel"]
     assert client.calls[0] == client.calls[1]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--detach",)])
+def test_ctrl_c_at_any_line_between_the_answer_and_the_following_cancels_the_run(
+    play: Any, options: tuple[str, ...]
+) -> None:
+    for line in itertools.count():
+        client = ScriptedClient(states=[RUNNING, ended_json(status="cancelled")], logs=[[b"x"]])
+        with interrupted_at(line, "runyard/cli/") as places:
+            answer = play(client, "run", *options, "--", "x")
+        names = [call[0] for call in client.calls]
+        if not places:
+            break
+        assert (answer.code, names.count("cancel")) == (130, 1), places
+    assert line > 3, "it came at some places before"
 
 
 def test_being_terminated_is_taken_as_ctrl_c(play: Any) -> None:

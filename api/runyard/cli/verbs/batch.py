@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runyard.cli.exit_code import GOOD, INTERRUPTED, SOME_FAILED
-from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
+from runyard.cli.interrupt import REASON, Submitting, terminate_as_interrupt
 from runyard.cli.resumed import resumed
 from runyard.cli.say import complain, is_terminal, put, put_json, say
 from runyard.cli.select import select_batch
@@ -88,16 +88,21 @@ def command(
         return GOOD
     if given["add"] is not None:
         return _add(options, given["add"], body["runs"])
-    with options.starting_client() as client, terminate_as_interrupt():
-        watch = None if detach or given["is_open"] else Watch(client)
-        batch = submit_surely(
+    with (
+        options.starting_client() as client,
+        terminate_as_interrupt(),
+        Submitting(
             lambda key: client.submit_batch(body, key),
             lambda accepted: client.cancel_batch(accepted["batch_id"], REASON),
-        )
+        ) as submitting,
+    ):
+        watch = None if detach or given["is_open"] else Watch(client)
+        batch = submitting.submit()
         if watch is None:
             put_json(batch) if options.is_json else put(batch["batch_id"])
+            submitting.hand_over()
             return GOOD
-        return _Attendance(client, watch, batch, options).attend()
+        return _Attendance(client, watch, batch, options).attend(submitting)
 
 
 def _body(words: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,17 +119,21 @@ def _body(words: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _add(options: Options, name: str, runs: list[dict[str, Any]]) -> int:
     batch_id = select_batch(options.source(), name)
-    with options.starting_client() as client:
-        added = submit_surely(
+    with (
+        options.starting_client() as client,
+        Submitting(
             lambda key: client.add_runs(batch_id, {"runs": runs}, key),
             lambda accepted: [client.cancel(run["run_id"], REASON) for run in accepted["runs"]],
-        )
-    if options.is_json:
-        put_json(added)
-        return GOOD
-    for run in added["runs"]:
-        put(run["run_id"])
-    say(f"runyard: {plural(len(added['runs']), 'run')} added to batch {batch_id}")
+        ) as submitting,
+    ):
+        added = submitting.submit()
+        if options.is_json:
+            put_json(added)
+        else:
+            put("\n".join(run["run_id"] for run in added["runs"]))
+        submitting.hand_over()
+    if not options.is_json:
+        say(f"runyard: {plural(len(added['runs']), 'run')} added to batch {batch_id}")
     return GOOD
 
 
@@ -171,12 +180,13 @@ class _Attendance:
         self._start = time.monotonic()
         self._was_interrupted = False
 
-    def attend(self) -> int:
+    def attend(self, submitting: Submitting) -> int:
         """Show the batch until it has ended; return the exit code."""
-        if is_terminal(sys.stdout):
-            self._tally.expected_seconds = self._client.batch(self._id)["eta_seconds"]
         while not self._tally.is_done:
             try:
+                submitting.hand_over()
+                if is_terminal(sys.stdout) and self._tally.expected_seconds is None:
+                    self._tally.expected_seconds = self._client.batch(self._id)["eta_seconds"]
                 self._show()
             except KeyboardInterrupt:
                 if not self._goes_on_after_interrupt():

@@ -11,7 +11,7 @@ import click
 
 from runyard.cli.exit_code import GOOD, INTERRUPTED, OWN_FAILURE, code_of_run
 from runyard.cli.follow import Follower, write_out
-from runyard.cli.interrupt import REASON, submit_surely, terminate_as_interrupt
+from runyard.cli.interrupt import REASON, Submitting, terminate_as_interrupt
 from runyard.cli.params import CPUS, DURATION, FACTOR, GPU_MEMORY, MEMORY, PATIENCE, SHARE, pairs
 from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.term_options import term_options, terms_given
@@ -99,19 +99,19 @@ runyard run --module thumbnails --detach photos/""",
 def command(options: Options, **given: Any) -> int:
     """Build the request, submit it, follow it."""
     body = request(given) | terms_given(given, options.source)
-    with options.starting_client() as client, terminate_as_interrupt():
-        run = submit_surely(
+    with (
+        options.starting_client() as client,
+        terminate_as_interrupt(),
+        Submitting(
             lambda key: client.submit(body, key), lambda accepted: client.cancel(accepted["run_id"], REASON)
-        )
+        ) as submitting,
+    ):
+        run = submitting.submit()
         if given["detach"]:
             put_json(run) if options.is_json else put(run["run_id"])
+            submitting.hand_over()
             return GOOD
-        try:
-            with nullcontext() if options.is_json else telling_why_queued(client, run["run_id"]):
-                return _attend(client, run, options)
-        except RunyardError as error:
-            complain(f"{error} (run {run['run_id']})")
-            return OWN_FAILURE
+        return _see_through(client, run, options, submitting)
 
 
 def request(given: dict[str, Any]) -> dict[str, Any]:
@@ -144,12 +144,23 @@ def request(given: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in body.items() if v not in (None, {}, [])}
 
 
-def _attend(client: Client, run: dict[str, Any], options: Options) -> int:
+def _see_through(client: Client, run: dict[str, Any], options: Options, submitting: Submitting) -> int:
+    """Attend the run, and say which one it is when that comes to nothing."""
+    try:
+        with nullcontext() if options.is_json else telling_why_queued(client, run["run_id"]):
+            return _attend(client, run, options, submitting)
+    except RunyardError as error:
+        complain(f"{error} (run {run['run_id']})")
+        return OWN_FAILURE
+
+
+def _attend(client: Client, run: dict[str, Any], options: Options, submitting: Submitting) -> int:
     """Follow the run. The first Ctrl-C cancels it, the second leaves it alone."""
     follower = Follower(client, run["run_id"], run["attempt"])
     was_interrupted = False
     while True:
         try:
+            submitting.hand_over()
             ended = _followed(follower, is_silent=options.is_json)
             break
         except KeyboardInterrupt:
