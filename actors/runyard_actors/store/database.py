@@ -116,6 +116,10 @@ class Database(Protocol):
         """Return what tells its content from that of another database in its place; None while there is none."""
         ...
 
+    def size_bytes(self, reading: Connection) -> int:
+        """Return how much room all of it takes where it lies; `reading` is one of its connections."""
+        ...
+
     def unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Return what callers see for a fault of it."""
         ...

@@ -262,6 +262,11 @@ class StoreReader:
         with self._snapshot() as connection:
             return tally.no_stats() if connection is None else tally.stats(connection, now)
 
+    def size_bytes(self) -> int:
+        """Return how much room the database takes where it lies, 0 while there is none."""
+        with self._snapshot() as connection:
+            return 0 if connection is None else self._database.size_bytes(connection)
+
     # Connections
 
     def _rows(self, name: str, values: Sequence[Any] = ()) -> list[Row]:

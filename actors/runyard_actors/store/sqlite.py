@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard_actors.store import connection
+from runyard_actors.store.database import Connection
 from runyard_actors.store.errors import StoreUnavailable
 
 
@@ -35,6 +36,11 @@ class SqliteDatabase:
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
+
+    def size_bytes(self, reading: Connection) -> int:
+        """Return the bytes of the file and of its write-ahead log."""
+        log = Path(f"{self.path}-wal")
+        return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
     def unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Return what callers see for a fault of SQLite or of the file system."""

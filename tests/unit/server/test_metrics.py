@@ -67,7 +67,6 @@ MACHINE = MachineState(
     ),
     busy_cpu_seconds=123.5,
     data_free_bytes=1_000,
-    store_bytes=2_000,
 )
 
 
@@ -213,12 +212,14 @@ def test_runs_of_modules_without_a_label_are_added_up() -> None:
         runs={name: {"failed": count} for name, count in (("a", 5), ("b", 2), ("c", 3))},
         last_event=9,
         oldest_queued_seconds=0.0,
+        size_bytes=2_000,
     )
     state = State(view=None, store=store, machine=MACHINE, hub_event=4)
     found = samples(families(state, ModuleLabels(["a"], limit=1)))
     assert value(found, "runyard_runs", module="a", status="failed") == 5
     assert value(found, "runyard_runs", module="other", status="failed") == 5
     assert value(found, "runyard_live_lag_events") == 5
+    assert value(found, "runyard_store_size_bytes") == 2_000
 
 
 def test_the_yard_shows_slots_nodes_and_gpus(server: StoreServer) -> None:

@@ -78,6 +78,11 @@ class PostgresDatabase:
         """Return the place: what is restored into it is restored while nobody uses it."""
         return self._where
 
+    def size_bytes(self, reading: Connection) -> int:
+        """Return the bytes of the whole database on the server's disk, other schemas included."""
+        (size,) = reading.execute("SELECT pg_database_size(current_database())").fetchone()
+        return int(size)
+
     def unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Return what callers see for a fault of the server or of the way to it."""
         if "disk is full" in str(error):

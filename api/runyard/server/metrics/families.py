@@ -53,6 +53,7 @@ def _of_store(store: StoreState, hub_event: int, labels: ModuleLabels) -> Iterat
         "Stored events that live streams have not been told of yet.",
         max(0, store.last_event - hub_event),
     )
+    yield _gauge("runyard_store_size_bytes", "Bytes that the database takes where it lies.", store.size_bytes)
 
 
 def _runs(runs: Mapping[str, Mapping[str, int]], labels: ModuleLabels) -> Metric:
@@ -155,9 +156,6 @@ def _of_machine(machine: MachineState) -> Iterator[Metric]:
     free.add_metric((machine.node,), machine.use.memory_free_bytes)
     yield from (busy, free)
     yield _gauge("runyard_data_free_bytes", "Free bytes on the data folder's disk.", machine.data_free_bytes)
-    yield _gauge(
-        "runyard_store_size_bytes", "Bytes of the database and its write-ahead log.", machine.store_bytes
-    )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

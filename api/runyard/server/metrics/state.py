@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from runyard.server.context import Context
 from runyard_actors.manager.messages import YardView
@@ -14,7 +13,6 @@ from runyard_actors.run import Status
 from runyard_actors.store.reader import StoreReader
 from runyard_actors.store.records import RunFilter
 from runyard_cluster.capacity import Use, busy_cpu_seconds, read_use
-from runyard_cluster.database_url import Where
 from runyard_cluster.errors import RunyardError
 
 #: Prometheus gives a scrape ten seconds; a manager that needs more than this counts as down.
@@ -28,6 +26,7 @@ class StoreState:
     runs: Mapping[str, Mapping[str, int]]
     last_event: int
     oldest_queued_seconds: float
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,6 @@ class MachineState:
     use: Use
     busy_cpu_seconds: float
     data_free_bytes: int
-    store_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +75,7 @@ def _store(reader: StoreReader) -> StoreState | None:
             runs=reader.stats()["modules"],
             last_event=last_event,
             oldest_queued_seconds=oldest[0]["queued_seconds"] if oldest else 0.0,
+            size_bytes=reader.size_bytes(),
         )
     except RunyardError:
         return None
@@ -88,17 +87,4 @@ def _machine(context: Context) -> MachineState:
         use=read_use(),
         busy_cpu_seconds=busy_cpu_seconds(),
         data_free_bytes=shutil.disk_usage(context.data_dir.path).free,
-        store_bytes=_store_bytes(context.data_dir.database),
     )
-
-
-def _store_bytes(where: Where) -> int:
-    """Of files; what a PostgreSQL server holds is told by its own metrics."""
-    return sum(_size(Path(f"{where}{end}")) for end in ("", "-wal")) if isinstance(where, Path) else 0
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
