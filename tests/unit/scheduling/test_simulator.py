@@ -95,6 +95,14 @@ def test_the_table_has_a_row_for_each_scheduler() -> None:
     assert len({line.count("|") for line in lines}) == 1
 
 
+def test_a_table_of_one_scheduler_leaves_open_what_is_told_beside_first_come_first_served() -> None:
+    """One row, of as many cells as the headings."""
+    heading, _, row = table(generate(200, 4, 1), ["runyard"])
+    cells = dict(zip(heading.split("|"), row.split("|"), strict=True))
+    assert cells[" scheduler "] == " runyard "
+    assert (cells[" of FIFO's "].strip(), cells[" one run later than under FIFO "].strip()) == ("", "")
+
+
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_what_ran_by_a_database_is_played_again(tmp_path: Path, cpus: int) -> None:
     """A batch of three whose last run comes after the first; a run too large for the nodes is left out."""
