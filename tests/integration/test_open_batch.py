@@ -247,3 +247,51 @@ def test_the_command_line_opens_adds_closes_and_waits(tmp_path: Path) -> None:
         assert said(server, "close", "@photos") == [batch_id]
         assert said(server, "wait", "@photos", code=1)[-1] == "1 run completed, 1 did not"
         assert "is closed" in said(server, "batch", more, "--add", batch_id, code=1)[0]
+
+
+def refused(client: httpx.Client, batch_id: str, words: str, **run: Any) -> None:
+    before = run_count(client)
+    response = client.post(f"/api/batches/{batch_id}/runs", json={"runs": [GOOD, {**GOOD, **run}]})
+    problem = assert_problem(response, 422, words)
+    assert [bad["index"] for bad in problem["errors"]] == [1]
+    assert run_count(client) == before
+
+
+@pytest.mark.parametrize("field", ["after", "after_any", "after_failed"])
+def test_a_run_cannot_come_after_what_waits_for_its_batch(tmp_path: Path, field: str) -> None:
+    with in_process(tmp_path) as server, server.http() as client:
+        first, second = opened(client), opened(client)
+        refused(client, first, "the batch that it belongs to", **{field: [first]})
+        # Given a run after the first batch, and one of the second batch after that
+        report = submit(client, **GOOD, after_any=[first])["run_id"]
+        last = added(client, second, {**GOOD, "after_any": [report]})[0]["run_id"]
+        # Then nothing of the first may come after any of them, and be it by way of the second batch
+        refused(client, first, f"{report} after {first}", **{field: [report]})
+        refused(client, first, f"{last} after {report} after {first}", **{field: [last]})
+        refused(client, first, f"{second} after {last} after {report} after {first}", **{field: [second]})
+        # But the second may come after the first as often as it likes
+        more = added(client, second, {**GOOD, "after_any": [first]}, {**GOOD, "after_any": [report, last]})
+        added(client, first, GOOD)
+        for batch_id in (first, second):
+            client.post(f"/api/batches/{batch_id}/close")
+        for run_id in (report, last, *(run["run_id"] for run in more)):
+            assert wait_ended(client, run_id)["status"] == "completed"
+
+
+def test_of_two_batches_that_wait_for_each_other_only_one_does_though_asked_at_once(tmp_path: Path) -> None:
+    with in_process(tmp_path) as server, server.http() as client:
+        for _ in range(5):
+            first, second = opened(client), opened(client)
+            codes: list[int] = []
+
+            def add(batch_id: str, other: str, codes: list[int] = codes) -> None:
+                body = {"runs": [{**GOOD, "after_any": [other]}]}
+                with server.http() as mine:
+                    codes.append(mine.post(f"/api/batches/{batch_id}/runs", json=body).status_code)
+
+            both = [threading.Thread(target=add, args=way) for way in ((first, second), (second, first))]
+            for each in both:
+                each.start()
+            for each in both:
+                each.join()
+            assert sorted(codes) == [202, 422]

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runyard_actors.manager.messages import Submission
+from runyard_actors.run import BatchId, RunId, RunSpec
 
 
 @dataclass(eq=False, slots=True)
 class _OnItsWay:
     ids: frozenset[str]
+    runs: tuple[RunSpec, ...]
     is_in: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -27,7 +29,7 @@ class Admitting:
     def on_its_way(self, submission: Submission) -> Iterator[None]:
         """Count the submission as on its way for the length of the block."""
         batch = [submission.batch.batch_id] if submission.batch else []
-        one = _OnItsWay(frozenset([*(run.run_id for run in submission.runs), *batch]))
+        one = _OnItsWay(frozenset([*(run.run_id for run in submission.runs), *batch]), submission.runs)
         self._on_their_way.add(one)
         self.runs += len(submission.runs)
         try:
@@ -36,6 +38,14 @@ class Admitting:
             self.runs -= len(submission.runs)
             self._on_their_way.discard(one)
             one.is_in.set()
+
+    def waiting(self) -> dict[RunId, list[tuple[RunId, BatchId | None]]]:
+        """Return for each run, or batch, who will wait for it, each with the batch that it belongs to."""
+        found: dict[RunId, list[tuple[RunId, BatchId | None]]] = {}
+        for run in (run for one in self._on_their_way for run in one.runs):
+            for earlier in run.comes_after:
+                found.setdefault(earlier, []).append((run.run_id, run.batch_id))
+        return found
 
     async def wait_for(self, ids: Iterable[str]) -> None:
         """Wait until none of these runs and batches is on its way any more: it is queued, or it was refused."""

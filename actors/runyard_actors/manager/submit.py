@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 from runyard_actors.manager.batches import known_batches
+from runyard_actors.manager.circles import refuse_circles
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.view import waiting_for
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
 from runyard_actors.request import Request
-from runyard_actors.run import RunId, RunSpec
 from runyard_actors.store.changes import Idempotency, RunsSubmitted
 from runyard_cluster.errors import (
     ConcurrencyLimitError,
@@ -155,38 +154,12 @@ async def _refuse_unknown_dependencies(yard: Yard, submission: Submission) -> No
         for d in spec.comes_after
         if d in unknown
     ]
-    bad += [
-        {"index": i, "field": "after", "message": "a run cannot come after the batch that it belongs to"}
-        for i, spec in enumerate(submission.runs)
-        if spec.batch_id is not None and RunId(spec.batch_id) in spec.comes_after
-    ]
     if bad:
         raise InvalidRequestError("; ".join(str(b["message"]) for b in bad[:5]), bad)
     for run_id, status in statuses.items():
         if status is not None and status.is_ended:
             yard.core.on_dependency_state(run_id, succeeded=status == "completed")
-    if cycle := next(_cycles(submission.runs), None):
-        raise InvalidRequestError(f"runs depend on each other in a circle: {cycle}")
-
-
-def _cycles(runs: tuple[RunSpec, ...]) -> Iterator[str]:
-    after = {spec.run_id: before for spec in runs if (before := list(spec.comes_after))}
-    done: set[str] = set()
-    for root in after:
-        stack, path = [(root, iter(after[root]))], {root}
-        while stack:
-            node, dependencies = stack[-1]
-            step = next(dependencies, None)
-            if step is None:
-                stack.pop()
-                path.discard(node)
-                done.add(node)
-            elif step in path:
-                yield f"{node} comes after {step}"
-                return
-            elif step in after and step not in done:
-                path.add(step)
-                stack.append((step, iter(after[step])))
+    refuse_circles(yard, submission)
 
 
 def _batch_id(submission: Submission) -> str | None:

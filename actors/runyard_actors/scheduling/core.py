@@ -204,6 +204,11 @@ class Core:
         self._runs.remove(entries)
         return [entry.run.run_id for entry in entries]
 
+    def waiting_on(self, run_id: RunId) -> list[tuple[RunId, BatchId | None]]:
+        """Return the runs that still wait for a run, or for a batch, each with the batch that it belongs to."""
+        entries = self._runs.entries
+        return [(each, entries[each].run.batch_id) for each in self._runs.dependencies.after(run_id)]
+
     def inactive_of(self, batch_id: BatchId) -> list[RunId]:
         """Return the runs of a batch that are not active and have not ended, by arrival."""
         return [entry.run.run_id for entry in self._runs.inactive_of(batch_id)]

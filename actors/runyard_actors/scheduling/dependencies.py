@@ -100,6 +100,10 @@ class Dependencies:
         """Return what a run still waits for."""
         return tuple(self._missing.get(run_id, ()))
 
+    def after(self, run_id: RunId) -> Sequence[RunId]:
+        """Return the runs that still wait for a run, or for a batch."""
+        return tuple(self._after.get(run_id, ()))
+
     def words(self, run_id: RunId) -> str | None:
         """Say what a run still waits for; None if that is no other run."""
         missing = self._missing.get(run_id)
