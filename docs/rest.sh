@@ -129,6 +129,8 @@ header 'Content-Range: bytes 4-6/14'
 expect 416 'by a Range that lies behind its end' curl -H 'Range: bytes=100-' "$log"
 expect 200 'lines by their numbers' curl "$log/lines?first=2&last=3"
 has '"text":"three"'
+expect 200 'the line that was the newest at a moment' curl "$log/moment?at=4000000000"
+has '"line":3'
 expect 200 'search' curl "$log/search?q=T&ignore_case=true"
 has '"count":2'
 expect 200 'search for a pattern' curl "$log/search?regex=true" -G --data-urlencode 'q=^t.o$'

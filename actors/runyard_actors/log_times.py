@@ -1,4 +1,4 @@
-"""When each line of a log came: the log's time index, put before the lines."""
+"""When each line of a log came, and which one was the newest at a moment: the log's time index."""
 
 from __future__ import annotations
 
@@ -50,6 +50,14 @@ def times(log: Path, index: Path, offsets: Iterable[int]) -> list[str]:
     """Return when the lines that begin at `offsets` were first seen in the log, in RFC 3339 UTC."""
     stamps = _Stamps(log, index)
     return [stamps.before(offset).decode().rstrip() for offset in offsets]
+
+
+def grown(log: Path, index: Path, at: int) -> int:
+    """Return how many bytes of the log had been seen at a moment, in microseconds since the epoch."""
+    size = log_file.size(log)
+    if at >= _changed(log):
+        return size
+    return min(size, max((offset for offset, seen in _entries(index) if seen <= at), default=0))
 
 
 class _Stamps:

@@ -274,6 +274,22 @@ def test_lines_come_with_their_times(run: Logged) -> None:
     ]
 
 
+def test_the_newest_line_of_a_moment_is_told_with_its_time(run: Logged) -> None:
+    run.append(TEXT)
+    run.folder().time_index_file.write_text("4 1000000\n7 2000000\n100 3000000\n")
+    asked = [run.get("/moment", at=at).json() for at in (0.9, 1, 2.5, 4_000_000_000)]
+    assert [answer["line"] for answer in asked] == [None, 1, 2, 5]
+    assert [answer["seen_at"] and answer["seen_at"][17:20] for answer in asked] == [None, "01.", "02.", "03."]
+    assert run.get("/moment", at=-1).status_code == 422
+    assert run.get("/moment").status_code == 422
+    assert run.get("/moment", at=1, attempt=7).status_code == 404
+
+
+def test_a_log_that_is_empty_has_no_newest_line(run: Logged) -> None:
+    run.append(b"")
+    assert run.get("/moment", at=4_000_000_000).json() == {"line": None, "seen_at": None}
+
+
 def test_a_long_progress_bar_tells_its_last_update(run: Logged) -> None:
     run.append(b"".join(b"%6d of 9000\r" % n for n in range(9_001)) + b"\nnext\n")
     bar, after = run.get("/lines").json()["lines"]

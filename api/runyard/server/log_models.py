@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 #: Beyond what any file system holds.
 LARGEST = 2**62
+#: Seconds since the epoch up to the year 9999.
+LATEST = 253_402_300_799
 #: Lines in one answer.
 MOST_LINES = 5_000
 USUAL_LINES = 1_000
@@ -69,6 +71,12 @@ class LinesIn(OfAttempt):
         return self
 
 
+class MomentIn(OfAttempt):
+    """Which moment."""
+
+    at: float = Field(ge=0, le=LATEST, description="seconds since the epoch, as usage over time has them")
+
+
 SearchText = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_is_one_line)]
 
 
@@ -123,6 +131,13 @@ class LogLines(BaseModel):
     total: int = Field(description="lines of the whole log, now")
     size: int = Field(description="bytes of the whole log, now")
     gap: DroppedPart | None = Field(description="what was dropped; one line goes across it")
+
+
+class LogMoment(BaseModel):
+    """How far a log went at a moment."""
+
+    line: int | None = Field(description="the newest line then; null when there was none yet")
+    seen_at: str | None = Field(description="when that line was first seen in the log")
 
 
 class LogHit(BaseModel):

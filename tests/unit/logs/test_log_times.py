@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard_actors.log_times import stamped, times
+from runyard_actors.log_times import grown, stamped, times
 from tests.unit.logs import naive
 
 SECOND = 1_000_000
@@ -99,3 +99,36 @@ def test_words_stand_where_bytes_were_dropped(log: Path) -> None:
         "gin",
         "1970-01-01T00:00:09.000000Z two",
     ]
+
+
+def test_a_log_had_grown_as_far_at_a_moment_as_it_was_seen_by_then(log: Path) -> None:
+    index = log.parent / "output.idx"
+    found = [grown(log, index, round(second * SECOND)) for second in (0.5, 1, 1.9, 2, 8, 9, 100)]
+    assert found == [0, 4, 4, 8, 8, 13, 13]
+    index.write_text(f"400 {SECOND}\n")
+    assert grown(log, index, SECOND) == 13
+    log.unlink()
+    assert grown(log, index, SECOND) == 0
+
+
+@given(
+    naive.logs,
+    st.lists(st.tuples(st.integers(1, 90), st.integers(0, 10**12)), max_size=9),
+    st.integers(0, 10**12),
+)
+def test_what_a_log_had_grown_to_has_times_up_to_that_moment_and_what_came_after_it_has_not(
+    data: bytes, entries: list[tuple[int, int]], at: int
+) -> None:
+    # What is written grows: a later entry says more.
+    sizes, moments = zip(*entries, strict=True) if entries else ((), ())
+    with tempfile.TemporaryDirectory() as folder:
+        log, index = Path(folder, "output.log"), Path(folder, "output.idx")
+        log.write_bytes(data)
+        index.write_text("".join(f"{s} {t}\n" for s, t in zip(sorted(sizes), sorted(moments), strict=True)))
+        end = grown(log, index, at)
+        offsets = list(range(len(data)))
+        moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)).isoformat(
+            timespec="microseconds"
+        )
+        then = moment.replace("+00:00", "Z")
+        assert [seen <= then for seen in times(log, index, offsets)] == [offset < end for offset in offsets]

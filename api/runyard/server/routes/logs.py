@@ -14,14 +14,14 @@ from fastapi.responses import StreamingResponse
 
 from runyard.server import log_models, log_stream
 from runyard.server.byte_range import byte_range
-from runyard.server.log_models import LARGEST, LinesIn, Offset, PartIn, SearchIn
-from runyard.server.logs import LogsHere, Place
+from runyard.server.log_models import LARGEST, LinesIn, MomentIn, Offset, PartIn, SearchIn
+from runyard.server.logs import Logs, LogsHere, Place
 from runyard.server.problems import problem
 from runyard.server.routes.events import STREAM_HEADERS
 from runyard.server.routes.runs import RunId
 from runyard_actors import log_file, log_search
 from runyard_actors.log_lines import Line
-from runyard_actors.log_times import stamped, times
+from runyard_actors.log_times import grown, stamped, times
 
 router = APIRouter(prefix="/api/runs", tags=["logs"])
 
@@ -73,6 +73,15 @@ async def lines(logs: LogsHere, run_id: RunId, asked: Annotated[LinesIn, Query()
         "size": found.size,
         "gap": place.log.gap and dict(zip(("offset", "end"), place.log.gap, strict=True)),
     }
+
+
+@router.get("/{run_id}/log/moment", response_model=log_models.LogMoment)
+async def moment(logs: LogsHere, run_id: RunId, asked: Annotated[MomentIn, Query()]) -> Any:
+    """Say which line was the newest at a moment: what a graph of usage and the log have in common is the time."""
+    place = await logs.place(run_id, asked.attempt)
+    line = await asyncio.to_thread(_newest_at, logs, place, round(asked.at * 1_000_000))
+    seen = await asyncio.to_thread(_times, place, [line]) if line else []
+    return {"line": line and line.number, "seen_at": seen[0] if seen else None}
 
 
 @router.get("/{run_id}/log/search", response_model=log_models.LogSearch)
@@ -148,6 +157,14 @@ def _blocks(place: Place, part: PartIn, start: int, end: int) -> Iterator[bytes]
     if part.limit is not None:
         return log_file.read(log.path, start, length)
     return log_file.shown(log.path, start, end, log.gap)
+
+
+def _newest_at(logs: Logs, place: Place, at: int) -> Line | None:
+    end = grown(place.log.path, place.attempt.folder.time_index_file, at)
+    if end == 0:
+        return None
+    (number,) = logs.lines.numbers(place.log, [end - 1])
+    return next(iter(logs.lines.lines(place.log, number, number).lines), None)
 
 
 def _times(place: Place, lines: Sequence[Line]) -> list[str]:

@@ -781,6 +781,26 @@ export type LogLines = {
 };
 
 /**
+ * LogMoment
+ *
+ * How far a log went at a moment.
+ */
+export type LogMoment = {
+    /**
+     * Line
+     *
+     * the newest line then; null when there was none yet
+     */
+    line: number | null;
+    /**
+     * Seen At
+     *
+     * when that line was first seen in the log
+     */
+    seen_at: string | null;
+};
+
+/**
  * LogSearch
  *
  * What a search found.
@@ -5264,6 +5284,75 @@ export type LogsLinesResponses = {
 };
 
 export type LogsLinesResponse = LogsLinesResponses[keyof LogsLinesResponses];
+
+export type LogsMomentData = {
+    body?: never;
+    path: {
+        /**
+         * Run Id
+         *
+         * the run's id
+         */
+        run_id: string;
+    };
+    query: {
+        /**
+         * Attempt
+         *
+         * the newest if left out
+         */
+        attempt?: number | null;
+        /**
+         * At
+         *
+         * seconds since the epoch, as usage over time has them
+         */
+        at: number;
+    };
+    url: '/api/runs/{run_id}/log/moment';
+};
+
+export type LogsMomentErrors = {
+    /**
+     * No token, or a wrong one
+     */
+    401: Problem;
+    /**
+     * A page of another origin
+     */
+    403: Problem;
+    /**
+     * Nothing of that name
+     */
+    404: Problem;
+    /**
+     * A host name that the server does not answer to
+     */
+    421: Problem;
+    /**
+     * Invalid; `errors` tells each wrong place
+     */
+    422: Problem;
+    /**
+     * An error of the server's own
+     */
+    500: Problem;
+    /**
+     * Not ready; try again
+     */
+    503: Problem;
+};
+
+export type LogsMomentError = LogsMomentErrors[keyof LogsMomentErrors];
+
+export type LogsMomentResponses = {
+    /**
+     * Successful Response
+     */
+    200: LogMoment;
+};
+
+export type LogsMomentResponse = LogsMomentResponses[keyof LogsMomentResponses];
 
 export type LogsSearchData = {
     body?: never;

@@ -29,4 +29,10 @@ export function moment(at: string | null | undefined): string {
   return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
 }
 
+/** Returns the time of day of seconds since the epoch in the reader's zone, to the second. */
+export function clock(at: number): string {
+  const date = new Date(at * 1000)
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
+}
+
 const pad = (value: number) => String(value).padStart(2, '0')

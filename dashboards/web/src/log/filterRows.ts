@@ -75,10 +75,11 @@ export class FilterRows implements Rows {
   }
 
   need(first: number, last: number): void {
+    const withTimes = this.options.withTimes || this.options.needsTimes
     for (let index = first; index <= last; index++) {
       const { number } = this.entries[index]!
-      const isThere = this.options.withTimes ? this.session.store.timeOf(number) : (this.session.store.get(number) ?? this.known.get(number))
-      if (!isThere) this.session.need({ first: number, last: number }, this.options.withTimes)
+      const isThere = withTimes ? this.session.store.timeOf(number) : (this.session.store.get(number) ?? this.known.get(number))
+      if (!isThere) this.session.need({ first: number, last: number }, withTimes)
     }
   }
 

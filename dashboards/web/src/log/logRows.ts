@@ -13,6 +13,8 @@ const AROUND = 300
 
 export interface Options {
   withTimes: boolean
+  /** Whether the times of lines are wanted, shown or not. */
+  needsTimes: boolean
   everyUpdate: boolean
   isFolded: boolean
   target: { first: number; last: number } | undefined
@@ -79,7 +81,7 @@ export class LogRows implements Rows {
   }
 
   need(first: number, last: number): void {
-    this.session.need({ first: first + 1, last: last + 1 }, this.options.withTimes)
+    this.session.need({ first: first + 1, last: last + 1 }, this.options.withTimes || this.options.needsTimes)
   }
 
   /** Open what hides a line, so that it can be gone to. */

@@ -5,15 +5,18 @@ import type { Run, Status } from '@/client'
 import { bytes } from '@/format/amount'
 import { moment } from '@/format/time'
 import { theme } from '@/shell/theme'
-import { readerOf, search as searchLog, sharedFeed } from './api'
-import { ERROR_PATTERN, lastError } from './errors'
+import { toastError } from '@/ui/toasts'
+import { readerOf, sharedFeed } from './api'
+import { lastError } from './errors'
+import { ErrorWalk } from './errorWalk'
 import type { FeedState } from './feed'
 import { FilterRows } from './filterRows'
 import { follow, newLines, opened } from './follow'
 import type { Line } from './line'
 import { LogRows, type Options } from './logRows'
+import { lookedAt, newestLine, placeOf, samePlace, type LinePlace } from './moment'
 import { Palette } from './palette'
-import { HitWalk, type Hit } from './search'
+import type { Hit } from './search'
 import { LogSession, type Whose } from './session'
 import { themeOf } from './theme'
 import { useSearch } from './useSearch'
@@ -25,6 +28,10 @@ export interface LogProps {
   readonly status?: Status | undefined
   /** Lines to go to, and to show as meant. */
   readonly lines?: { readonly first: number; readonly last: number } | undefined
+  /** A moment to go to, in seconds since the epoch: its newest line is shown as meant. */
+  readonly moment?: number | undefined
+  /** Whether it is asked when the line came that is looked at. */
+  readonly isLocked?: boolean | undefined
   href(number: number): string
 }
 
@@ -40,13 +47,16 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
     isFollowing: true,
     newLines: 0,
     errors: { count: 0, rank: -1, isBusy: false, isKnown: false, isComplete: true },
+    place: undefined as LinePlace | undefined,
   })
+  let hovered: number | undefined
   let following = opened(true, 0)
   let edition = -1
   let viewport: Viewport | undefined
   const session = new LogSession(readerOf(whose), sharedFeed(), whose, changed)
   const options: Options = {
     ...view,
+    needsTimes: false,
     target: undefined,
     marks: (line) => search.marks(line),
     href: (number) => props.href(number),
@@ -54,8 +64,7 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
   const logRows = new LogRows(session, options)
   const filter = shallowRef<FilterRows>()
   const search = useSearch(() => whose, offsetInView, reach)
-  const errors = new HitWalk((wanted) => searchLog(whose, { text: ERROR_PATTERN, isRegex: true, ignoreCase: false }, wanted))
-  let lastErrorLine = 0
+  const errors = new ErrorWalk(whose, (number) => session.store.get(number))
 
   function changed(): void {
     if (session.store.edition !== edition) {
@@ -80,8 +89,21 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
       total,
       isFollowing: following.isFollowing,
       newLines: filter.value ? 0 : newLines(following, total),
+      place: samePlace(state.place, placeInView(viewport)),
     })
     if (isNew) ended(session.run)
+  }
+
+  /** The line that is looked at. At the end of a log that grows it is the present, and no time is asked for. */
+  function placeInView(on: Viewport): LinePlace | undefined {
+    const isPresent = following.isFollowing && !session.hasEnded && hovered === undefined
+    const wasNeeding = options.needsTimes
+    options.needsTimes = !!props.isLocked && !isPresent
+    if (options.needsTimes && !wasNeeding) on.schedule()
+    if (!options.needsTimes || !session.store.total) return undefined
+    const [first, last] = on.inView().map(numberAt) as [number, number]
+    const line = lookedAt({ hovered, target: options.target?.first, first, last })
+    return placeOf(line, session.store.timeOf(line))
   }
 
   onMounted(async () => {
@@ -101,6 +123,7 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
     await session.open()
     if (session.phase !== 'ready') return
     if (props.lines) goTo(props.lines)
+    else if (props.moment !== undefined) await toMoment(props.moment)
     else if (props.status === 'failed') openAtError()
     else viewport?.toEnd()
   }
@@ -115,7 +138,7 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
     if (number === undefined) return viewport?.toEnd()
     logRows.revealBefore(number)
     show(number, 0.7)
-    lastErrorLine = number
+    errors.last = number
   }
 
   /** Bring a line into view. */
@@ -130,6 +153,19 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
   function goTo(lines: { first: number; last: number }): void {
     options.target = lines
     show(lines.first)
+  }
+
+  async function toMoment(moment: number): Promise<void> {
+    try {
+      const line = await newestLine(whose, moment)
+      // Who goes from moment to moment is shown the last one.
+      if (moment !== props.moment) return
+      if (line !== null) return goTo({ first: line, last: line })
+      options.target = undefined
+      viewport?.toRow(0, 0)
+    } catch (error) {
+      toastError(error)
+    }
   }
 
   function reach(hit: Hit | undefined): void {
@@ -174,11 +210,10 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
     if (!viewport || state.errors.isBusy) return
     state.errors.isBusy = true
     try {
-      await stepError(by, viewport)
-      Object.assign(state.errors, { count: errors.count, rank: errors.rank, isComplete: errors.isComplete, isKnown: true })
-      const hit = errors.current
+      const [first, last] = viewport.inView()
+      const hit = await errors.step(by, first, last)
+      Object.assign(state.errors, errors.standing, { isKnown: true })
       if (!hit) return
-      lastErrorLine = hit.line
       options.target = { first: hit.line, last: hit.line }
       logRows.revealBefore(hit.line)
       show(hit.line)
@@ -187,20 +222,6 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
     } finally {
       state.errors.isBusy = false
     }
-  }
-
-  async function stepError(by: 1 | -1, on: Viewport): Promise<void> {
-    const [first, last] = on.inView()
-    const isInView = lastErrorLine > first && lastErrorLine <= last + 1
-    const from = isInView ? lastErrorLine : first + 1
-    if (errors.rank < 0 || !isInView || errors.current?.line !== lastErrorLine) {
-      const offset = session.store.get(from)?.offset ?? 0
-      await errors.start(by === 1 && isInView ? offset + (session.store.get(from)?.length ?? 0) : offset)
-      if (by === 1) return
-    }
-    const { rank } = errors
-    do await errors.move(by)
-    while (errors.current?.line === lastErrorLine && errors.rank !== rank)
   }
 
   function ask(what: string, row: number): Line | undefined {
@@ -227,6 +248,9 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
   watch(() => props.lines, (lines) => {
     if (lines && session.phase === 'ready' && (lines.first !== options.target?.first || lines.last !== options.target.last)) goTo(lines)
   })
+  watch(() => props.moment, (moment) => {
+    if (moment !== undefined && session.phase === 'ready') void toMoment(moment)
+  })
   watch(() => [search.asked.text, search.asked.isRegex, search.asked.ignoreCase], () => search.start())
   watch(() => [search.asked.isFilter, search.asked.context, search.state.isOpen], setFilter)
   watch(search.changes, () => viewport?.schedule())
@@ -251,6 +275,10 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
     moveError,
     toggleFollow,
     numberAt,
+    hover: (row: number | undefined) => {
+      hovered = row === undefined ? undefined : numberAt(row)
+      if (props.isLocked) viewport?.schedule()
+    },
     setTarget: (lines: { first: number; last: number } | undefined) => {
       options.target = lines
       viewport?.schedule()

@@ -16,6 +16,7 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
   { title: 'Go to', keys: places.map((place) => [`g ${place.key}`, place.title] as const) },
   { title: 'In a list of runs', keys: [['j k', 'next, previous'], ['Enter', 'open the page of the run'], ['Space', 'look inside beside the list'], ['x', 'select'], ['/', 'search']] },
   { title: 'On a run', keys: [['h', 'hold a queued run, release it'], ['s', 'hold a running run still, let it go on'], ['p', 'priority']] },
+  { title: 'In a graph of a run', keys: [['← →', 'the moment before, after; the log goes along'], ['Home End', 'its first and last moment'], ['Esc', 'let go of the moment']] },
   { title: 'In a comparison', keys: [['n N', 'next and previous difference']] },
   { title: 'On a batch', keys: [['h r', 'hold and release its queued runs'], ['p', 'priority']] },
   { title: 'In a log', keys: LOG_KEYS },
