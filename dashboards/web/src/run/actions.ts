@@ -4,6 +4,7 @@ import { runsCancel, runsRestart, type RestartIn, type Run } from '@/client'
 import { call, root } from '@/api/call'
 import { takeRun } from '@/live/runs'
 import { router } from '@/router'
+import { changedWords } from '@/run/words'
 import { toast, toastError } from '@/ui/toasts'
 
 /** A queued run is cancelled after this many seconds, so that it can be undone without a trace. */
@@ -41,7 +42,7 @@ export async function restartRuns(runs: readonly Run[]): Promise<void> {
   })
   const only = made.length === 1 ? made[0] : undefined
   const show = () => void router.push(`/runs/${only?.run_id}`)
-  if (only) toast(`${only.module_name} is submitted again`, { action: { label: 'Show', do: show } })
+  if (only) toast([`${only.module_name} is submitted again`, changedWords(only)].filter(Boolean).join('. '), { action: { label: 'Show', do: show } })
   else if (made.length) toast(`${made.length} runs are submitted again`)
 }
 

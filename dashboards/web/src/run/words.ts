@@ -49,6 +49,11 @@ export function exitWords(run: Pick<Run, 'exit_code' | 'signal'>): string | null
 /** The last characters tell runs apart; the first ones are the time. */
 export const shortId = (runId: string): string => runId.slice(-6)
 
+/** What differs from the run that it was restarted from; null where nothing does, or nobody knows. */
+export function changedWords(run: Pick<Run, 'code_changed'>): string | null {
+  return run.code_changed?.length ? `Changed since: ${run.code_changed.join('; ')}` : null
+}
+
 /** Seconds since the run began, or that it took. */
 export function elapsedSeconds(run: Run, now: number): number | null {
   // While it runs, the server's own figure is as old as what it was told in.
