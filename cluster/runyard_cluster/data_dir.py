@@ -106,6 +106,11 @@ class DataDir:
         name = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:8]
         return Path(_short_temp(), f"runyard-{_user()}", name)
 
+    @property
+    def manager_socket(self) -> Path:
+        """Where the manager takes calls of the server's; beside Ray's folder, as this path has to be short, too."""
+        return self.ray_temp.with_suffix(".sock")
+
     def create(self) -> None:
         """Make the folder, and the one of Ray's files, private to their owner.
 

@@ -33,6 +33,7 @@ from runyard_actors.manager import (
     view,
     watch,
 )
+from runyard_actors.manager.door import Address, Door
 from runyard_actors.manager.expected import Expectations
 from runyard_actors.manager.follow_nodes import Cluster
 from runyard_actors.manager.identity import Identity, identity_of
@@ -90,6 +91,7 @@ class RunManager:
             boot_id=process.boot_id(),
             leases=leases or _ray_leases(capacity),
         )
+        self._door = Door(self, known.data.manager_socket)
         self._changed = asyncio.Event()
         self._expectations = Expectations(self._yard)
         loop = asyncio.get_running_loop()
@@ -113,6 +115,10 @@ class RunManager:
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
         self._yard.spawn(back_up.back_up_for_ever(self._yard), "back up")
+
+    async def door(self) -> Address | None:
+        """Say where a server on this machine finds the door."""
+        return await self._door.open()
 
     async def endpoint(self) -> Endpoint | None:
         """Say where the server of this manager listens, for drivers of the same Ray."""
@@ -256,6 +262,7 @@ class RunManager:
 
     async def close(self) -> None:
         """Write what is pending and release the store; running modules go on under their shims."""
+        self._door.close()
         await self._yard.close()
 
     def _note_commit(self, seq: int) -> None:

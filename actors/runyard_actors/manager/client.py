@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from runyard_actors.manager.direct import Direct, WayLostError
+from runyard_actors.manager.door import Address
 from runyard_actors.manager.gathering import Gathering
 from runyard_actors.manager.identity import Identity
 from runyard_actors.manager.messages import (
@@ -37,6 +39,8 @@ class ManagerClient:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
         self._gathering = Gathering(self._submit)
+        self._direct = Direct(self._find_door)
+        self._has_left = False
 
     @classmethod
     def create(cls, *, settings: Mapping[str, Any], capacity: Capacity) -> ManagerClient:
@@ -207,6 +211,12 @@ class ManagerClient:
     async def close(self) -> None:
         """Have the manager write what is pending and release the store."""
         await self._call("close")
+        self.leave()
+
+    def leave(self) -> None:
+        """Have done with the manager, which goes on; calls under way are not waited for any more."""
+        self._has_left = True
+        self._direct.close()
 
     def kill(self) -> None:
         """End the manager for good."""
@@ -222,7 +232,23 @@ class ManagerClient:
         return answers
 
     async def _ask(self, method: str, args: Sequence[Any]) -> Any:
-        """Carry one call to the manager and its answer back. Raises UnavailableError."""
+        """Carry one call to the manager and its answer back. Raises UnavailableError.
+
+        Every call may be made twice, so one of which nothing was heard any more is: Ray starts a lost manager again.
+        """
+        if (way := self._direct.way()) is not None:
+            try:
+                return await way.call(method, args)
+            except WayLostError as error:
+                if self._has_left:
+                    raise UnavailableError("this manager was left for another one") from error
+        return await self._ask_through_ray(method, args)
+
+    async def _find_door(self) -> Address | None:
+        door: Address | None = await self._ask_through_ray("door", ())
+        return door
+
+    async def _ask_through_ray(self, method: str, args: Sequence[Any]) -> Any:
         from ray.exceptions import RayError
 
         try:

@@ -63,6 +63,8 @@ class Context:
 
     def take(self, manager: ManagerClient | None, capacity: Capacity, log_links: LogLinks | None) -> None:
         """Work with a new manager from now on, or with none while Ray is brought up again."""
+        if self.current_manager is not None:
+            self.current_manager.leave()
         self.current_manager = manager
         self.capacity = capacity
         self.log_links = log_links
