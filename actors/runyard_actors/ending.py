@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,15 @@ from runyard_cluster import process
 SWEEP_SECONDS = 10.0
 
 
-def finished(assignment: Assignment, folder: RunFolder) -> Outcome | None:
-    """Read the outcome that the shim, or whoever cancelled before the start, left in the folder."""
-    record = folder.exit()
+def finished(
+    assignment: Assignment, folder: RunFolder, record: Mapping[str, Any] | None = None
+) -> Outcome | None:
+    """Read the outcome that the shim, or whoever cancelled before the start, left in the folder.
+
+    The shim's `record` need not be read where it was told.
+    """
+    if record is None:
+        record = folder.exit()
     if record is None:
         started = folder.started()
         record = started.get("never_starts") if started else None

@@ -28,6 +28,8 @@ LOOK_SECONDS = 5.0
 CHILD_SECONDS = 10.0
 CHILD_LOOK_SECONDS = 0.05
 
+Json = dict[str, Any]
+
 
 class NodeAgent:
     """Works in a thread and an event loop of its own, so that a slow disk of the runs holds nobody else up."""
@@ -87,13 +89,13 @@ class NodeAgent:
     async def _see_through(
         self, assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]
     ) -> Outcome:
-        if folder.is_alive() or folder.started():
+        record: Json | None = None
+        if not folder.create() and (folder.is_alive() or folder.started()):
             await asyncio.to_thread(_await_child, folder)
             _tell_adopted(assignment, folder, tell)
             await _ended(folder)
         else:
             hit("agent.before_launch")
-            folder.create()
             if assignment.code is not None:
                 archive = Path(assignment.code_folder, archive_name(assignment.code.digest))
                 await asyncio.to_thread(unpack, archive, folder.code_copy)
@@ -102,8 +104,8 @@ class NodeAgent:
             report = launched.report
             if report.event == "start_error" and not folder.started():
                 return outcome_of(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
-            await self._until_ended(assignment, folder, launched, tell)
-        outcome = finished(assignment, folder)
+            record = await self._until_ended(assignment, folder, launched, tell)
+        outcome = finished(assignment, folder, record)
         if outcome is None:
             outcome = await asyncio.to_thread(unfinished, assignment, folder)
         if assignment.code is not None:
@@ -116,16 +118,18 @@ class NodeAgent:
         folder: RunFolder,
         launched: Launched,
         tell: Callable[[Started], None],
-    ) -> None:
+    ) -> Json | None:
+        """Wait for the end, and return the shim's record of it if the shim told that, too."""
         report = launched.report
         if report.event != "started" or launched.line is None:
             launched.close()
             await asyncio.to_thread(_await_child, folder)
             _tell_adopted(assignment, folder, tell)
-            return await _ended(folder)
+            await _ended(folder)
+            return None
         tell(_started(assignment, report.pid, report.shim_pid, report.started_at, report.enforcement))
         try:
-            await launched.ended()
+            return await launched.ended()
         except asyncio.CancelledError:
             launched.close()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,18 @@ class RunFolder:
         """Asks the shim to hold the run still, for as long as it is there."""
         return self.path / attempt_file.SUSPEND
 
-    def create(self) -> None:
-        """Make the folder, private to its owner."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def create(self) -> bool:
+        """Make the folder, private to its owner; return whether it is new, with nothing of an attempt in it."""
+        try:
+            with suppress(FileExistsError):
+                self.path.parent.mkdir()
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(0o700)
+        except FileExistsError:
+            return False
+        return True
 
     def write_spec(self, data: bytes) -> None:
         """Leave what the shim is to run."""

@@ -33,6 +33,13 @@ def test_each_attempt_has_a_private_folder_of_its_own(folder: RunFolder, tmp_pat
         assert folder.path.stat().st_mode & 0o777 == 0o700
 
 
+def test_whoever_makes_the_folder_knows_that_nothing_is_in_it(tmp_path: Path) -> None:
+    folder = RunFolder.of(tmp_path / "not there yet", "01jdabcxyz", 1)
+    assert folder.create()
+    assert not folder.create()
+    assert RunFolder.of(tmp_path / "not there yet", "01jdabcxyz", 2).create()
+
+
 def test_only_the_first_claim_counts(folder: RunFolder) -> None:
     assert folder.never_start("cancelled_by_user", "first")
     assert not folder.never_start("cancelled_by_user", "second")

@@ -54,19 +54,22 @@ def own_folder(spec: ShimSpec | None) -> bool:
             _answer(event="refused", why="locked")
             return True
         hit("shim.locked")
-        own(spec)
+        end = own(spec)
         # Only now, when all is written: who finds the lock free goes by what is there.
         lock.release()
     except Exception as error:
         _note_trouble()
         _answer(event="start_error", why=f"the run's folder cannot be used: {error}")
         return False
-    _answer(event="ended")
+    _answer(event="ended", exit=end)
     return True
 
 
-def own(spec: ShimSpec | None = None) -> None:
-    """Run the attempt of the folder that this process is in and has locked; its record is the last thing written."""
+def own(spec: ShimSpec | None = None) -> Json | None:
+    """Run the attempt of the folder that this process is in and has locked; its record is the last thing written.
+
+    Returns the record; None when the attempt is not this process's.
+    """
     tree = Tree()
     started_at, monotonic_start = time.time_ns() // 1000, time.monotonic()
     claim = {
@@ -78,16 +81,18 @@ def own(spec: ShimSpec | None = None) -> None:
     if not record.claim(claim):
         record.forget_spec()
         tree.close()
-        return _answer(event="refused", why="claimed")
+        _answer(event="refused", why="claimed")
+        return None
     try:
         hit("shim.claimed")
         end = _run(tree, spec, started_at, monotonic_start)
         hit("shim.before_exit")
     except Exception as error:
         end = _own_failure(tree, error)
-    _write_exit({**end, "started_at": started_at, "ended_at": time.time_ns() // 1000})
+    end |= {"started_at": started_at, "ended_at": time.time_ns() // 1000}
+    _write_exit(end)
     hit("shim.after_exit")
-    return None
+    return end
 
 
 def _run(tree: Tree, given: ShimSpec | None, started_at: int, monotonic_start: float) -> Json:

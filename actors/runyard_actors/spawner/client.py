@@ -29,6 +29,8 @@ ANSWER_SECONDS = 5.0
 MOST_IDLE, IDLE_SECONDS = 32, 10.0
 _ANSWER_BYTES = 1 << 16
 
+Json = dict[str, Any]
+
 
 class Line:
     """The line to one shim, which owns one run after another; it closes with the shim's end."""
@@ -50,18 +52,18 @@ class Line:
             return LaunchReport()
         return LaunchReport(**answer) if answer else LaunchReport()
 
-    async def ended(self) -> bool:
-        """Wait until the run has ended; return whether its shim is there for another one."""
+    async def ended(self) -> Json | None:
+        """Wait until the run has ended; return what its shim, there for another one, says of it. None if it is gone."""
         while answer := await self._next():
             if answer["event"] == "ended":
-                return True
-        return False
+                return answer
+        return None
 
     def close(self) -> None:
         """Have done with the line; the shim sees its run through, and ends."""
         self._end.close()
 
-    async def _next(self) -> dict[str, Any] | None:
+    async def _next(self) -> Json | None:
         loop = asyncio.get_running_loop()
         while b"\n" not in self._received:
             try:
@@ -72,7 +74,7 @@ class Line:
                 return None
             self._received += data
         text, _, self._received = self._received.partition(b"\n")
-        answer: dict[str, Any] = json.loads(text)
+        answer: Json = json.loads(text)
         return answer
 
 

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runyard_actors import attempt_record
 from runyard_actors.module_environment import THREAD_COUNTS
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.launch import IMPORT_ROOTS, LaunchReport, inherited, launch
 from runyard_actors.shim.spec import ShimSpec
-from runyard_actors.spawner.client import Line, Spawner
+from runyard_actors.spawner.client import Json, Line, Spawner
 from runyard_actors.spawner.cookie import PLACE
 
 PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve(guards=True)"
@@ -48,12 +49,17 @@ class Launched:
     line: Line | None = None
     spawner: Spawner | None = None
 
-    async def ended(self) -> None:
-        """Wait for the run's end on the line, and keep the shim for the next one."""
-        if self.line and self.spawner and await self.line.ended():
-            self.spawner.take_back(self.line)
-        else:
+    async def ended(self) -> Json | None:
+        """Wait for the run's end on the line, and keep the shim for the next one; return its exit record.
+
+        None where the line does not tell, and the run's folder has to.
+        """
+        said = await self.line.ended() if self.line else None
+        if said is None or self.line is None or self.spawner is None:
             self.close()
+            return None
+        self.spawner.take_back(self.line)
+        return attempt_record.exit_record(said.get("exit") or {})
 
     def close(self) -> None:
         """Have done with the line; the shim sees its run through."""

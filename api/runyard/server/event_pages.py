@@ -7,12 +7,13 @@ they would do nothing else for minutes, and nobody else would be answered.
 from __future__ import annotations
 
 import asyncio
-import json
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import to_json
 
 Event = dict[str, Any]
 
@@ -95,5 +96,4 @@ def chunks(events: Sequence[Event]) -> Iterator[Chunk]:
 
 def encode(event: Event) -> bytes:
     """Return a stored event as one Server-Sent Event, its number as the id."""
-    data = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
-    return f"id: {event['seq']}\nevent: {event['kind']}\ndata: {data}\n\n".encode()
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event["seq"], event["kind"].encode(), to_json(event))

@@ -153,7 +153,7 @@ class Notifier:
     async def _notices(self, events: Sequence[Mapping[str, Any]]) -> list[Notice]:
         settings, modules = self._here.settings, await self._here.modules()
         ended = {e["run_id"]: e["seq"] for e in events if e["kind"] == "run_ended"}
-        runs = await asyncio.to_thread(self._here.reader.runs_by_id, list(ended)) if ended else {}
+        runs = await self._runs(events) if target.wants_runs(settings, modules) else {}
         notices: list[Notice] = []
         for run_id, seq in ended.items():
             if (run := runs.get(run_id)) and (told := target.of_run(run, settings, modules)):
@@ -161,6 +161,13 @@ class Notifier:
         for batch_id in dict.fromkeys(e["batch_id"] for e in events if e["batch_id"] is not None):
             notices += await asyncio.to_thread(self._of_batch, batch_id, events[-1]["seq"], modules)
         return notices
+
+    async def _runs(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        """Return the runs that ended, by id: as the hub handed them on, else as they are stored."""
+        ended = [e for e in events if e["kind"] == "run_ended"]
+        known = {e["run_id"]: e["run"] for e in ended if e.get("run")}
+        missing = [e["run_id"] for e in ended if e["run_id"] not in known]
+        return known | await asyncio.to_thread(self._here.reader.runs_by_id, missing) if missing else known
 
     def _of_batch(self, batch_id: str, seq: int, modules: Mapping[str, Any]) -> list[Notice]:
         reader, settings = self._here.reader, self._here.settings

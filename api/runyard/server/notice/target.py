@@ -72,8 +72,11 @@ def of_batch(
 
 def wants_batches(settings: Settings, modules: Mapping[str, ModuleSettings]) -> bool:
     """Whether anybody but a batch itself may want to be told of its end."""
-    if settings.tell == "run":
-        return False
+    return settings.tell != "run" and wants_runs(settings, modules)
+
+
+def wants_runs(settings: Settings, modules: Mapping[str, ModuleSettings]) -> bool:
+    """Whether anybody may want to be told of the end of a run."""
     wishes: list[Wishes] = [settings, *modules.values()]
     return settings.desktop_notifications or any(w.on_end or w.webhook for w in wishes)
 
