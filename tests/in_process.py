@@ -188,7 +188,7 @@ class InProcess:
         self.url = listen.url(listener.getsockname()[1])
         await self._stopping.wait()
         self.context.hub.close()
-        server.should_exit = True
+        server.leave()
         await tasks[0]
         if not self._leaves_runs:
             await self._end_runs()

@@ -110,7 +110,7 @@ class _Host:
         finally:
             self._data_dir.server_file.unlink(missing_ok=True)
             for server in servers:
-                server.should_exit = True
+                server.leave()
             for task in tasks:
                 if task.get_name() != SERVE:
                     task.cancel()

@@ -16,6 +16,8 @@ from runyard.server.listen import Tls
 SHUTDOWN_SECONDS = 2
 #: Idle connections are closed by callers first: one that closes here just as a call comes in breaks that call.
 KEEP_ALIVE_SECONDS = 75
+#: What there is to look at now and then, the date of answers for one, is looked at this often.
+TICK_SECONDS = 1.0
 
 
 class WebServer(uvicorn.Server):
@@ -24,11 +26,23 @@ class WebServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_listening = asyncio.Event()
+        self._is_leaving = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
         await super().startup(sockets)
         self.is_listening.set()
+
+    async def main_loop(self) -> None:
+        """Serve until told to leave; uvicorn's own loop wakes ten times a second to see whether it was."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_leaving.wait(), TICK_SECONDS)
+
+    def leave(self) -> None:
+        """Have it accept no more, finish its answers, and end."""
+        self.should_exit = True
+        self._is_leaving.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

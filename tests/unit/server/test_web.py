@@ -24,7 +24,7 @@ def test_a_server_that_listens_can_be_connected_to() -> None:
         _, writer = await asyncio.open_connection(host, port)
         writer.close()
         await writer.wait_closed()
-        server.should_exit = True
+        server.leave()
         await serving
 
     asyncio.run(story())
