@@ -27,7 +27,7 @@ PROBE = """
 import json, os, signal, sys
 mask = os.umask(0)
 print(json.dumps({
-    "argv": sys.argv, "cwd": os.getcwd(), "umask": mask, "environment": dict(os.environ),
+    "argv": sys.argv, "cwd": os.getcwd(), "umask": mask, "environment": dict(sorted(os.environ.items())),
     "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
     "ignored": sorted(n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN),
     "leads its session": os.getsid(0) == os.getpid() == os.getpgrp(),

@@ -32,6 +32,9 @@ PROGRAMS = {
     "what a process finds": PROBE,
     "arguments and names": "import sys; print(sys.argv, __name__, __file__, __spec__, __doc__, sys.path[0])",
     "nothing of ours": "import sys; print([n for n in sys.modules if n.startswith('runyard')])",
+    "what it leaves open": "import sys; sys.stdout = open(sys.stdout.fileno(), 'w', closefd=False); print(5)",
+    "a hole among the modules": "import sys; sys.modules['numpy'] = None; print('numpy' in sys.modules)",
+    "no module of its own": "import sys; del sys.modules['__main__']; print('gone')",
     "an import beside it": "import neighbour; print(neighbour.VALUE)",
     "streams": "import sys; print([(s.name, s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines, "
     "type(s.buffer).__name__) for s in (sys.stdout, sys.stderr, sys.__stdout__)])",

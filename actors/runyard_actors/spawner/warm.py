@@ -2,6 +2,10 @@
 
 The copy runs the script as `python script.py` would, in a process, session, environment, folder and log of its own.
 What differs, since it cannot be undone in a process that has started, is listed in docs/CONCURRENCY.md.
+
+Most of what a copy costs is the pages that it has to make its own, and it takes no more than a look at an object to
+write into its page, where Python counts who looks. So a copy goes over nothing that the interpreter has: what there is
+to go over is gathered before.
 """
 
 from __future__ import annotations
@@ -12,11 +16,10 @@ import importlib
 import importlib.machinery
 import io
 import os
-import signal
 import sys
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NoReturn, TextIO
 
@@ -28,6 +31,13 @@ from runyard_actors.spawner.cookie import Cookie
 _INTERRUPTED = -1
 _OURS = ("runyard_actors", "runyard_cluster")
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+elif sys.platform != "win32":
+    # The numbers alone: `signal` wraps each answer in an enum.
+    import _signal as signal
+
 if sys.platform != "win32":
     from runyard_actors.spawner.main import serve
 
@@ -37,6 +47,8 @@ if sys.platform != "win32":
         for name in preload:
             importlib.import_module(name)
         kept = _open_descriptors()
+        # Held on to, so that a copy that forgets their names does not take them apart.
+        ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] in _OURS}
         try:
             serve(guards=False)
         except TakeOver as taken:
@@ -44,9 +56,11 @@ if sys.platform != "win32":
             cookie.become(spec.nonce)
         else:
             os._exit(0)
-        return partial(_run, spec, roots, kept)
+        return partial(_run, spec, roots, kept, ours)
 
-    def _run(spec: ShimSpec, roots: Sequence[str], kept: set[int]) -> NoReturn:
+    def _run(
+        spec: ShimSpec, roots: Sequence[str], kept: set[int], ours: Mapping[str, types.ModuleType]
+    ) -> NoReturn:
         """Run the script of the spec as the program of this process; called with nothing above it."""
         for descriptor in _open_descriptors() - kept - {0, 1, 2}:
             try:
@@ -63,12 +77,13 @@ if sys.platform != "win32":
             __file__=os.path.abspath(script),
             __loader__=importlib.machinery.SourceFileLoader("__main__", script),
         )
-        for name in [n for n in sys.modules if n.split(".")[0] in _OURS]:
+        for name in ours:
             del sys.modules[name]
+        # Behind all that was imported before, and in front of all that it imports.
+        del sys.modules["__main__"]
         sys.modules["__main__"] = program
-        imported_before = frozenset(sys.modules) - {"__main__"}
         code = _execute(script, program)
-        _finish(imported_before)
+        _finish()
         if code == _INTERRUPTED:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
@@ -103,7 +118,7 @@ if sys.platform != "win32":
         print(end.code, file=sys.stderr)  # noqa: T201 - as Python does with words instead of a number
         return 1
 
-    def _finish(imported_before: frozenset[str]) -> None:
+    def _finish() -> None:
         """End the program as Python does, but leave alone what was there before it.
 
         Python would take apart all that was ever imported, and each page of that is a page this copy had to make its
@@ -112,14 +127,23 @@ if sys.platform != "win32":
         if threading := sys.modules.get("threading"):
             threading._shutdown()  # what Python itself calls to wait for threads
         atexit._run_exitfuncs()
-        own = [module for name, module in sys.modules.items() if name not in imported_before]
-        for module in reversed(own):
+        for module in list(_imported_by_the_program()):
             for name in [n for n in vars(module) if n != "__builtins__"]:
                 vars(module)[name] = None
         gc.collect()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
                 stream.flush()
+
+    def _imported_by_the_program() -> Iterator[types.ModuleType]:
+        """Yield the program's modules, the last one first and the program itself last."""
+        if "__main__" not in sys.modules:
+            return
+        for name, module in reversed(sys.modules.items()):
+            if isinstance(module, types.ModuleType):
+                yield module
+            if name == "__main__":
+                return
 
     def _restore_signals() -> None:
         """Have each signal as Python has it when a program begins."""
@@ -130,9 +154,14 @@ if sys.platform != "win32":
             signal.signal(number, signal.SIG_IGN)
 
     def _restore_interpreter(spec: ShimSpec, roots: Sequence[str]) -> None:
-        os.environ.clear()
-        os.environ.update(spec.env)
-        time.tzset()
+        zone = os.environ.get("TZ")
+        for name in [n for n in os.environ if n not in spec.env]:
+            del os.environ[name]
+        for name, value in spec.env.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
+        if spec.env.get("TZ") != zone:
+            time.tzset()
         sys.argv = list(spec.command[1:])
         extra = [path for path in spec.env.get("PYTHONPATH", "").split(os.pathsep) if path]
         sys.path[:] = extra + [path for path in sys.path if path and path not in roots]
