@@ -138,9 +138,9 @@ class DataDir:
         """
         return _secret(self.token_file, secrets.token_urlsafe(32))
 
-    def ray_token(self, known: str | None = None) -> str:
-        """Return Ray's token, likewise; one that was `known` is written again where somebody removed the file."""
-        return _secret(self.ray_token_file, known or secrets.token_hex(32))
+    def ray_token(self) -> str:
+        """Return Ray's token, likewise."""
+        return _secret(self.ray_token_file, secrets.token_hex(32))
 
 
 def _make_private(folder: Path) -> None:

@@ -13,6 +13,7 @@ import psutil
 from runyard_cluster import ray_head
 from runyard_cluster.capacity import Capacity, read_capacity
 from runyard_cluster.data_dir import DataDir
+from runyard_cluster.ray_token import TokenKeeper
 
 log = logging.getLogger("runyard.ray")
 
@@ -48,7 +49,7 @@ class OwnRay:
         self._has_dashboard = has_dashboard
         self._servers: list[psutil.Process] = []
         # Before anything imports Ray, which reads some of these only then.
-        self._token = data_dir.ray_token()
+        self._token = TokenKeeper(data_dir)
         os.environ.update(ray_head.ray_environment(data_dir.ray_token_file))
         self.capacity = read_capacity(reserve_memory)
         self.dashboard: str | None = None
@@ -58,8 +59,7 @@ class OwnRay:
         temp = self._data_dir.ray_temp
         # It has nothing to finish: its server is gone, and what the store has is whole after a kill, too.
         ray_head.stop_head(temp, patience_seconds=0)
-        # Somebody may have removed it since, and this process knows no other one any more.
-        self._data_dir.ray_token(self._token)
+        self._token.keep()
         head = ray_head.start_head(
             temp=temp, capacity=self.capacity, environ=os.environ, has_dashboard=self._has_dashboard
         )
@@ -73,6 +73,7 @@ class OwnRay:
 
         They are looked for among all processes once, and known from then on: this is asked every other second.
         """
+        self._token.keep_if_possible()
         if not self._servers or not all(map(ray_head.is_running, self._servers)):
             self._servers = ray_head.servers_of(self._data_dir.ray_temp)
         return bool(self._servers)

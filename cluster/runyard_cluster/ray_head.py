@@ -19,6 +19,7 @@ import psutil
 
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.ray_token import check_token
 
 #: The namespace that all named actors of runyard live in.
 NAMESPACE = "runyard"
@@ -111,14 +112,19 @@ def connect(address: str, *, limit_seconds: float = 30.0) -> Any:
     Ray itself retries a dead address for minutes, so the address is tried first, for `limit_seconds`.
     """
     _await_listener(address, limit_seconds)
-    return join(address)
+    return _joined(address)
 
 
 def join(address: str) -> Any:
     """Make this process a driver of a Ray that is up, "auto" for the one of this machine. Return `ray`.
 
-    Raises UnavailableError in words when there is none.
+    Raises UnavailableError in words when there is none, or when it refuses our token.
     """
+    check_token(address)
+    return _joined(address)
+
+
+def _joined(address: str) -> Any:
     import ray
 
     try:

@@ -36,6 +36,8 @@ SLOTS = 4
 BACK_SECONDS = 120
 #: A manager that hangs makes the server not ready within this.
 RED_SECONDS = 10
+#: Somebody who cannot join a Ray is told why within this.
+TOLD_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +250,7 @@ def test_a_manager_that_hangs_is_shown_and_reads_go_on(ray_yard: tuple[TestSessi
 
 JOIN = """
 import sys, time
+import grpc, ray
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.ray_head import join
 began = time.monotonic()
@@ -258,19 +261,36 @@ except UnavailableError as error:
 """
 
 
-def test_a_ray_token_that_is_another_one_is_refused_in_words_and_does_not_hang(
-    ray_yard: tuple[TestSession, Ground], tmp_path: Path
+@pytest.mark.parametrize("content", ["0" * 64, None], ids=["another one", "none"])
+def test_a_ray_token_that_does_not_fit_is_told_in_words_at_once(
+    content: str | None, ray_yard: tuple[TestSession, Ground], tmp_path: Path
 ) -> None:
     session, _ = ray_yard
     wrong = tmp_path / "token"
-    wrong.write_text("0" * 64)
+    if content:
+        wrong.write_text(content)
     done = as_driver(session, JOIN, wrong)
     seconds, _, words = done.stdout.strip().partition(" ")
-    assert "cannot be joined" in words, done.stdout + done.stderr
-    assert float(seconds) < 60  # Ray itself tries for as long, before it says why
+    assert str(wrong) in words, done.stdout + done.stderr
+    assert float(seconds) < TOLD_SECONDS
 
 
-def test_a_ray_token_that_was_removed_is_made_again_with_the_next_ray(
+@pytest.mark.parametrize("content", ["0" * 64, None], ids=["changed", "removed"])
+def test_a_ray_token_whose_file_is_gone_or_changed_is_back_before_it_is_missed(
+    content: str | None, ray_yard: tuple[TestSession, Ground]
+) -> None:
+    session, ground = ray_yard
+    file = session.data_dir.ray_token_file
+    token = file.read_text()
+    with going(session, ground):
+        file.unlink()
+        if content:
+            file.write_text(content)
+        wait_until(lambda: file.exists() and file.read_text() == token, 60, "the token is back")
+        assert late(session, ground).wait(BACK_SECONDS).exit_code == 3
+
+
+def test_a_ray_token_that_was_removed_with_ray_itself_is_there_for_the_next_ray(
     ray_yard: tuple[TestSession, Ground],
 ) -> None:
     session, ground = ray_yard
