@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.server.history import keep_ready
+from runyard.server.leaving import Leaving
 from runyard.server.listen import Listen, Tls
 from runyard.server.supervisor import Supervisor
 from runyard_cluster.data_dir import DataDir
@@ -55,8 +55,9 @@ def serve(
     is_embedded: bool,
     listen: Listen,
     on_ready: Callable[[Ready], None] | None = None,
+    stops_runs: bool = False,
 ) -> None:
-    """Serve until told to leave.
+    """Serve until told to leave; with `stops_runs`, what a signal ends takes its runs along, with their grace.
 
     Raises ConflictError when the data folder has a server already, InvalidRequestError for an open network.
     """
@@ -69,7 +70,7 @@ def serve(
     try:
         # One that was killed leaves its record, and with the lock held again that would be taken for ours.
         data_dir.server_file.unlink(missing_ok=True)
-        asyncio.run(_Host(settings, data_dir, is_embedded, on_ready).run(listen))
+        asyncio.run(_Host(settings, data_dir, is_embedded, on_ready, stops_runs).run(listen))
     finally:
         data_dir.server_file.unlink(missing_ok=True)
         lock.release()
@@ -82,17 +83,19 @@ class _Host:
         data_dir: DataDir,
         is_embedded: bool,
         on_ready: Callable[[Ready], None] | None,
+        stops_runs: bool,
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
         self._is_embedded = is_embedded
         self._on_ready = on_ready
-        self._leave = asyncio.Event()
+        self._stops_runs = stops_runs
+        self._leaving = Leaving()
 
     async def run(self, listen: Listen) -> None:
         sockets = _sockets(listen)
         supervisor = Supervisor(self._settings, self._data_dir, has_dashboard=not self._is_embedded)
-        self._on_signals()
+        self._leaving.on_signals()
         bring_up = asyncio.create_task(supervisor.bring_up(), name="bring up Ray")
         tasks: list[asyncio.Task[Any]] = []
         servers: list[Any] = []
@@ -102,8 +105,12 @@ class _Host:
             tasks = self._tasks(context, zip(servers, sockets, strict=False), supervisor)
             await _listening(servers, tasks)
             self._announce(context, listen, sockets, supervisor.dashboard)
-            leave = asyncio.create_task(self._leave.wait(), name="leave")
+            leave = asyncio.create_task(self._leaving.is_told.wait(), name="leave")
             done, _ = await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
+            if self._stops_runs and self._leaving.is_signalled:
+                from runyard.server.stop_runs import stop_runs
+
+                await self._leaving.unless_signalled_again(stop_runs(context))
             context.hub.close()
             for task in done - {leave}:
                 task.result()
@@ -153,7 +160,7 @@ class _Host:
             sessions=Sessions(self._data_dir.token()),
             hub=Hub(reader, lambda: context.manager),
             is_embedded=self._is_embedded,
-            leave=self._leave.set,
+            leave=self._leaving.tell,
         )
         supervisor.on_manager = lambda manager: context.take(
             manager, supervisor.capacity, supervisor.log_links
@@ -186,7 +193,7 @@ class _Host:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
             if context.hub.listeners or context.notifier.is_busy or await self._has_work(context):
                 idle_since = time.monotonic()
-        self._leave.set()
+        self._leaving.tell()
         await asyncio.Event().wait()
 
     @staticmethod
@@ -196,22 +203,6 @@ class _Host:
         except RunyardError:
             return True
         return bool(view.active or view.queued)
-
-    def _on_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _leaving_signals():
-            try:
-                loop.add_signal_handler(number, self._leave.set)
-            except NotImplementedError:
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._leave.set))
-
-
-def _leaving_signals() -> list[signal.Signals]:
-    """Return what tells this server to leave; a closed terminal too, unless it was started to outlive that."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    return numbers
 
 
 async def _listening(servers: Sequence[Any], tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -249,13 +240,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--up", nargs=2, metavar=("HOST", "PORT"))
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), type=Path)
     parser.add_argument("--insecure", action="store_true")
+    parser.add_argument("--stop-runs", action="store_true")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     host, port = chosen.up or ("127.0.0.1", "0")
     tls = Tls(certificate=chosen.tls[0], key=chosen.tls[1]) if chosen.tls else None
     listen = Listen(host=host, port=int(port), tls=tls, is_insecure=chosen.insecure)
     try:
-        serve(load_settings(chosen.config), is_embedded=chosen.up is None, listen=listen)
+        serve(
+            load_settings(chosen.config),
+            is_embedded=chosen.up is None,
+            listen=listen,
+            stops_runs=chosen.stop_runs,
+        )
     except RunyardError as error:
         log.error("%s", error)
         sys.exit(3)

@@ -35,6 +35,7 @@ class UpOptions:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     is_insecure: bool = False
+    stops_runs: bool = False
 
     def listen(self, settings: Settings) -> Listen:
         """Return where to listen. Raises InvalidRequestError for half of what TLS needs."""
@@ -62,7 +63,7 @@ def up(config: Path | None, options: UpOptions, detach: bool) -> int:
     data_dir = settings.data
     _make_way(data_dir, config)
     if detach:
-        endpoint = start_server(data_dir, config, _as_arguments(listen))
+        endpoint = start_server(data_dir, config, _as_arguments(listen, options.stops_runs))
         record = json.loads(data_dir.server_file.read_bytes())
         with Client(locate=lambda: endpoint) as client:
             page = client.login_link().replace(endpoint.url, record["public_url"], 1)
@@ -75,6 +76,7 @@ def up(config: Path | None, options: UpOptions, detach: bool) -> int:
         is_embedded=False,
         listen=listen,
         on_ready=lambda ready: _say_ready(ready, settings),
+        stops_runs=options.stops_runs,
     )
     return 0
 
@@ -93,9 +95,10 @@ def down(config: Path | None, cancel: bool) -> int:
     return 0
 
 
-def _as_arguments(listen: Listen) -> list[str]:
+def _as_arguments(listen: Listen, stops_runs: bool) -> list[str]:
     tls = ["--tls", str(listen.tls.certificate), str(listen.tls.key)] if listen.tls else []
-    return ["--up", listen.host, str(listen.port), *tls, *(["--insecure"] if listen.is_insecure else [])]
+    flags = {"--insecure": listen.is_insecure, "--stop-runs": stops_runs}
+    return ["--up", listen.host, str(listen.port), *tls, *(flag for flag, is_set in flags.items() if is_set)]
 
 
 def _make_way(data_dir: DataDir, config: Path | None) -> None:

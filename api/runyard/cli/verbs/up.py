@@ -40,6 +40,11 @@ from runyard.cli.verb import Options, verb
     help="Listen on a network without TLS: whoever can read along can run programs here.",
 )
 @click.option("--detach", is_flag=True, help="Return once it is ready; it goes on in the background.")
+@click.option(
+    "--stop-runs",
+    is_flag=True,
+    help="Ended by Ctrl-C, a signal or a closed terminal, it cancels its runs first; a second Ctrl-C leaves them.",
+)
 def command(
     options: Options,
     host: str | None,
@@ -48,9 +53,17 @@ def command(
     tls_key: Path | None,
     insecure: bool,
     detach: bool,
+    stop_runs: bool,
 ) -> int | None:
     """Serve here until Ctrl-C, or in the background."""
     from runyard.server.up import UpOptions, up
 
-    told = UpOptions(host=host, port=port, tls_certificate=tls_cert, tls_key=tls_key, is_insecure=insecure)
+    told = UpOptions(
+        host=host,
+        port=port,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
+        is_insecure=insecure,
+        stops_runs=stop_runs,
+    )
     return up(options.config, told, detach)
