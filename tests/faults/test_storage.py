@@ -10,8 +10,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,9 @@ from typing import Any
 import httpx
 import pytest
 
-from runyard_actors.store import StoreWriter
+from runyard_actors.store import StoreReader, StoreWriter, connection, lending
 from runyard_actors.store.connection import BUSY_SECONDS, WAL_LIMIT_BYTES
+from runyard_actors.store.errors import StoreUnavailable
 from tests.faults.mortal_server import MortalServer, mortal_server
 from tests.faults.oracle import Ground, judge
 from tests.faults.small_disk import SmallDisk, on_small_disk
@@ -219,6 +222,50 @@ def test_a_reader_that_never_leaves_lets_the_log_grow_no_longer_than_it_stays(tm
     for _ in range(3):
         writer.write([submitted(specs(10))]).result(20)
     assert log.stat().st_size <= WAL_LIMIT_BYTES
+    writer.close()
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+@pytest.mark.parametrize("is_reading", [True, False], ids=["in a query", "between two"])
+def test_a_reader_of_ours_that_hangs_is_cut_off_and_the_log_cut_back(
+    is_reading: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "READ_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "SWOLLEN_WAL_BYTES", WAL_LIMIT_BYTES + (1 << 20))
+    path = tmp_path / "runyard.db"
+    writer, reader, log = StoreWriter(path), StoreReader(path), Path(f"{path}-wal")
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with reader._snapshot() as mine:
+            assert mine is not None
+            mine.execute("SELECT count(*) FROM runs").fetchone()
+            has_begun.set()
+            if is_reading:
+                mine.execute(ENDLESS).fetchone()
+            may_go_on.wait(60)
+
+    with ThreadPoolExecutor(1) as thread:
+        hanging = thread.submit(hang)
+        assert has_begun.wait(30)
+        # Given a log that has grown, but not too large: whoever reads may go on
+        writer.write([submitted(specs(100))]).result(20)
+        reader.cut_off()
+        assert not hanging.done()
+        while log.stat().st_size < connection.SWOLLEN_WAL_BYTES:
+            writer.write([submitted(specs(2_000))]).result(20)
+        # When somebody else reads, then who hangs is told, and keeps nothing any more
+        assert reader.last_seq() > 0
+        may_go_on.set()
+        with pytest.raises(StoreUnavailable):
+            hanging.result(60)
+    for _ in range(3):
+        writer.write([submitted(specs(10))]).result(20)
+    assert log.stat().st_size <= WAL_LIMIT_BYTES
+    assert reader.counts()["queued"] > 2_000
+    reader.close()
     writer.close()
 
 

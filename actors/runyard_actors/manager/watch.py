@@ -69,6 +69,7 @@ class NodeWatch:
             await do("telling of memory", tell_near_memory(yard, self._memories, look))
         await do("looking after supervisors", self._supervisors.look(yard, time.monotonic()))
         await do("taking reports", _take_reports(yard))
+        await do("looking after readers", asyncio.to_thread(yard.reader.cut_off))
         await self._metrics.update()
 
     async def note_ray_monitor(self) -> None:

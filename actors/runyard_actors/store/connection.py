@@ -21,6 +21,8 @@ CHECK_EVERY_SECONDS = 86_400
 
 #: The write-ahead log is cut back to this size once all of it is in the database, in bytes.
 WAL_LIMIT_BYTES = 16 * 2**20
+#: From this size on, who has read for long is taken to be why it grows, in bytes.
+SWOLLEN_WAL_BYTES = 4 * WAL_LIMIT_BYTES
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ Statements are written once, in SQLite's words (`queries.sql`), and faults are `
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeAlias
@@ -118,6 +118,13 @@ class Database(Protocol):
 
     def size_bytes(self, reading: Connection) -> int:
         """Return how much room all of it takes where it lies; `reading` is one of its connections."""
+        ...
+
+    def cut_off(self, reading: Sequence[Connection]) -> int:
+        """End the transactions of connections that read in other threads, if the database has grown much by them.
+
+        Who reads there gets a sqlite3.Error. Returns how many were ended.
+        """
         ...
 
     def unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:

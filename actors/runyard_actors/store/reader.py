@@ -6,13 +6,11 @@ It works beside a writer, without one, and while there is no database yet: then 
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from runyard_actors.learning.past import PastRun
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, Status
@@ -21,17 +19,12 @@ from runyard_actors.store.counts import ANY
 from runyard_actors.store.database import Connection, Row, database
 from runyard_actors.store.history import page
 from runyard_actors.store.index.shared import SharedIndex
+from runyard_actors.store.lending import Lending
 from runyard_actors.store.queries import sql
 from runyard_actors.store.records import BatchState, FoundBatch, IdempotentAnswer, RunFilter
 from runyard_cluster.database_url import Where
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from runyard_cluster.origin.origin import Origin, changes, origin_from_json, origin_to_json
-
-#: Connections kept for the next call; opening one costs as much as a small query.
-_KEPT = 4
-
-#: What tells one database from another in its place.
-Identity: TypeAlias = object
 
 
 class StoreReader:
@@ -39,16 +32,16 @@ class StoreReader:
 
     def __init__(self, where: Where) -> None:
         self._database = database(where)
-        self._idle: list[tuple[Connection, Identity]] = []
-        self._gate = threading.Lock()
+        self._lending = Lending(self._database)
         self._index = SharedIndex()
 
     def close(self) -> None:
         """Release the connections; the reader may be used again."""
-        with self._gate:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            connection.close()
+        self._lending.close()
+
+    def cut_off(self) -> None:
+        """Give up what has been read for too long, if that makes the database grow."""
+        self._lending.cut_off()
 
     # Runs
 
@@ -83,7 +76,7 @@ class StoreReader:
     ) -> tuple[list[dict[str, Any]], int]:
         """Return a page of history and the total. Raises InvalidRequestError."""
         now = _now()
-        with self._lent() as kept:
+        with self._lending.lent() as kept:
             if kept is None:
                 return [], 0
             connection, identity = kept
@@ -98,7 +91,7 @@ class StoreReader:
 
         Without it, pages that need it are as right, and some of them wait for that.
         """
-        self._index.keep_ready(self._lent)
+        self._index.keep_ready(self._lending.lent)
 
     def status(self, run_id: str) -> Status | None:
         """Return where a run stands, or None if there is none of that id."""
@@ -276,64 +269,8 @@ class StoreReader:
     @contextmanager
     def _snapshot(self) -> Iterator[Connection | None]:
         """Lend a connection inside a read transaction; None while there is no database."""
-        with self._lent() as kept:
+        with self._lending.lent() as kept:
             yield kept and kept[0]
-
-    @contextmanager
-    def _lent(self) -> Iterator[tuple[Connection, Identity] | None]:
-        """Lend likewise, and tell which database it is of."""
-        try:
-            kept = self._borrow()
-        except (sqlite3.Error, OSError) as error:
-            raise self._database.unavailable(error) from error
-        if kept is None:
-            yield None
-            return
-        connection = kept[0]
-        try:
-            yield kept
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            connection.close()
-            raise self._database.unavailable(error) from error
-        except BaseException:
-            connection.close()
-            raise
-        self._give_back(*kept)
-
-    def _borrow(self) -> tuple[Connection, Identity] | None:
-        """Return a connection inside a transaction that has read nothing yet."""
-        identity = self._database.identity()
-        if identity is None:
-            return None
-        while True:
-            with self._gate:
-                kept = self._idle.pop() if self._idle else None
-            if kept is None:
-                connection = self._database.open_reader()
-                if connection is None:
-                    return None
-                connection.execute("BEGIN")
-                return connection, identity
-            # The database was replaced by another, as when a backup was put back, or has restarted since.
-            if kept[1] == identity and _has_begun(kept[0]):
-                return kept
-            kept[0].close()
-
-    def _give_back(self, connection: Connection, identity: Identity) -> None:
-        with self._gate:
-            if len(self._idle) < _KEPT:
-                self._idle.append((connection, identity))
-                return
-        connection.close()
-
-
-def _has_begun(connection: Connection) -> bool:
-    try:
-        connection.execute("BEGIN")
-    except sqlite3.Error:
-        return False
-    return True
 
 
 def _now() -> int:

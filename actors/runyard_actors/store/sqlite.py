@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +43,23 @@ class SqliteDatabase:
         """Return the bytes of the file and of its write-ahead log."""
         log = Path(f"{self.path}-wal")
         return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+    def cut_off(self, reading: Sequence[Connection]) -> int:
+        """Interrupt and roll back, while the write-ahead log, which a reader keeps from being reused, is too large.
+
+        A connection may be used by several threads, one after the other; closing it while another one uses it may not.
+        """
+        log = Path(f"{self.path}-wal")
+        if not log.exists() or log.stat().st_size < connection.SWOLLEN_WAL_BYTES:
+            return 0
+        ended = 0
+        for each in reading:
+            assert isinstance(each, sqlite3.Connection)
+            each.interrupt()
+            with suppress(sqlite3.Error):  # Its own end may have come first.
+                each.execute("ROLLBACK")
+                ended += 1
+        return ended
 
     def unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Return what callers see for a fault of SQLite or of the file system."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 
 import psycopg
 
@@ -82,6 +83,10 @@ class PostgresDatabase:
         """Return the bytes of the whole database on the server's disk, other schemas included."""
         (size,) = reading.execute("SELECT pg_database_size(current_database())").fetchone()
         return int(size)
+
+    def cut_off(self, reading: Sequence[Connection]) -> int:
+        """Return 0: a reader there keeps nothing from being written, and the server has limits of its own for it."""
+        return 0
 
     def unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Return what callers see for a fault of the server or of the way to it."""
