@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runyard.server.models import Run
+from runyard.server.models import BatchAccepted, Run
 from runyard_actors.ids import new_id, new_ids
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.request import Request
@@ -170,3 +170,15 @@ def test_the_answer_to_a_submit_is_a_whole_run(server: InProcess) -> None:
     assert answered["queued_seconds"] <= shown.pop("queued_seconds")
     assert {**shown, "queued_seconds": answered["queued_seconds"]} == answered
     assert Run.model_validate(again).restarted_from == answered["run_id"]
+
+
+def test_the_answer_to_a_batch_is_the_documented_one_to_the_last_field(server: InProcess) -> None:
+    run = {"command": ["sleep", "1000"], "memory": "1MiB", "num_cpus": 0.1}
+    key = {"Idempotency-Key": "a batch as documented"}
+    with server.http() as http:
+        for body in ({"runs": [run] * 3}, {"runs": [run], "name": "one", "max_concurrent": 1, "open": True}):
+            answered = http.post("/api/batches", json=body).json()
+            assert BatchAccepted.model_validate(answered).model_dump(mode="json") == answered
+        answered = [http.post("/api/batches", json={"runs": [run] * 2}, headers=key).json() for _ in range(2)]
+        assert answered[0]["runs"] == answered[1]["runs"]
+        assert BatchAccepted.model_validate(answered[1]).model_dump(mode="json") == answered[1]

@@ -60,6 +60,7 @@ from runyard_cluster.failpoint import hit
 from runyard_cluster.pause import PauseWatch
 from runyard_cluster.server_record import Endpoint, running_server
 from runyard_cluster.settings import Settings
+from runyard_cluster.settle import settle
 
 log = logging.getLogger("runyard.manager")
 
@@ -91,6 +92,9 @@ class RunManager:
             boot_id=process.boot_id(),
             leases=leases or _ray_leases(capacity),
         )
+        if leases is None:
+            # Ray made this process for the manager.
+            settle()
         self._door = Door(self, known.data.manager_socket)
         self._changed = asyncio.Event()
         self._expectations = Expectations(self._yard)

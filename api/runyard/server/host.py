@@ -29,6 +29,7 @@ from runyard_cluster.files import durable_replace
 from runyard_cluster.process import FileLock
 from runyard_cluster.server_record import server_record
 from runyard_cluster.settings import Settings, load_settings
+from runyard_cluster.settle import settle
 
 log = logging.getLogger("runyard.server")
 
@@ -105,6 +106,7 @@ class _Host:
             tasks = self._tasks(context, zip(servers, sockets, strict=False), supervisor)
             await _listening(servers, tasks)
             self._announce(context, listen, sockets, supervisor.dashboard)
+            settle()
             leave = asyncio.create_task(self._leaving.is_told.wait(), name="leave")
             done, _ = await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
             if self._stops_runs and self._leaving.is_signalled:
