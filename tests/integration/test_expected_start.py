@@ -46,10 +46,13 @@ def test_a_queued_run_tells_when_it_may_start(http: httpx.Client) -> None:
     batch = http.post("/api/batches", json={"runs": rows}).json()
     first, second, *_, last = batch["runs"]
     wait_until(lambda: shown(first)["status"] == "running", 20)
-    start = wait_until(
-        lambda: shown(second)["expected_start"], 20, "the expectation is a few seconds old at most"
+    expected = wait_until(
+        lambda: (run := shown(second))["expected_start"] and run,
+        20,
+        "the expectation is a few seconds old at most",
     )
-    assert -1 < seconds_until(start) < 3
+    assert -1 < seconds_until(expected["expected_start"]) < 3
+    assert expected["expected_seconds"] >= 1, "as long as those that completed, not as it will"
     listed = http.get("/api/runs", params={"status": "queued", "batch_id": batch["batch_id"]}).json()["runs"]
     moments = [run["expected_start"] for run in reversed(listed)]
     assert moments == sorted(moments) and len(set(moments)) == 3

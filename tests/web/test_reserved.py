@@ -59,7 +59,7 @@ def test_the_overview_shows_what_was_before_it_was_opened_and_where_a_queued_run
     memory = page.get_by_role("figure").filter(has_text="Memory").first
     expect(memory.get_by_text("6 GiB reserved")).to_be_visible(timeout=PATIENCE)
     expect(memory.get_by_text(re.compile("used · 16 GiB in all"))).to_be_visible()
-    ghost = memory.get_by_role("link", name=re.compile("Ghost .* may start in .*, asks 6 GiB"))
+    ghost = memory.get_by_role("link", name=re.compile("Ghost .* may start in .*, may take .*, asks 6 GiB"))
     expect(ghost).to_be_visible(timeout=PATIENCE)
     ghost.click()
     expect(page).to_have_url(re.compile(f"/runs/{busy.ghost}"))  # type: ignore[attr-defined]

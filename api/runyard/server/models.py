@@ -46,6 +46,10 @@ class Run(BaseModel):
     reason_detail: str | None
     waiting_for: str | None = Field(None, description="what a queued run waits for, in words")
     expected_start: str | None = Field(None, description="when a queued run may start, if that can be told")
+    expected_seconds: float | None = Field(
+        None,
+        description="how long a queued run with an expected start may take, as past runs of its module did",
+    )
     command: list[str]
     args_from: int = Field(
         1, description="`command[args_from:]` is what a restart with other `args` replaces"

@@ -26,7 +26,7 @@ FIELDS = {
     *("timeout_seconds", "priority", "labels", "attempt", "max_retries", "node", "pid", "gpu_ids"),
     *("created_at", "started_at", "ended_at", "queued_seconds", "duration_seconds", "exit_code", "signal"),
     *("peak_memory", "peak_gpu_memory", "cpu_seconds", "log_bytes", "progress", "message", "result"),
-    *("restarted_from", "enforcement", "ended_by", "expected_start", "suspended"),
+    *("restarted_from", "enforcement", "ended_by", "expected_start", "expected_seconds", "suspended"),
     *(
         "args_from",
         "retry_on_out_of_memory",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from runyard.server.restart import restarted
 from runyard.server.schemas import CancelIn, RestartIn, RunEditIn, SubmitIn
 from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
+from runyard_actors.learning.duration import usual_seconds
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.run import RunSpec, Status
 from runyard_actors.store.present import accepted_json, rfc3339
@@ -207,6 +209,13 @@ async def _add_what_only_the_server_knows(here: Context, runs: list[dict[str, An
         words, starts = await asyncio.gather(
             here.current_manager.waiting_for(queued), here.current_manager.expected_starts(queued)
         )
+        expected = {run["module_id"] for run in runs if run["run_id"] in starts}
+        usual = await asyncio.to_thread(_usual_seconds, here, expected) if expected else {}
         for run in runs:
             run["waiting_for"] = words.get(run["run_id"])
-            run["expected_start"] = rfc3339(starts.get(run["run_id"]))
+            if at := starts.get(run["run_id"]):
+                run |= {"expected_start": rfc3339(at), "expected_seconds": usual[run["module_id"]]}
+
+
+def _usual_seconds(here: Context, modules: Iterable[str]) -> dict[str, float | None]:
+    return {module_id: usual_seconds(here.recent.runs(module_id)) for module_id in modules}

@@ -1658,6 +1658,12 @@ export type Run = {
      */
     exit_code: number | null;
     /**
+     * Expected Seconds
+     *
+     * how long a queued run with an expected start may take, as past runs of its module did
+     */
+    expected_seconds?: number | null;
+    /**
      * Expected Start
      *
      * when a queued run may start, if that can be told

@@ -17,6 +17,17 @@ test('a ghost stands at its start, as high as what it asks for', () => {
   expect(box).toMatchObject({ x: 210, y: 80, height: 25 })
 })
 
+test('a ghost is as wide as it may take, and open where that is not known or goes on beyond the graph', () => {
+  const lasting = (run_id: string, second: number, seconds: number | null) => ({ ...run(run_id, second), expected_seconds: seconds })
+  const found = boxes(ghostsOf([lasting('minute', 200, 60), lasting('unknown', 200, null), lasting('blink', 300, 0.1), lasting('hour', 350, 3_600)], memory), frame, 100)
+  expect(found.map(({ ghost, x, width, isOpen }) => [ghost.run.run_id, x, width, isOpen])).toEqual([
+    ['minute', 210, 60, false],
+    ['unknown', 210, 26, true],
+    ['blink', 310, 8, false],
+    ['hour', 360, 50, true],
+  ])
+})
+
 test('those that start together stand upon each other, and what finds no room is left out', () => {
   const found = boxes(ghostsOf([1, 2, 3, 4].map((n) => run(`r${n}`, 200, 5)), memory), frame, 100)
   expect(found).toHaveLength(3)
@@ -39,4 +50,5 @@ test('the future is shown only when something is expected in it, and never more 
   const far = spanOf([700], ghostsOf([run('far', 99_000)], memory), 900, 1_000)
   expect(far.to).toBeCloseTo(1_345)
   expect(spanOf([700], ghostsOf([run('soon', 1_001)], memory), 900, 1_000).to).toBeCloseTo(1_045)
+  expect(spanOf([700], ghostsOf([{ ...run('late', 900), expected_seconds: 100 }, run('soon', 1_001)], memory), 900, 1_000).to).toBeCloseTo(1_115)
 })
