@@ -117,6 +117,44 @@ def test_any_line_of_a_million_is_there_at_once_in_few_rows(pages: LogPages) -> 
     assert page.locator(".log-row").count() < 200
 
 
+def test_rows_go_with_the_finger_however_many_there_are(pages: LogPages) -> None:
+    (run,) = pages.runs()
+    run.append(MANY)
+    page = pages.log(run, end="#L500000", has_touch=True)
+    wait_for_line(page, "line 500000")
+    top = """() => [...document.querySelectorAll('.log-row')].find(row => {
+        const frame = row.closest('.log-frame').getBoundingClientRect()
+        return row.getBoundingClientRect().bottom > frame.top + 1
+    }).querySelector('.log-number').dataset.label - 0"""
+    before = page.evaluate(top)
+    box = page.locator(".log-frame").bounding_box()
+    assert box is not None
+    x, y = box["x"] + 200, box["y"] + 350
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: float) -> None:
+        session.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for y in points]}
+        )
+
+    touch("touchStart", y)
+    for step in range(1, 11):
+        touch("touchMove", y - 30 * step)
+    # 300 pixels are 15 rows, less what it takes for a touch to count as a movement; of the scroll bar they were 37.
+    wait_for(page, f"before => ({top})() > before + 10", before)
+    assert page.evaluate(top) <= before + 15
+    touch("touchEnd")
+    # Once it rests, the scroll bar stands where the rows are.
+    wait_for(
+        page,
+        f"""() => {{
+            const frame = document.querySelector('.log-frame')
+            const share = frame.scrollTop / (frame.scrollHeight - frame.clientHeight)
+            return Math.abs(share * (1e6 - frame.clientHeight / 20) - ({top})()) < 2
+        }}""",
+    )
+
+
 def test_a_line_without_an_end_is_cut_and_shown_piece_by_piece(pages: LogPages) -> None:
     (run,) = pages.runs()
     run.append(b"begin " + b"x" * 5_000_000 + b" end\nnext\n")

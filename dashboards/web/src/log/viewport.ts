@@ -9,6 +9,8 @@ import { ROW, Scroll } from './scroll'
 const OVER = 12
 /** How often heights are measured before a drawing is good enough. */
 const TURNS = 4
+/** What a finger set going has come to rest when it did not move for so long, in milliseconds. */
+const REST_MS = 150
 /** Rows in the document at most, also where all heights are wrong. */
 const MOST = 400
 
@@ -37,6 +39,9 @@ export class Viewport {
   private barTop = -1
   private barHeight = -1
   private width = 0
+  private isTouched = false
+  /** Set while the browser scrolls for a finger, or goes on after it. */
+  private glide: ReturnType<typeof setTimeout> | undefined
   private readonly observer: ResizeObserver
 
   constructor(
@@ -52,13 +57,16 @@ export class Viewport {
     this.observer.observe(elements.frame)
     elements.frame.addEventListener('scroll', this.onScroll, { passive: true })
     elements.frame.addEventListener('wheel', this.onWheel, { passive: false })
+    for (const name of ['touchstart', 'touchend', 'touchcancel'] as const) elements.frame.addEventListener(name, this.onTouch, { passive: true })
   }
 
   close(): void {
     cancelAnimationFrame(this.frameRequest)
+    clearTimeout(this.glide)
     this.observer.disconnect()
     this.elements.frame.removeEventListener('scroll', this.onScroll)
     this.elements.frame.removeEventListener('wheel', this.onWheel)
+    for (const name of ['touchstart', 'touchend', 'touchcancel'] as const) this.elements.frame.removeEventListener(name, this.onTouch)
   }
 
   /** Show other rows, from their beginning. */
@@ -191,6 +199,8 @@ export class Viewport {
       this.elements.size.style.height = `${height}px`
       this.barHeight = height
     }
+    // Who sets the bar ends the browser's own movement, and loses what it has not told of yet.
+    if (this.glide) return
     if (Math.abs(top - this.elements.frame.scrollTop) > 0.5) this.elements.frame.scrollTop = top
     this.barTop = this.elements.frame.scrollTop
   }
@@ -202,11 +212,30 @@ export class Viewport {
 
   private readonly onScroll = (): void => {
     const { scrollTop } = this.elements.frame
+    const by = scrollTop - this.barTop
     // What was set here comes back as an event, too; all else is the scroll bar, a finger, or the browser itself.
-    if (Math.abs(scrollTop - this.barTop) < 1) return
+    if (Math.abs(by) < 1) return
     this.barTop = scrollTop
-    this.scroll.fromBar(scrollTop)
+    if (this.glide) {
+      // Rows go with the finger, pixel by pixel, however many the scroll bar stands for.
+      this.scroll.by(by)
+      this.glideOn()
+    } else this.scroll.fromBar(scrollTop)
     this.schedule()
+  }
+
+  private readonly onTouch = (event: TouchEvent): void => {
+    this.isTouched = event.touches.length > 0
+    this.glideOn()
+  }
+
+  private glideOn(): void {
+    clearTimeout(this.glide)
+    this.glide = setTimeout(() => {
+      if (this.isTouched) return this.glideOn()
+      this.glide = undefined
+      this.schedule()
+    }, REST_MS)
   }
 
   private readonly onWheel = (event: WheelEvent): void => {
