@@ -64,6 +64,8 @@ def main() -> None:
                 if view != "overview":
                     page.goto(server.url + paths[view])
                 page.wait_for_timeout(2_500)
+                if view == "usage":
+                    _go_back(page)
                 page.screenshot(path=IMAGES / f"{view.split()[0]}-{theme}.png")
         browser.close()
 
@@ -85,6 +87,15 @@ def _queue(client: httpx.Client) -> None:
         for size in (6, 9, 12, 5, 10)
     ]
     yard.batch(client, "resize", rows)
+
+
+def _go_back(page: Page) -> None:
+    """Go to a moment some seconds ago, so that the log stands there."""
+    graph = page.get_by_role("slider", name="Memory over time")
+    graph.focus()
+    for _ in range(8):
+        graph.press("ArrowLeft")
+    page.wait_for_timeout(1_000)
 
 
 def _logged_in(browser: Browser, server: InProcess, theme: str) -> Page:

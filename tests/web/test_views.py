@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.in_process import InProcess
 from tests.web.conftest import ROOT, Opener
@@ -71,6 +72,15 @@ def test_nothing_is_wider_than_the_smallest_screen(open_page: Opener, server: In
         if over > 0:
             wide[view] = over
     assert not wide
+
+
+def test_on_a_small_screen_a_run_of_the_list_lies_over_it(open_page: Opener, server: InProcess) -> None:
+    page = open_page(width=320, height=640).go(paths(server)["runs with a pane"])
+    pane = page.get_by_role("complementary", name=re.compile("^Run Census"))
+    expect(pane).to_be_in_viewport(ratio=0.95)
+    expect(pane.get_by_role("log")).to_contain_text("no such table")
+    pane.get_by_role("button", name="Close").click()
+    expect(pane).to_have_count(0)
 
 
 def test_the_first_view_takes_little_script(open_page: Opener, server: InProcess) -> None:

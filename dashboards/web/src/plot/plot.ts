@@ -38,7 +38,17 @@ export function usePlot(
 export function axes(format: (value: number) => string, isBinary?: boolean): uPlot.Axis[] {
   const axis = { stroke: colourOf('ink-3'), grid: { stroke: colourOf('line'), width: 1 }, ticks: { show: false }, font: '11px "Inter Variable", sans-serif' }
   return [
-    { ...axis, size: 26, space: 80, incrs: TIMES, values: (_plot, ticks) => ticks.map((tick) => new Date(tick * 1000).toLocaleTimeString('en-GB')) },
+    { ...axis, size: 26, space: 80, incrs: TIMES, values: (plot, ticks) => ticks.map((tick) => (fits(plot, tick) ? new Date(tick * 1000).toLocaleTimeString('en-GB') : '')) },
     { ...axis, size: WORDS, values: (_plot, ticks) => ticks.map(format), ...(isBinary && { incrs: BINARY_STEPS }) },
   ]
+}
+
+/** Half as wide as the words of a time, in pixels. */
+const HALF_TIME = 26
+
+/** Whether the words below a moment end before the graph does; they would be cut off. */
+function fits(plot: uPlot, moment: number): boolean {
+  const { min, max } = plot.scales.x!
+  if (min == null || max == null || max <= min) return true
+  return ((max - moment) / (max - min)) * (plot.width - WORDS) >= HALF_TIME - 8
 }
