@@ -117,6 +117,16 @@ def test_any_line_of_a_million_is_there_at_once_in_few_rows(pages: LogPages) -> 
     assert page.locator(".log-row").count() < 200
 
 
+def test_a_line_near_the_end_of_a_growing_log_stays_where_it_is(pages: LogPages) -> None:
+    (run,) = pages.runs()
+    run.append(counted(1, 500))
+    page = pages.log(run, end="#L498")
+    wait_for_line(page, "line 498")
+    run.append(counted(501, 540))
+    page.get_by_role("button", name="40 new lines").wait_for()
+    wait_for_line(page, "line 498")
+
+
 def test_rows_go_with_the_finger_however_many_there_are(pages: LogPages) -> None:
     (run,) = pages.runs()
     run.append(MANY)

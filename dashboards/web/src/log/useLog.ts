@@ -153,6 +153,8 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
   function goTo(lines: { first: number; last: number }): void {
     options.target = lines
     show(lines.first)
+    // Who goes to a line near the end of a log that grows means the line, not the end.
+    if (!session.hasEnded && viewport?.scroll.isPinned) viewport.by(-1)
   }
 
   async function toMoment(moment: number): Promise<void> {
