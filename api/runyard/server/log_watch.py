@@ -14,8 +14,11 @@ from runyard_actors.run_folder import RunFolder
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.errors import UnavailableError
 
-#: How often live logs are looked at, in seconds; within what an eye takes for at once.
-LOOK_SECONDS = 0.05
+#: How often live logs are looked at, in seconds: those that grow, since they go on growing, and quiet ones, within what
+#: an eye takes for at once. From one to the other it takes so many times as long after each look that finds nothing.
+GROWING_LOOK_SECONDS, QUIET_LOOK_SECONDS, SLOWER = 0.015, 0.05, 1.3
+#: Pause after a look, at least, as a multiple of what it took: many logs do not keep a core busy.
+REST = 4
 #: How often what is new is brought of those that are written on another node.
 BRING_SECONDS = 0.5
 #: Bytes of log handed on at once to a stream that catches up, and to each of those that wait for news.
@@ -91,12 +94,14 @@ class LogWatch:
 
     async def _look_on(self) -> None:
         """Look at the logs for as long as anybody waits."""
-        loop = asyncio.get_running_loop()
+        loop, pause = asyncio.get_running_loop(), GROWING_LOOK_SECONDS
         try:
             while self._waiters and not self._hub.is_closed:
                 start = loop.time()
-                await asyncio.to_thread(self._look, loop, list(self._waiters), self._hub.last_seq)
-                await asyncio.sleep(max(0.0, LOOK_SECONDS - (loop.time() - start)))
+                has_grown = await asyncio.to_thread(self._look, loop, list(self._waiters), self._hub.last_seq)
+                took = loop.time() - start
+                pause = GROWING_LOOK_SECONDS if has_grown else min(pause * SLOWER, QUIET_LOOK_SECONDS)
+                await asyncio.sleep(max(pause - took, took * REST))
         finally:
             for waiter in self._waiters:
                 _tell(waiter, None)
@@ -110,7 +115,9 @@ class LogWatch:
             await asyncio.gather(*(self._bring(*key) for key in wanted))
             await asyncio.sleep(BRING_SECONDS)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter], seq: int) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter], seq: int) -> bool:
+        """Tell the waiters what is new; return whether anything is."""
+        has_grown = False
         sizes = {waiter.followed.folder.path: -1 for waiter in waiters}
         quiet = []
         for waiter in waiters:
@@ -123,10 +130,12 @@ class LogWatch:
             except OSError:
                 chunk = None
             if chunk:
+                has_grown = True
                 loop.call_soon_threadsafe(_tell, waiter, chunk)
             elif waiter.seen < seq:
                 quiet.append(waiter)
         self._look_at_runs(loop, quiet, seq)
+        return has_grown
 
     def _look_at_runs(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter], seq: int) -> None:
         """Ask the store, once for all, which of the runs have ended since."""
