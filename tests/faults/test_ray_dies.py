@@ -248,6 +248,38 @@ def test_a_manager_that_hangs_is_shown_and_reads_go_on(ray_yard: tuple[TestSessi
         assert manager_process(session).pid == manager.pid, "there is one manager, the same"
 
 
+def managers(session: TestSession) -> list[psutil.Process]:
+    """Return the processes that are a RunManager of this server's Ray."""
+    found = []
+    for process in ray_processes(session):
+        with suppress(psutil.NoSuchProcess):
+            if "RunManager" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_manager_that_hangs_for_long_is_replaced_and_does_no_harm_when_it_goes_on(
+    ray_yard: tuple[TestSession, Ground],
+) -> None:
+    session, ground = ray_yard
+    with going(session, ground) as run:
+        (held,) = managers(session)
+        held.suspend()
+        try:
+            wait_until(
+                lambda: active(session) == 1, 2 * BACK_SECONDS, "another manager has taken the run over"
+            )
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                held.resume()
+        wait_until(lambda: len(managers(session)) == 1, BACK_SECONDS, "there is one manager")
+        assert held not in managers(session)
+        assert late(session, ground).wait(BACK_SECONDS).exit_code == 3
+        assert run.status == "running"
+
+
 JOIN = """
 import sys, time
 import grpc, ray

@@ -122,7 +122,17 @@ time.sleep(0.5); sys.exit(6 if full else 1)"""
         run_id = going(http, ground, tries)
         disk = SmallDisk(server.pid, place)
         disk.fill()
+
+        def warning() -> str:
+            return str(http.get(f"/api/runs/{run_id}").json()["warning"])
+
+        wait_until(
+            lambda: "the disk with its log is full" in warning(), 60, "its log is said to lack something"
+        )
         ground.gate.touch()
+        # How it ends is recorded, for which there is room, and that the log lacks something stays with it
+        assert wait_ended(http, run_id)["exit_code"] == 6
+        assert "the disk with its log is full" in warning()
         # The store, on another disk, takes new work; a run that finds no room for its folder says so
         late = submit(http, **small(ground))["run_id"]
         assert http.get("/readyz").status_code == 200
@@ -130,7 +140,6 @@ time.sleep(0.5); sys.exit(6 if full else 1)"""
         assert failed["reason"] == "start_error"
         assert "No space left on device" in failed["reason_detail"]
         disk.empty()
-        assert wait_ended(http, run_id)["exit_code"] == 6
         assert wait_ended(http, submit(http, **small(ground))["run_id"])["status"] == "completed"
 
 

@@ -7,6 +7,7 @@ import time
 
 from runyard_actors.manager import suspend
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.full_disk import DiskWatch, tell_full_disk
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
 from runyard_actors.manager.look import NodeLook, NodeMeter
@@ -52,6 +53,7 @@ class NodeWatch:
         self._timeouts = TimeoutWatch()
         self._memories = MemoryWatch()
         self._supervisors = SupervisorWatch()
+        self._disk = DiskWatch()
         self._metrics = RayMetrics(yard)
 
     async def beat(self) -> None:
@@ -68,6 +70,7 @@ class NodeWatch:
             await do("telling of timeouts", tell_near_timeouts(yard, self._timeouts, look))
             await do("telling of memory", tell_near_memory(yard, self._memories, look))
         await do("looking after supervisors", self._supervisors.look(yard, time.monotonic()))
+        await do("looking at the disk with the logs", tell_full_disk(yard, self._disk))
         await do("taking reports", _take_reports(yard))
         await do("looking after readers", asyncio.to_thread(yard.reader.cut_off))
         await self._metrics.update()
