@@ -13,7 +13,9 @@ import psutil
 from runyard_cluster import ray_head
 from runyard_cluster.capacity import Capacity, read_capacity
 from runyard_cluster.data_dir import DataDir
+from runyard_cluster.gcs_keeper import GcsKeeper
 from runyard_cluster.ray_token import TokenKeeper
+from runyard_cluster.settings import Settings
 
 log = logging.getLogger("runyard.ray")
 
@@ -44,9 +46,13 @@ class RayCluster(Protocol):
 class OwnRay:
     """A head that this server starts, on loopback, with a token and a temporary folder of its own."""
 
-    def __init__(self, data_dir: DataDir, reserve_memory: int, *, has_dashboard: bool) -> None:
+    def __init__(
+        self, data_dir: DataDir, reserve_memory: int, *, has_dashboard: bool, keeps_gcs: bool = False
+    ) -> None:
         self._data_dir = data_dir
         self._has_dashboard = has_dashboard
+        self._gcs = GcsKeeper(data_dir.ray_temp / "gcs") if keeps_gcs else None
+        self._address = ""
         self._servers: list[psutil.Process] = []
         # Before anything imports Ray, which reads some of these only then.
         self._token = TokenKeeper(data_dir)
@@ -60,10 +66,17 @@ class OwnRay:
         # It has nothing to finish: its server is gone, and what the store has is whole after a kill, too.
         ray_head.stop_head(temp, patience_seconds=0)
         self._token.keep()
+        tables = self._gcs.begin() if self._gcs else {}
         head = ray_head.start_head(
-            temp=temp, capacity=self.capacity, environ=os.environ, has_dashboard=self._has_dashboard
+            temp=temp,
+            capacity=self.capacity,
+            environ={**os.environ, **tables},
+            has_dashboard=self._has_dashboard,
         )
         log.info("Ray is up at %s", head.gcs)
+        self._address = head.gcs
+        if self._gcs and (gcs := ray_head.server_of(temp, ray_head.GCS)):
+            self._gcs.note(gcs)
         self.dashboard = head.dashboard
         _link_logs(temp / "session_latest" / "logs", self._data_dir.runs)
         ray_head.connect(head.gcs)
@@ -74,9 +87,17 @@ class OwnRay:
         They are looked for among all processes once, and known from then on: this is asked every other second.
         """
         self._token.keep_if_possible()
+        temp = self._data_dir.ray_temp
         if not self._servers or not all(map(ray_head.is_running, self._servers)):
-            self._servers = ray_head.servers_of(self._data_dir.ray_temp)
+            self._servers = ray_head.servers_of(temp)
+            if not self._servers and self._has_gcs_again(temp):
+                self._servers = ray_head.servers_of(temp)
         return bool(self._servers)
+
+    def _has_gcs_again(self, temp: Path) -> bool:
+        """Where only the GCS is gone, and its tables are not: start it again, and return whether that did."""
+        raylet = ray_head.server_of(temp, ray_head.RAYLET) if self._gcs else None
+        return bool(self._gcs and raylet and self._gcs.revive(lambda: ray_head.answers(self._address)))
 
     def leave(self) -> None:
         """Stop the head."""
@@ -123,10 +144,12 @@ class JoinedRay:
         ray.shutdown()
 
 
-def ray_for(address: str, data_dir: DataDir, reserve_memory: int, *, has_dashboard: bool) -> RayCluster:
+def ray_for(settings: Settings, data_dir: DataDir, *, has_dashboard: bool) -> RayCluster:
     """Return the Ray that the setting `ray_address` names: "local" is a head of our own."""
+    address, reserve_memory = settings.ray_address, settings.reserve_memory
     if address == "local":
-        return OwnRay(data_dir, reserve_memory, has_dashboard=has_dashboard)
+        keeps_gcs = settings.ray_gcs_storage == "rocksdb"
+        return OwnRay(data_dir, reserve_memory, has_dashboard=has_dashboard, keeps_gcs=keeps_gcs)
     return JoinedRay(address, data_dir, reserve_memory)
 
 

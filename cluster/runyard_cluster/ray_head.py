@@ -31,7 +31,8 @@ OBJECT_STORE_BYTES = 100_000_000
 STOP_SECONDS = 8.0
 
 #: The two processes that a head stands and falls with.
-SERVERS = ("gcs_server", "raylet")
+GCS, RAYLET = "gcs_server", "raylet"
+SERVERS = (GCS, RAYLET)
 
 _GCS_PORT = re.compile(r"--gcs_server_port=(\d+)")
 _RAY_CLIENT = "-m ray.util.client.server "
@@ -156,6 +157,11 @@ def servers_of(temp: Path) -> list[psutil.Process]:
     """Return both of Ray's own servers of this head; nothing unless both of them run."""
     named = {_ray_server(process): process for process in _processes_of(temp)}
     return [named[name] for name in SERVERS] if named.keys() >= set(SERVERS) else []
+
+
+def server_of(temp: Path, name: str) -> psutil.Process | None:
+    """Return one of Ray's own servers of this head, if it runs."""
+    return next((p for p in _processes_of(temp) if _ray_server(p) == name and is_running(p)), None)
 
 
 def is_running(server: psutil.Process) -> bool:

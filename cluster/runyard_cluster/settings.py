@@ -139,6 +139,7 @@ class Settings(BaseSettings):
     database_url: Annotated[Text, AfterValidator(_database)] | None = Field(default=None, repr=False)
     retention: Duration = 90 * 86400.0
     ray_address: Text = "local"
+    ray_gcs_storage: Literal["memory", "rocksdb"] = "memory"
     node_timeout: Annotated[Duration, AfterValidator(_node_timeout)] = 60.0
     grace: Duration = 10.0
     host: Text = "127.0.0.1"

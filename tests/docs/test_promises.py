@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 PROMISES = Path(__file__).parents[2] / "docs" / "PROMISES.md"
-ROWS = [line for line in PROMISES.read_text("utf-8").splitlines() if line.startswith("| **")]
+FIRST, _, BESIDE = PROMISES.read_text("utf-8").partition("## Beside these")
+ROWS = [line for line in (FIRST + BESIDE).splitlines() if line.startswith("| **")]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[4:40])
@@ -21,4 +22,4 @@ def test_a_promise_names_tests_that_exist(row: str) -> None:
 
 
 def test_all_sixteen_are_there() -> None:
-    assert len(ROWS) == 16
+    assert sum(row in FIRST for row in ROWS) == 16

@@ -280,6 +280,32 @@ def test_a_manager_that_hangs_for_long_is_replaced_and_does_no_harm_when_it_goes
         assert run.status == "running"
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Ray has this storage on Linux")
+def test_a_gcs_that_keeps_its_tables_on_disk_is_started_again_and_nobody_else_is() -> None:
+    settings = f'max_concurrent_runs = {SLOTS}\ncpu_busy_percent = 0\nray_gcs_storage = "rocksdb"\n'
+    with (
+        tempfile.TemporaryDirectory(prefix="ry-ground-") as folder,
+        embedded(settings) as session,
+    ):
+        ground = Ground(Path(folder))
+        with going(session, ground) as run:
+            before = [*managers(session), raylet(session)]
+            (gcs,) = ray_processes(session, "gcs_server")
+            gcs.kill()
+            gcs.wait(10)
+            began = time.monotonic()
+            assert late(session, ground).wait(BACK_SECONDS).exit_code == 3, "new work is done meanwhile"
+            wait_until(lambda: ray_processes(session, "gcs_server"), BACK_SECONDS, "it is started again")
+            # What needs the GCS: a worker of a shape that there was none of
+            shape = session.submit({"command": ground.command("sys.exit(5)"), "num_cpus": 0.3}, None)
+            assert shape.wait(BACK_SECONDS).exit_code == 5
+            print(f"all was as before after {time.monotonic() - began:.1f} s")
+            assert [*managers(session), raylet(session)] == before
+            assert run.status == "running"
+
+
 JOIN = """
 import sys, time
 import grpc, ray

@@ -69,7 +69,7 @@ for size, gate in zip(sys.argv[1::2], sys.argv[2::2]):
 def test_a_run_near_its_memory_is_warned_at_each_share_and_goes_on(tmp_path: Path) -> None:
     gates = [tmp_path / "first", tmp_path / "second"]
     with in_process(tmp_path) as server, server.client() as client:
-        command = python(GROWS, "166", str(gates[0]), "18", str(gates[1]))
+        command = python(GROWS, "162", str(gates[0]), "20", str(gates[1]))
         run_id = client.submit({"command": command, "memory": "200MiB", "num_cpus": 1})["run_id"]
 
         def percent() -> int:

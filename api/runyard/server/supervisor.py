@@ -32,9 +32,7 @@ class Supervisor:
     def __init__(self, settings: Settings, data_dir: DataDir, *, has_dashboard: bool) -> None:
         self._settings = settings
         self._data_dir = data_dir
-        self._ray = ray_for(
-            settings.ray_address, data_dir, settings.reserve_memory, has_dashboard=has_dashboard
-        )
+        self._ray = ray_for(settings, data_dir, has_dashboard=has_dashboard)
         self._manager: Any = None
         self._last_answer = time.monotonic()
         self.on_manager: Callable[[Any], None] = lambda _: None

@@ -79,6 +79,7 @@ GPUS = ["-1", "0.0001", "1.5", "true", "nan", "inf", "1e6", '"1"', '"auto"', "[]
         *(("grace", v, "allowed: seconds, or a text as") for v in TIMES),
         *(("host", v, "must be a text of 1 to 200 characters") for v in TEXTS),
         *(("ray_address", v, "must be a text of 1 to 200 characters") for v in TEXTS),
+        *(("ray_gcs_storage", v, "must be 'memory' or 'rocksdb'") for v in ('"redis"', "1", "true", '""')),
         *(("data_dir", v, "must be a text of 1 to 4096 characters") for v in ("1", '""', "[]", '"a\\u0000"')),
         *(
             ("database_url", v, "must be sqlite:///")
