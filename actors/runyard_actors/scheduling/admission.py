@@ -130,7 +130,7 @@ class Admission:
     def _first(self) -> tuple[Shape | None, NodeLedger | None]:
         """Return the first shape in the queue's order that may have room, and where, if that is known."""
         queue, head = self.queue, self.head
-        ready = queue.ready.first() if queue.ready else None
+        ready = queue.first_ready() if queue.ready else None
         kept = None if head is None else head.reservation or head.keep()
         offer = self._offers.first(queue.blocked, kept)
         if offer is None or (ready is not None and ready.key() < offer[0].bound):

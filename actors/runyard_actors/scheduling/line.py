@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from heapq import heappop, heapreplace
 from typing import TYPE_CHECKING
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement
 from runyard_actors.scheduling.decision import QueuedRun
-from runyard_actors.scheduling.order import Key, Order
+from runyard_actors.scheduling.order import NOWHERE, Key, Order
 from runyard_actors.scheduling.semaphore import Semaphore
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Shape:
         #: Whether more than CPU and memory says where it fits.
         self.is_particular = request.needs_gpu or bool(request.node)
         self.place = Place.ASIDE
-        self.kinds: Order[Kind] = Order(Kind.key)
+        self.kinds = KindOrder(Kind.key)
         #: How many kinds it has, listed or set aside.
         self.length = 0
         #: The groups of nodes that could hold it when empty, once that was asked.
@@ -143,7 +144,7 @@ class Kind:
         self.shape = shape
         self.module_id = module_id
         self.module = module
-        self.lines: Order[Line] = Order(Line.key)
+        self.lines = LineOrder(Line.key)
         #: How many lines it has, listed or set aside.
         self.length = 0
 
@@ -154,7 +155,10 @@ class Kind:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """The queued runs of one batch, or all single ones, at one priority. `turn` is the round it starts next in."""
+    """The queued runs of one batch, or all single ones, at one priority. `turn` is the round it starts next in.
+
+    `oldest` is its line with the oldest run, just after its key was asked for.
+    """
 
     priority: int
     batch_id: BatchId | None
@@ -162,10 +166,16 @@ class Lane:
     turn: int
     length: int = 0
     lines: dict[tuple[Request, str], Line] = field(default_factory=dict)
+    oldest: Line | None = None
 
     def key(self) -> tuple[int, int, int]:
         """Return the place of its oldest run in the order of all, as if nothing held it up."""
-        return (-self.priority, self.turn, min(line.entries[0].seq for line in self.lines.values()))
+        least = None
+        for line in self.lines.values():
+            seq = line.entries[0].seq
+            if least is None or seq < least:
+                least, self.oldest = seq, line
+        return (-self.priority, self.turn, least or 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -190,3 +200,55 @@ class Line:
             else:
                 high = middle
         return low
+
+
+class LineOrder(Order[Line]):
+    """Lines by their turn and their oldest run.
+
+    A start moves its lane to the next turn and all lines of the lane with it, so many keys of lines and kinds are
+    looked at again for each start: here without a call for each, and without a new key for what stays.
+    """
+
+    __slots__ = ()
+
+    def least(self) -> Key:
+        """Return the key of the first line; `NOWHERE` if there is none."""
+        heap, listed = self._heap, self._listed
+        while heap:
+            key, _, line = heap[0]
+            if listed.get(line) is not key:
+                heappop(heap)
+                continue
+            turn, seq = line.lane.turn, line.entries[0].seq
+            if key[0] == turn and key[1] == seq:
+                return key
+            now = listed[line] = (turn, seq)
+            self._tie += 1
+            heapreplace(heap, (now, self._tie, line))
+            if heap[0][0] is now:
+                return now
+        return NOWHERE
+
+
+class KindOrder(Order[Kind]):
+    """Kinds by the first of their lines."""
+
+    __slots__ = ()
+
+    def least(self) -> Key:
+        """Return the key of the first kind; `NOWHERE` if there is none."""
+        heap, listed = self._heap, self._listed
+        while heap:
+            key, _, kind = heap[0]
+            if listed.get(kind) is not key:
+                heappop(heap)
+                continue
+            now = kind.lines.least()
+            if now is key or now == key:
+                return key
+            listed[kind] = now
+            self._tie += 1
+            heapreplace(heap, (now, self._tie, kind))
+            if heap[0][0] is now:
+                return now
+        return NOWHERE

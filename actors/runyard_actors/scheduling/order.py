@@ -33,6 +33,9 @@ class Order(Generic[Item]):
     def __bool__(self) -> bool:
         return bool(self._listed)
 
+    def __contains__(self, item: Item) -> bool:
+        return item in self._listed
+
     def put(self, item: Item) -> None:
         """List an item at its key of now, or move it there."""
         key = self._key_of(item)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from heapq import heappop, heapreplace, merge, nsmallest
 from itertools import chain
+from typing import Final
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId
@@ -14,6 +15,9 @@ from runyard_actors.scheduling.line import Batch, Entry, Kind, Lane, Line, Place
 from runyard_actors.scheduling.order import Key, Order
 from runyard_actors.scheduling.semaphore import Semaphore
 from runyard_actors.scheduling.shape_index import ShapeIndex
+
+#: How many lines a lane has at most whose oldest run is looked for in all of them.
+FEW: Final = 32
 
 
 class Queue:
@@ -26,8 +30,24 @@ class Queue:
         self.length = 0
         self._kinds: dict[tuple[Shape, str], Kind] = {}
         self._lanes: dict[tuple[int, BatchId | None], Lane] = {}
+        self._by_turn: Order[Lane] = Order(Lane.key)
+        #: How many lanes have more than a few lines.
+        self._wide = 0
         self._lane_counts: Counter[int] = Counter()
         self._rounds: dict[int, int] = {}
+
+    def first_ready(self) -> Shape | None:
+        """Return the first shape in the queue's order that may have room; None if there is none.
+
+        While nothing is blocked, the lane whose turn it is tells which: each start moves one lane, and all its lines.
+        """
+        if len(self._lanes) > 1 and not self.blocked and not self._wide:
+            lane = self._by_turn.first()
+            line = lane.oldest if lane is not None else None
+            if line is not None and _is_ready(line):
+                line.kind.shape.key()
+                return line.kind.shape
+        return self.ready.first()
 
     def add(self, entry: Entry) -> None:
         """Queue a run by its arrival: behind all of its lane that came before it."""
@@ -41,6 +61,7 @@ class Queue:
         self.length += 1
         if len(line.entries) == 1 or line.entries[0] is entry:
             self.relist(line)
+            self._rank(line.lane)
 
     def remove(self, entry: Entry, line: Line) -> None:
         """Take a run out of its line, wherever it stands."""
@@ -68,6 +89,7 @@ class Queue:
     def undo_turn(self, lane: Lane) -> None:
         """A start did not happen."""
         lane.turn = max(lane.turn - 1, self._rounds.get(lane.priority, 0))
+        self._rank(lane)
         for line in lane.lines.values():
             self.relist(line)
 
@@ -160,6 +182,7 @@ class Queue:
         self._rounds = dict(other._rounds)
         for key, lane in self._lanes.items():
             lane.turn = other._lanes[key].turn
+            self._rank(lane)
             for line in lane.lines.values():
                 self.relist(line)
 
@@ -184,7 +207,15 @@ class Queue:
             line = lane.lines[run.request, run.module_id] = Line(lane, kind)
             kind.length += 1
             _find_sole(kind, line)
+            if len(lane.lines) == FEW + 1:
+                self._wide += 1
+                self._by_turn.discard(lane)
         return line
+
+    def _rank(self, lane: Lane) -> None:
+        """Its place among the lanes may be one before that of until now."""
+        if len(lane.lines) <= FEW:
+            self._by_turn.put(lane)
 
     def _kind(self, priority: int, request: Request, module_id: str, module: Semaphore[Kind]) -> Kind:
         shape = self.shapes.get((priority, request))
@@ -202,6 +233,10 @@ class Queue:
         if not lane.lines:
             del self._lanes[lane.priority, lane.batch_id]
             self._lane_counts[lane.priority] -= 1
+            self._by_turn.discard(lane)
+        elif len(lane.lines) == FEW:
+            self._wide -= 1
+            self._rank(lane)
         kind.lines.discard(line)
         kind.length -= 1
         self._unlist_empty(kind)
@@ -221,6 +256,12 @@ class Queue:
             kind.shape.kinds.discard(kind)
             if not kind.shape.kinds:
                 self.move(kind.shape, Place.ASIDE)
+
+
+def _is_ready(line: Line) -> bool:
+    """Whether nothing but a slot of the yard is known to hold up a line."""
+    kind = line.kind
+    return kind.shape.place is Place.READY and kind in kind.shape.kinds and line in kind.lines
 
 
 def _find_sole(kind: Kind, line: Line) -> None:

@@ -27,6 +27,9 @@ class ShapeIndex:
         #: How many shapes ask for more than CPU and memory.
         self._particular = 0
 
+    def __bool__(self) -> bool:
+        return bool(self._leaf_of)
+
     def __contains__(self, shape: Shape) -> bool:
         return shape in self._leaf_of
 
