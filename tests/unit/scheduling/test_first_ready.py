@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runyard_actors.run import RunId
@@ -20,7 +20,7 @@ WHAT = ("add", "add", "add", "start", "start", "start", "gone", "again", "block"
 events = st.tuples(st.sampled_from(WHAT), st.integers(0, 11))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=st.lists(events, min_size=20, max_size=40), width=st.sampled_from([2, 6, FEW + 1]))
 def test_the_first_is_the_first_of_all_that_are_not_held_up(
     history: list[tuple[str, int]], width: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runyard_actors.scheduling.line import Entry, Kind, Lane, Line, Shape
@@ -22,6 +22,7 @@ moves = st.tuples(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(moves=st.lists(moves, max_size=40))
 def test_the_first_is_the_least(moves: list[tuple[int, int, str]]) -> None:
     """Compared with the least of all keys after each start and each change."""
