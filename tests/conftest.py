@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import described, processes_marked
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 MARK = "RY_TEST_SESSION"
 #: An idle shim waits 10 s for another run, and a spawner that guards shims stays for as long as they.
 GONE_SECONDS = 60
+
+# How long an example takes says how busy the machine is, and nothing of what is tested: each test has a time limit.
+settings.register_profile(
+    "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
