@@ -17,6 +17,7 @@ import pytest
 
 from runyard.client import Client
 from runyard.server.stop_runs import REASON, stop_runs
+from runyard.server.up import cancel_all
 from runyard_actors.store import StoreReader
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.server_record import running_server
@@ -128,8 +129,9 @@ def test_a_closed_terminal_ends_the_server_and_its_runs_where_that_is_asked_for(
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
+@pytest.mark.parametrize("is_asked", [False, True], ids=["a signal", "down --cancel"])
 def test_all_that_has_not_ended_is_stopped_and_admission_is_as_it_was(
-    is_paused: bool, tmp_path: Path
+    is_asked: bool, is_paused: bool, tmp_path: Path
 ) -> None:
     ground = Ground(tmp_path)
     with in_process(tmp_path, max_concurrent_runs=2) as server, server.http() as http:
@@ -137,7 +139,11 @@ def test_all_that_has_not_ended_is_stopped_and_admission_is_as_it_was(
         wait_until(lambda: len(ground.noted()) == 2, 60, "two of them go on")
         if is_paused:
             http.post("/api/pause")
-        assert server.call(stop_runs(server.context))
+        if is_asked:
+            with server.client() as client:
+                cancel_all(client)
+        else:
+            assert server.call(stop_runs(server.context))
         assert {wait_ended(http, run_id)["status"] for run_id in runs} == {"cancelled"}
         assert len(ground.noted()) == 2, "nothing started meanwhile"
         assert http.get("/api/resources").json()["semaphore"]["is_paused"] is is_paused

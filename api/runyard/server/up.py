@@ -89,7 +89,7 @@ def down(config: Path | None, cancel: bool) -> int:
         raise ConnectionFailedError(f"no server runs on {data_dir.path}")
     with client:
         if cancel:
-            _cancel_all(client)
+            cancel_all(client)
         client.leave()
     _wait_gone(data_dir)
     return 0
@@ -122,8 +122,9 @@ def _wait_gone(data_dir: DataDir) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _cancel_all(client: Client) -> None:
-    """Cancel what has not ended, and wait until it has; nothing new starts meanwhile."""
+def cancel_all(client: Client) -> None:
+    """Cancel what has not ended, and wait until it has; nothing new starts meanwhile, and who had paused, has."""
+    was_paused = client.resources()["semaphore"]["is_paused"]
     client.pause()
     try:
         while left := client.runs(status=["queued", "running"], limit=1000)["runs"]:
@@ -132,7 +133,8 @@ def _cancel_all(client: Client) -> None:
                     client.cancel(run["run_id"], "the server was stopped with --cancel")
             client.wait([run["run_id"] for run in left], LEAVE_SECONDS)
     finally:
-        client.resume()
+        if not was_paused:
+            client.resume()
 
 
 def _say_ready(ready: Ready, settings: Settings) -> None:
