@@ -63,6 +63,8 @@ class Terminal:
 @contextmanager
 def terminal(*options: str) -> Iterator[tuple[Terminal, DataDir]]:
     """Serve in a terminal; whatever became of it, nothing is left afterwards."""
+    if shutil.which("setsid") is None:
+        pytest.skip("needs setsid, to give a process a terminal")
     folder = Path(tempfile.mkdtemp(prefix="ry-", dir="/tmp"))
     config, data_dir = folder / "runyard.toml", DataDir(folder / "data")
     config.write_text(f'data_dir = {json.dumps(str(data_dir.path))}\ncpu_busy_percent = 0\ngrace = "20s"\n')
@@ -95,6 +97,8 @@ def was_asked(ground: Ground) -> bool:
     return Path(f"{ground.gate}.asked").exists()
 
 
+@pytest.mark.long
+@pytest.mark.timeout(400)
 def test_a_ctrl_c_at_the_terminal_ends_the_server_and_leaves_its_runs(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     with terminal() as (shown, data_dir):
@@ -110,6 +114,8 @@ def test_a_ctrl_c_at_the_terminal_ends_the_server_and_leaves_its_runs(tmp_path: 
     assert ground.noted() == {(run_id, 1): 1}
 
 
+@pytest.mark.long
+@pytest.mark.timeout(400)
 def test_a_closed_terminal_ends_the_server_and_its_runs_where_that_is_asked_for(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     with terminal("--stop-runs") as (shown, data_dir):
