@@ -60,6 +60,7 @@ class Door:
         if self._server is not None:
             self._server.close()
             self._server = None
+            self._path.unlink(missing_ok=True)
 
     def _answering(self) -> Frames:
         def take(call: tuple[int, str, tuple[Any, ...]]) -> None:

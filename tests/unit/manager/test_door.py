@@ -197,12 +197,13 @@ def test_nothing_is_read_of_a_stranger(tmp_path: Path) -> None:
     assert not Trap.is_sprung
 
 
-def test_the_socket_is_its_owners_alone(tmp_path: Path) -> None:
+def test_the_socket_is_its_owners_alone_and_gone_with_the_door(tmp_path: Path) -> None:
     async def work() -> None:
         async with opened(tmp_path, Manager()):
             assert (tmp_path / "m.sock").stat().st_mode & 0o077 == 0
 
     asyncio.run(work())
+    assert not (tmp_path / "m.sock").exists()
 
 
 @given(
