@@ -174,7 +174,8 @@ async def _ended(folder: RunFolder) -> None:
         # The lock is held, so the number that the descriptor was made from was still the shim's.
         while folder.is_alive():
             try:
-                await asyncio.wait_for(_readable(descriptor), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await _readable(descriptor)
             except TimeoutError:
                 continue
     finally:

@@ -259,7 +259,8 @@ class RunManager:
         """Return the store's last event number once it is greater than `after_seq`, or after the limit."""
         if self._last_seq <= after_seq:
             try:
-                await asyncio.wait_for(self._changed.wait(), limit_seconds)
+                async with asyncio.timeout(limit_seconds):
+                    await self._changed.wait()
             except TimeoutError:
                 pass
         return self._last_seq

@@ -260,7 +260,8 @@ class ManagerClient:
 async def _within(limit_seconds: float, answer: Awaitable[Answer]) -> Answer:
     """Return the answer. Raises UnavailableError when it does not come in time."""
     try:
-        return await asyncio.wait_for(answer, limit_seconds)
+        async with asyncio.timeout(limit_seconds):
+            return await answer
     except TimeoutError as error:
         raise UnavailableError(f"the manager did not answer in {limit_seconds:g} s") from error
 

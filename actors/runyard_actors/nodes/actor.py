@@ -108,7 +108,8 @@ class NodeActor:
         if not self._news:
             self._has_news.clear()
             try:
-                await asyncio.wait_for(self._has_news.wait(), limit_seconds)
+                async with asyncio.timeout(limit_seconds):
+                    await self._has_news.wait()
             except TimeoutError:
                 return []
         return list(self._news.values()) if incarnation == self._incarnation else None

@@ -86,7 +86,8 @@ class Line:
         if agent is None:
             raise UnavailableError(f"node {self.name} is not heard of")
         try:
-            return await asyncio.wait_for(agent.call(method, *args), limit_seconds)
+            async with asyncio.timeout(limit_seconds):
+                return await agent.call(method, *args)
         except TimeoutError as error:
             words = f"node {self.name} did not answer in {limit_seconds:g} s"
             raise UnavailableError(words) from error

@@ -47,7 +47,8 @@ class Line:
     async def report(self) -> LaunchReport:
         """Return the shim's answer to what was sent; an empty report when there was none, or none in time."""
         try:
-            answer = await asyncio.wait_for(self._next(), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._next()
         except TimeoutError:
             return LaunchReport()
         return LaunchReport(**answer) if answer else LaunchReport()
@@ -159,7 +160,8 @@ class Spawner:
             with theirs:
                 await asyncio.to_thread(self._start_process, theirs.fileno())
             loop = asyncio.get_running_loop()
-            hello = await asyncio.wait_for(loop.sock_recv(ours, _ANSWER_BYTES), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                hello = await loop.sock_recv(ours, _ANSWER_BYTES)
             if not hello:
                 raise ConnectionResetError("the spawner ended while it started")
         except (OSError, TimeoutError):

@@ -189,7 +189,8 @@ class Hub:
         is_open = True
         while is_open:
             try:
-                chunk = await asyncio.wait_for(waiting.get(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    chunk = await waiting.get()
             except TimeoutError:
                 yield b":\n\n"
                 continue

@@ -70,7 +70,8 @@ class Supervisor:
         self.on_manager(None)
         if self._manager is not None:
             try:
-                await asyncio.wait_for(self._manager.close(), CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._manager.close()
                 self._manager.kill()
             except (UnavailableError, TimeoutError) as error:
                 log.warning("the manager did not close: %s", error)

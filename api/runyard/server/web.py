@@ -37,7 +37,8 @@ class WebServer(uvicorn.Server):
         """Serve until told to leave; uvicorn's own loop wakes ten times a second to see whether it was."""
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_leaving.wait(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._is_leaving.wait()
 
     def leave(self) -> None:
         """Have it accept no more, finish its answers, and end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard_actors.manager import direct
+from runyard_actors.manager.client import ManagerClient
 from runyard_actors.manager.direct import Direct, Way, WayLostError
 from runyard_actors.manager.door import Address, Door
 from runyard_actors.manager.frames import SIZE_BYTES, Frames
@@ -231,5 +232,29 @@ def test_a_way_that_was_never_opened_is_lost_with_its_calls() -> None:
         with pytest.raises(WayLostError):
             await call
         assert not way.is_open
+
+    asyncio.run(work())
+
+
+def test_a_caller_that_is_cancelled_just_as_its_answer_comes_does_not_go_on() -> None:
+    async def work() -> None:
+        answers: list[asyncio.Future[int]] = []
+
+        class Client(ManagerClient):
+            async def _ask(self, method: str, args: Sequence[Any]) -> Any:
+                answers.append(asyncio.get_running_loop().create_future())
+                return await answers[-1]
+
+        async def call_for_ever() -> None:
+            while True:
+                await Client(None).ping()
+
+        calling = asyncio.create_task(call_for_ever())
+        await is_true(lambda: answers)
+        answers[0].set_result(0)
+        await asyncio.sleep(0)
+        calling.cancel()
+        await asyncio.wait([calling], timeout=LIMIT_SECONDS)
+        assert calling.cancelled()
 
     asyncio.run(work())

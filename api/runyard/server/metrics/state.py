@@ -62,7 +62,8 @@ async def read_state(context: Context) -> State:
 
 async def _view(context: Context) -> YardView | None:
     try:
-        return await asyncio.wait_for(context.manager.view(), MANAGER_SECONDS)
+        async with asyncio.timeout(MANAGER_SECONDS):
+            return await context.manager.view()
     except (RunyardError, TimeoutError):
         return None
 

@@ -57,7 +57,8 @@ async def _run(
     except (OSError, ValueError) as error:
         raise NotToldError(f"it cannot be started: {error}", is_final=True) from error
     try:
-        code = await asyncio.wait_for(process.wait(), limit)
+        async with asyncio.timeout(limit):
+            code = await process.wait()
     except TimeoutError:
         raise NotToldError(f"it did not end within {limit:g} s", is_final=True) from None
     finally:

@@ -206,7 +206,8 @@ class Notifier:
         dues = [n.due for n in self._waiting.values()] if len(self._under_way) < AT_ONCE else []
         seconds = max(0.0, min(dues) - time.time()) if dues else None
         try:
-            await asyncio.wait_for(self._has_news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._has_news.wait()
         except TimeoutError:
             return
         self._has_news.clear()
