@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,26 @@ def active(session: TestSession) -> int | None:
         return None
 
 
+def is_whole(session: TestSession, killed: Sequence[psutil.Process]) -> bool:
+    """Whether Ray and one manager are there, and none of those that were killed, or go with them, is left of it.
+
+    A manager whose raylet was killed lives, and answers its server, for some seconds more.
+    """
+    names: list[str] = []
+    for process in processes_naming(str(session.data_dir.ray_temp)):
+        with suppress(psutil.NoSuchProcess):
+            if process not in killed:
+                names.append(process.name())
+    if names.count("raylet") != 1 or names.count("gcs_server") != 1:
+        return False
+    try:
+        found = managers(session)
+    except AssertionError:
+        # There is no raylet any more, or a second one for the moment.
+        return False
+    return len(found) == 1 and found[0] not in killed
+
+
 @pytest.mark.parametrize(
     "victim", [pytest.param(v, marks=() if v in SHORT else pytest.mark.long) for v in VICTIMS]
 )
@@ -138,6 +158,7 @@ def test_a_run_goes_on_whatever_is_killed_and_is_taken_over(
         psutil.wait_procs(killed, 10)
         assert psutil.pid_exists(run.fields["pid"]), "the module goes on"
         assert late(session, ground).wait(BACK_SECONDS).exit_code == 3, "new work is done"
+        wait_until(lambda: is_whole(session, killed), BACK_SECONDS, "Ray is there again")
         wait_until(lambda: active(session) == 2, BACK_SECONDS, "both are counted again")
         assert run.status == "running"
     assert queued.wait(BACK_SECONDS).exit_code == 0
@@ -158,6 +179,23 @@ def test_a_server_that_is_told_to_leave_leaves_its_runs(
         # Ray's agents see for themselves that their raylet is gone.
         wait_until(lambda: not processes_naming(str(session.data_dir.ray_temp)), 30, "and took its Ray along")
         assert psutil.pid_exists(run.fields["pid"])
+        assert late(session, ground).wait(BACK_SECONDS).exit_code == 3
+        assert run.status == "running"
+
+
+def test_a_server_whose_ray_was_started_anew_leaves_when_it_is_told(
+    ray_yard: tuple[TestSession, Ground],
+) -> None:
+    session, ground = ray_yard
+    with going(session, ground) as run:
+        server, killed = psutil.Process(session.server()["pid"]), ray_processes(session, "raylet")
+        for process in killed:
+            process.kill()
+        wait_until(lambda: is_whole(session, killed), BACK_SECONDS, "Ray is there again")
+        wait_until(lambda: active(session) == 1, BACK_SECONDS, "the run is taken over")
+        server.terminate()
+        server.wait(60)
+        assert not session.data_dir.server_file.exists(), "it left, rather than died"
         assert late(session, ground).wait(BACK_SECONDS).exit_code == 3
         assert run.status == "running"
 

@@ -164,9 +164,13 @@ class _Host:
             is_embedded=self._is_embedded,
             leave=self._leaving.tell,
         )
-        supervisor.on_manager = lambda manager: context.take(
-            manager, supervisor.capacity, supervisor.log_links
-        )
+
+        def take(manager: Any) -> None:
+            context.take(manager, supervisor.capacity, supervisor.log_links)
+            # A driver of Ray's that is made puts its own handlers of signals in the place of ours.
+            self._leaving.on_signals()
+
+        supervisor.on_manager = take
         app = create_app(context, {*listen.names(), *self._settings.allowed_hosts})
         return context, [web_server(app, listen.tls), *([web_server(app)] if listen.tls else [])]
 
