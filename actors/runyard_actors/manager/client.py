@@ -40,7 +40,6 @@ class ManagerClient:
         self._handle = handle
         self._gathering = Gathering(self._submit)
         self._direct = Direct(self._find_door)
-        self._has_left = False
 
     @classmethod
     def create(cls, *, settings: Mapping[str, Any], capacity: Capacity) -> ManagerClient:
@@ -215,7 +214,6 @@ class ManagerClient:
 
     def leave(self) -> None:
         """Have done with the manager, which goes on; calls under way are not waited for any more."""
-        self._has_left = True
         self._direct.close()
 
     def kill(self) -> None:
@@ -240,7 +238,7 @@ class ManagerClient:
             try:
                 return await way.call(method, args)
             except WayLostError as error:
-                if self._has_left:
+                if self._direct.is_closed:
                     raise UnavailableError("this manager was left for another one") from error
         return await self._ask_through_ray(method, args)
 

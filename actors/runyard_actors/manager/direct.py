@@ -73,13 +73,14 @@ class Direct:
         self._way: Way | None = None
         self._opening: asyncio.Task[None] | None = None
         self._tried_at = -RETRY_SECONDS
-        self._is_closed = False
+        #: Whether it is not wanted any more.
+        self.is_closed = False
 
     def way(self) -> Way | None:
         """Return the way, if it is open now; if not, it may be for the next call."""
         if self._way is not None and self._way.is_open:
             return self._way
-        is_idle = (self._opening is None or self._opening.done()) and not self._is_closed
+        is_idle = (self._opening is None or self._opening.done()) and not self.is_closed
         if sys.platform != "win32" and is_idle and time.monotonic() - self._tried_at > RETRY_SECONDS:
             self._tried_at = time.monotonic()
             self._opening = asyncio.get_running_loop().create_task(self._open(), name="open the direct way")
@@ -87,7 +88,7 @@ class Direct:
 
     def close(self) -> None:
         """Have done with it, for good."""
-        self._is_closed = True
+        self.is_closed = True
         if self._opening is not None:
             self._opening.cancel()
         if self._way is not None:
