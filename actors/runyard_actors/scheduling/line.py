@@ -12,13 +12,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from heapq import heappop, heapreplace
 from typing import TYPE_CHECKING
 
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement
 from runyard_actors.scheduling.decision import QueuedRun
-from runyard_actors.scheduling.order import NOWHERE, Key, Order
+from runyard_actors.scheduling.order import Key, Order
 from runyard_actors.scheduling.semaphore import Semaphore
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class Shape:
         #: Whether more than CPU and memory says where it fits.
         self.is_particular = request.needs_gpu or bool(request.node)
         self.place = Place.ASIDE
-        self.kinds = KindOrder(Kind.key)
+        self.kinds: Order[Kind] = Order(Kind.key)
         #: How many kinds it has, listed or set aside.
         self.length = 0
         #: The groups of nodes that could hold it when empty, once that was asked.
@@ -144,7 +143,7 @@ class Kind:
         self.shape = shape
         self.module_id = module_id
         self.module = module
-        self.lines = LineOrder(Line.key)
+        self.lines: Order[Line] = Order(Line.key)
         #: How many lines it has, listed or set aside.
         self.length = 0
 
@@ -200,55 +199,3 @@ class Line:
             else:
                 high = middle
         return low
-
-
-class LineOrder(Order[Line]):
-    """Lines by their turn and their oldest run.
-
-    A start moves its lane to the next turn and all lines of the lane with it, so many keys of lines and kinds are
-    looked at again for each start: here without a call for each, and without a new key for what stays.
-    """
-
-    __slots__ = ()
-
-    def least(self) -> Key:
-        """Return the key of the first line; `NOWHERE` if there is none."""
-        heap, listed = self._heap, self._listed
-        while heap:
-            key, _, line = heap[0]
-            if listed.get(line) is not key:
-                heappop(heap)
-                continue
-            turn, seq = line.lane.turn, line.entries[0].seq
-            if key[0] == turn and key[1] == seq:
-                return key
-            now = listed[line] = (turn, seq)
-            self._tie += 1
-            heapreplace(heap, (now, self._tie, line))
-            if heap[0][0] is now:
-                return now
-        return NOWHERE
-
-
-class KindOrder(Order[Kind]):
-    """Kinds by the first of their lines."""
-
-    __slots__ = ()
-
-    def least(self) -> Key:
-        """Return the key of the first kind; `NOWHERE` if there is none."""
-        heap, listed = self._heap, self._listed
-        while heap:
-            key, _, kind = heap[0]
-            if listed.get(kind) is not key:
-                heappop(heap)
-                continue
-            now = kind.lines.least()
-            if now is key or now == key:
-                return key
-            listed[kind] = now
-            self._tie += 1
-            heapreplace(heap, (now, self._tie, kind))
-            if heap[0][0] is now:
-                return now
-        return NOWHERE
