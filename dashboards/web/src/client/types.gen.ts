@@ -240,6 +240,12 @@ export type Batch = {
      */
     started_at?: string | null;
     /**
+     * Tells
+     *
+     * who is told of its end, as it, settings and modules have it now; told where one batch is shown
+     */
+    tells?: Array<Tell> | null;
+    /**
      * Total
      */
     total: number;
@@ -319,6 +325,12 @@ export type BatchAccepted = {
      * Started At
      */
     started_at?: string | null;
+    /**
+     * Tells
+     *
+     * who is told of its end, as it, settings and modules have it now; told where one batch is shown
+     */
+    tells?: Array<Tell> | null;
     /**
      * Total
      */
@@ -1835,6 +1847,12 @@ export type Run = {
      */
     suspended?: boolean;
     /**
+     * Tells
+     *
+     * who is told of its end, as settings and module have it now; told where one run is shown
+     */
+    tells?: Array<Tell> | null;
+    /**
      * null for a run that has none, as most
      */
     terms?: Terms | null;
@@ -2546,6 +2564,24 @@ export type SubmitIn = unknown & {
      * "reject" answers 429 when no slot is free
      */
     when_full?: 'queue' | 'reject' | null;
+};
+
+/**
+ * Tell
+ *
+ * Somebody who is told of an end. Arguments, and what an address has behind its host, are never given out.
+ */
+export type Tell = {
+    /**
+     * Kind
+     */
+    kind: 'command' | 'webhook' | 'desktop';
+    /**
+     * Name
+     *
+     * the program, the address up to its host, or that it is the desktop
+     */
+    name: string;
 };
 
 /**
