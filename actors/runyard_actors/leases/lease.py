@@ -83,6 +83,11 @@ class Lease:
         return len(self.runs) < self.slots and not self.is_leaving
 
     @property
+    def is_alone(self) -> bool:
+        """Whether one run has it to itself, under its own name or that of one before it."""
+        return len(self.runs) == 1 and self.slots == 1
+
+    @property
     def is_own(self) -> bool:
         """Whether it is the lease of one run and carries its name."""
         return self.slots == 1 and self.name in self.runs.values()

@@ -11,6 +11,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from runyard_actors.leases import task
 from runyard_actors.leases.lease import Lease, Shape
 from runyard_actors.leases.pool import Close, LeasePool
 from runyard_actors.manager.active import ActiveRun
@@ -24,18 +25,13 @@ LEAST_OWN, MOST_OWN = 8, 32
 RETRY_SECONDS = 0.5
 
 
-def _lease(manager: Any, lease_id: int) -> None:
-    """Hold what this task declares. A thread waits, not Ray: it would lend out the CPU of a task that waits for it."""
-    manager.hold_lease.remote(lease_id).future().result()
-
-
 class NodeLeases:
     """Takes leases as Ray tasks owned by this actor, on one node."""
 
     def __init__(self, capacity: Capacity, ray_id: str, ids: Iterator[int]) -> None:
         self._manager = ray.get_runtime_context().current_actor
         self._ray_id: str | None = ray_id
-        self._task = ray.remote(max_retries=0)(_lease)
+        self._task = ray.remote(max_retries=0)(task.hold)
         self._pool = LeasePool(
             capacity=_shape(capacity),
             own_limit=min(MOST_OWN, max(LEAST_OWN, capacity.cpu_milli // WHOLE)),
@@ -112,14 +108,16 @@ class NodeLeases:
     def _open(self, lease: Lease, ray_id: str) -> None:
         self._closed[lease.lease_id] = asyncio.Event()
         total = lease.total
-        task = self._task.options(
+        declared = self._task.options(
             name=lease.name,
             num_cpus=total.cpu_milli / WHOLE,
             num_gpus=total.gpu_milli / WHOLE,
             memory=total.memory_bytes or None,
             scheduling_strategy=NodeAffinitySchedulingStrategy(ray_id, soft=False),
         )
-        watcher = asyncio.create_task(self._watch(lease.lease_id, task.remote(self._manager, lease.lease_id)))
+        watcher = asyncio.create_task(
+            self._watch(lease.lease_id, declared.remote(self._manager, lease.lease_id))
+        )
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 

@@ -3,12 +3,13 @@
 A Ray task and a worker for every run would cost more than most runs. So runs of the same shape that start together
 share one lease that declares their sum, and a slot goes to the next run of its shape when its run ends. What turns
 out to last gets a lease of its own, with its own name, as far as `own_limit` allows: each takes a Ray worker of 40 to
-52 MB. What nobody uses is closed after a moment, at once if another needs the room.
+52 MB. Runs beyond that whose leases became many and small, one after the other, are put together again. What nobody
+uses is closed after a moment, at once if another needs the room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -21,6 +22,8 @@ IDLE_SECONDS = 1.0
 SETTLE_SECONDS = 1.0
 #: The most runs that share a lease, so that the end of one worker concerns no more.
 MOST_SLOTS = 100
+#: So many small leases more than their runs need are left alone: to put runs together starts a task, too.
+SPARE_LEASES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +125,53 @@ class LeasePool:
                 continue
             if not lease.runs and now - lease.changed_at >= IDLE_SECONDS:
                 self._close(lease)
-            elif lease.runs and not lease.is_own and now - lease.changed_at >= SETTLE_SECONDS:
+            elif not lease.is_own and _is_settled(lease, now):
                 self._settle(lease, now)
+        for small in self._small(now).values():
+            runs = [pair for lease in small for pair in lease.runs.items()]
+            groups = list(_batched(runs, MOST_SLOTS))
+            if len(small) - len(groups) >= SPARE_LEASES:
+                self._replace(small, groups, now)
+
+    def _small(self, now: float) -> dict[Shape, list[Lease]]:
+        """Return by their shapes the leases that could be put together: the oldest runs keep what is their own."""
+        found: dict[Shape, list[Lease]] = {}
+        own = 0
+        for lease in self._leases.values():
+            own += lease.is_own
+            if lease.shape.gpu_milli or not _is_settled(lease, now) or len(lease.runs) > MOST_SLOTS // 2:
+                continue
+            if not lease.is_own or own > self._own_limit:
+                found.setdefault(lease.shape, []).append(lease)
+        return found
 
     def _settle(self, lease: Lease, now: float) -> None:
         """Divide a lease into one for each of its runs, as many as may have their own, and one for the others."""
-        spare = max(0, self._own_limit - sum(other.is_own for other in self._leases.values()))
+        spare = max(
+            0, self._own_limit - sum(each.is_alone for each in self._leases.values() if each is not lease)
+        )
         if lease.slots == 1 and not spare:
             return
         own, others = list(lease.runs.items())[:spare], list(lease.runs.items())[spare:]
         if not own and len(others) == lease.slots:
             return
-        self._replace(lease, [*([pair] for pair in own), *([others] if others else [])], now)
+        self._replace([lease], [*([pair] for pair in own), *([others] if others else [])], now)
 
-    def _replace(self, lease: Lease, groups: Iterable[list[tuple[RunId, str]]], now: float) -> None:
-        """Move runs to new leases. Where Ray has no room for both, the old one goes at once: ours is the truth."""
-        groups = list(groups)
-        slots = sum(len(group) for group in groups)
-        has_room = self.held.plus(lease.shape.times(slots)).fits_into(self._capacity)
-        lease.runs = {}
-        if not has_room:
-            self._close(lease)
+    def _replace(
+        self, leases: Sequence[Lease], groups: Sequence[Sequence[tuple[RunId, str]]], now: float
+    ) -> None:
+        """Move runs to new leases. Where Ray has no room for both, the old ones go at once: ours is the truth."""
+        shape, slots = leases[0].shape, sum(len(group) for group in groups)
+        has_room = self.held.plus(shape.times(slots)).fits_into(self._capacity)
+        for lease in leases:
+            lease.runs = {}
+            if not has_room:
+                self._close(lease)
         for group in groups:
-            new = self._open(lease.shape, dict(group), now)
+            new = self._open(shape, dict(group), now)
             if has_room:
-                lease.successors.add(new.lease_id)
+                for lease in leases:
+                    lease.successors.add(new.lease_id)
 
     def _make_room(self, wanted: Shape, now: float) -> None:
         """Give up what no run needs, least needed first, until there is room for what is wanted."""
@@ -190,7 +215,15 @@ class LeasePool:
                     self._close(lease)
 
 
+def _is_settled(lease: Lease, now: float) -> bool:
+    """Whether it holds runs, and nothing about it has changed for a while."""
+    is_held = bool(lease.runs) and lease.is_granted and not lease.is_leaving
+    return is_held and now - lease.changed_at >= SETTLE_SECONDS
+
+
 def _groups(runs: dict[RunId, str], most: int) -> Iterable[dict[RunId, str]]:
-    pairs = list(runs.items())
-    for start in range(0, len(pairs), most):
-        yield dict(pairs[start : start + most])
+    return (dict(group) for group in _batched(list(runs.items()), most))
+
+
+def _batched(pairs: Sequence[tuple[RunId, str]], most: int) -> Iterator[Sequence[tuple[RunId, str]]]:
+    return (pairs[start : start + most] for start in range(0, len(pairs), most))

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from runyard_actors.leases.lease import NOTHING, Lease, Shape
-from runyard_actors.leases.pool import IDLE_SECONDS, SETTLE_SECONDS, Close, LeasePool, Open
+from runyard_actors.leases.pool import (
+    IDLE_SECONDS,
+    MOST_SLOTS,
+    SETTLE_SECONDS,
+    SPARE_LEASES,
+    Close,
+    LeasePool,
+    Open,
+)
 from runyard_actors.run import RunId
 
 WHOLE = Shape(cpu_milli=8_000, gpu_milli=2_000, memory_bytes=800)
@@ -148,6 +156,62 @@ def test_a_run_that_is_gone_before_its_lease_was_granted_leaves_it_unused() -> N
     assert granted(leases, actions, 0.2) == []
     leases.tidy(0.2 + IDLE_SECONDS)
     assert closed(leases.plan(2.0)) == [1]
+
+
+class Yard:
+    """A node with room for a thousand small runs, where Ray grants each lease at once."""
+
+    def __init__(self, own_limit: int) -> None:
+        self.leases = LeasePool(capacity=SMALL.times(1_000), own_limit=own_limit)
+        self.open: dict[int, Lease] = {}
+        self.now = 0.0
+
+    def start(self, *runs: str) -> None:
+        take(self.leases, *runs, now=self.now)
+        self.carry_out()
+
+    def end(self, run: str) -> None:
+        self.leases.give_back(RunId(run), self.now)
+        self.carry_out()
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.leases.tidy(self.now)
+        self.carry_out()
+
+    def carry_out(self) -> None:
+        while actions := self.leases.plan(self.now):
+            for action in actions:
+                if isinstance(action, Open):
+                    self.open[action.lease.lease_id] = action.lease
+                else:
+                    del self.open[action.lease_id]
+            granted(self.leases, actions, self.now)
+
+
+def test_runs_that_start_one_after_the_other_and_last_do_not_keep_a_worker_each() -> None:
+    yard = Yard(own_limit=8)
+    for number in range(400):
+        yard.start(str(number))
+        yard.wait(0.5)
+        assert len(yard.open) <= 8 + SPARE_LEASES + 1 + 400 // (MOST_SLOTS // 2)
+    for _ in range(4):
+        yard.wait(SETTLE_SECONDS)
+    assert sum(lease.is_own for lease in yard.open.values()) >= 8
+    assert sorted(run for lease in yard.open.values() for run in lease.runs) == sorted(map(str, range(400)))
+
+
+def test_runs_that_take_the_place_of_others_for_hours_need_no_more_leases_than_at_first() -> None:
+    yard = Yard(own_limit=8)
+    yard.start(*map(str, range(500)))
+    for _ in range(5):
+        yard.wait(SETTLE_SECONDS)
+    at_first = len(yard.open)
+    for number in range(2_000):
+        yard.end(str(number))
+        yard.start(str(number + 500))
+        yard.wait(0.5)
+        assert len(yard.open) <= at_first + SPARE_LEASES
 
 
 class Pool(RuleBasedStateMachine):
