@@ -37,7 +37,6 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         request=request,
         not_before=not_before,
     )
-    yard.pump()
     hit("end.before_commit")
     change = AttemptEnded(
         run_id=attempt.run_id,
@@ -47,7 +46,9 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         request=request,
         not_before=not_before,
     )
-    await yard.write_surely([change])
+    recorded = yard.write_surely([change])
+    yard.pump()
+    await recorded
     if len(yard.fresh_specs) > FRESH_SPECS:
         yard.fresh_specs.pop(attempt.run_id, None)
     hit("end.after_commit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 
 from runyard_actors.assignment import Assignment, Started
@@ -16,7 +16,7 @@ from runyard_actors.manager.note_origin import known_origin, note_origins
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.ship import ship_code
 from runyard_actors.manager.yard import Yard
-from runyard_actors.run import Outcome, Reason, RunId
+from runyard_actors.run import Outcome, Reason, RunId, RunSpec
 from runyard_actors.scheduling.decision import Start
 from runyard_actors.store.changes import AttemptStarted, AttemptStarting, RunDropped
 from runyard_actors.store.errors import StoreUnavailable
@@ -28,18 +28,20 @@ from runyard_cluster.gpu import Gpu
 def start(yard: Yard, starts: Sequence[Start]) -> Awaitable[None]:
     """Carry out start decisions: each attempt is committed before anything of it exists.
 
-    The attempts are registered before this returns: a cancel that comes next finds each run queued or active.
+    The attempts are registered before this returns: a cancel that comes next finds each run queued or active. Where
+    nothing has to be read first they stand in line for the disk, too: behind the end that made room for them, with
+    which they share a commit.
     """
-    return _start(yard, [_register(yard, decision) for decision in starts])
+    attempts = [_register(yard, decision) for decision in starts]
+    specs = yard.specs_at_hand([a.run_id for a in attempts])
+    return _start(yard, attempts, _committed(yard, attempts, specs) if specs else None)
 
 
-async def _start(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
+async def _start(yard: Yard, attempts: Sequence[ActiveRun], committed: Awaitable[None] | None) -> None:
     try:
-        specs = await yard.specs([a.run_id for a in attempts])
-        for attempt in attempts:
-            attempt.spec = specs[attempt.run_id]
-        hit("start.before_commit")
-        await yard.write([_starting(yard, a) for a in attempts])
+        if committed is None:
+            committed = _committed(yard, attempts, await yard.specs([a.run_id for a in attempts]))
+        await committed
     except StoreUnavailable as error:
         _withdraw(yard, attempts, str(error))
         return
@@ -47,6 +49,13 @@ async def _start(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
     for attempt in attempts:
         yard.spawn(see_through(yard, attempt), f"run {attempt.run_id}")
     note_origins(yard, attempts)
+
+
+def _committed(yard: Yard, attempts: Sequence[ActiveRun], specs: Mapping[RunId, RunSpec]) -> Awaitable[None]:
+    for attempt in attempts:
+        attempt.spec = specs[attempt.run_id]
+    hit("start.before_commit")
+    return yard.write([_starting(yard, a) for a in attempts])
 
 
 async def see_through(yard: Yard, attempt: ActiveRun) -> None:

@@ -160,10 +160,16 @@ class Yard:
         self._background.add(task)
         task.add_done_callback(self._ended)
 
-    async def write(self, changes: Sequence[Change]) -> None:
-        """Commit `changes` together; raises StoreUnavailable, and StoreTakenOver once another manager writes."""
+    def write(self, changes: Sequence[Change]) -> Coroutine[Any, Any, None]:
+        """Commit `changes` together; raises StoreUnavailable, and StoreTakenOver once another manager writes.
+
+        They stand in line for the disk before this returns.
+        """
+        return self._write(self.writer.write(changes))
+
+    async def _write(self, written: Future[None]) -> None:
         try:
-            await asyncio.wrap_future(self.writer.write(changes))
+            await asyncio.wrap_future(written)
         except StoreTakenOver as error:
             self.on_stale(str(error))
             raise
@@ -246,6 +252,12 @@ class Yard:
             return f"drained; `runyard undrain {name}` lets runs start there again"
         node = self.others.get(name)
         return node.guard if node else self.guard
+
+    def specs_at_hand(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec] | None:
+        """Return the full specs of runs that are about to start, if none of them has to be read."""
+        if not all(run_id in self.fresh_specs for run_id in run_ids):
+            return None
+        return {run_id: self.fresh_specs.pop(run_id) for run_id in run_ids}
 
     async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
         """Return the full specs of runs that are about to start; those of the next in line are read with them."""

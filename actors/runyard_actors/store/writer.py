@@ -31,8 +31,8 @@ log = logging.getLogger("runyard.store")
 
 #: A commit takes in no more once it holds so many changes or runs: its first caller waits for all of it.
 GROUP_LIMIT = 10_000
-#: After a commit the next calls gather, for so long at most and so long for each of those that it answered: a storm of
-#: short runs costs half the commits, and who is alone waits for nobody.
+#: After a commit of several calls the next ones gather, for so long at most and so long for each beside the first: a
+#: storm of short runs costs half the commits, and who is alone waits for nobody.
 GATHER_SECONDS, GATHER_SECONDS_EACH = 0.002, 0.0005
 
 
@@ -107,7 +107,7 @@ class StoreWriter:
             group, is_open = self._gather()
             if group:
                 self._answer(group)
-                time.sleep(min(GATHER_SECONDS, len(group) * GATHER_SECONDS_EACH))
+                time.sleep(min(GATHER_SECONDS, (len(group) - 1) * GATHER_SECONDS_EACH))
         if self._connection is not None:
             self._connection.close()
 
