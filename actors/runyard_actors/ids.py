@@ -9,12 +9,16 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from base64 import b32encode
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 26
+_TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
+#: Base 32 takes whole groups of five bytes; an id is the end of the last four.
+_BYTES = 20
 _RANDOM_BITS = 80
-#: Ids of one millisecond lie up to this far apart, so that a few letters tell them apart when typed.
-_STEP_BITS = 62
+#: Ids of one millisecond lie up to 62 bits apart, so that a few letters tell them apart when typed.
+_STEP_BYTES = 8
 
 _lock = threading.Lock()
 _last = [0, 0]
@@ -27,18 +31,22 @@ def new_id() -> str:
 
 def new_ids(count: int) -> list[str]:
     """Return `count` fresh ids in ascending order."""
+    steps = secrets.token_bytes(_STEP_BYTES * count)
     with _lock:
-        return [_encode(_next()) for _ in range(count)]
+        return [
+            _encode(_next(int.from_bytes(steps[at : at + _STEP_BYTES]) >> 2))
+            for at in range(0, len(steps), _STEP_BYTES)
+        ]
 
 
-def _next() -> int:
-    """Return the number of the next id; call with the lock held."""
+def _next(step: int) -> int:
+    """Return the number of the next id, so far from the last one of the same millisecond; call with the lock held."""
     now = time.time_ns() // 1_000_000
     moment, random = _last
     if now > moment:
         moment, random = now, secrets.randbits(_RANDOM_BITS - 1)
     else:
-        random += 1 + secrets.randbits(_STEP_BITS)
+        random += 1 + step
         if random >> _RANDOM_BITS:
             moment, random = moment + 1, secrets.randbits(_RANDOM_BITS - 1)
     _last[:] = moment, random
@@ -51,8 +59,4 @@ def is_id(text: str) -> bool:
 
 
 def _encode(number: int) -> str:
-    characters = []
-    for _ in range(LENGTH):
-        characters.append(ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(characters))
+    return b32encode(number.to_bytes(_BYTES)).translate(_TO_CROCKFORD)[-LENGTH:].decode()

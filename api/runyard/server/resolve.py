@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ class Resolver:
             command=command,
             args_from=len(head),
             cwd=cwd,
-            env={**module.env, **run.env},
+            env=_with(module.env, run.env),
             request=request,
             request_note=note,
             preload=_preload(run, module),
@@ -147,7 +147,7 @@ class Resolver:
             ),
             on_stall=_first(run.on_stall, module.on_stall, self.settings.defaults.on_stall),
             priority=_first(run.priority, module.priority, 0),
-            labels={**module.labels, **run.labels},
+            labels=_with(module.labels, run.labels),
             max_retries=_first(run.max_retries, module.max_retries, 0),
             retry_on_out_of_memory=_first(run.retry_on_out_of_memory, module.retry_on_out_of_memory),
             max_concurrent=_first(run.max_concurrent, module.max_concurrent),
@@ -200,7 +200,7 @@ class Resolver:
         if run.script is None and run.command is None:
             names = ", ".join(sorted(self.modules)) or "none"
             raise NotFoundError(f"no module {run.module_id!r} is known; known: {names[:MAX_NAMES]}")
-        return ModuleSettings(command=("",))
+        return _NO_MODULE
 
     def _request(self, run: RunIn, module: ModuleSettings, module_id: str) -> tuple[Request, str | None]:
         auto_cpu, auto_memory = auto_request(self.capacity, self.settings.max_concurrent_runs)
@@ -221,6 +221,10 @@ class Resolver:
         return self.learner.learned(
             module_id, request, memory=asked == "learn", gpu_memory=gpu_memory == "learn"
         )
+
+
+#: What stands in for the module of a run that names its own program.
+_NO_MODULE = ModuleSettings(command=("",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +268,17 @@ def _absolute(run: RunIn) -> str:
 
 
 def _id_from(run: RunIn, command: Sequence[str]) -> str:
-    if run.script is not None:
-        return Path(run.script).stem[:200] or "script"
-    return Path(command[0]).name[:200] or "command"
+    return _name_of_script(run.script) if run.script is not None else _name_of_program(command[0])
+
+
+@lru_cache(1_000)
+def _name_of_script(path: str) -> str:
+    return Path(path).stem[:200] or "script"
+
+
+@lru_cache(1_000)
+def _name_of_program(path: str) -> str:
+    return Path(path).name[:200] or "command"
 
 
 def _preload(run: RunIn, module: ModuleSettings) -> tuple[str, ...] | None:
@@ -318,7 +330,15 @@ def _summary(bad: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _first(*values: Any) -> Any:
-    return next((v for v in values if v is not None), None)
+    for value in values:
+        if value is not None:
+            return value
+    return None
+
+
+def _with(given: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+    """Return both together: the same object for all runs that have nothing to add, which travels and is stored once."""
+    return {**given, **more} if more else given
 
 
 def _text(path: Path | str | None) -> str | None:
