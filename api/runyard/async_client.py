@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from runyard.address import checked_key, part
@@ -265,9 +265,12 @@ class AsyncClient:
             if event.kind == "log":
                 yield event.log_piece()
 
-    async def events(self, since: int | None = None) -> AsyncIterator[Json]:
-        """Yield every state change, for ever, resuming where a lost connection left off."""
-        async for event in self._connection.events("/api/events", since=since):
+    async def events(
+        self, since: int | None = None, kinds: Iterable[str] | None = None
+    ) -> AsyncIterator[Json]:
+        """Yield every state change, or those of some kinds, for ever, resuming where a lost connection left off."""
+        only = None if kinds is None else sorted(kinds)
+        async for event in self._connection.events("/api/events", since=since, kind=only):
             yield event.json()
 
     async def wait(self, run_ids: Sequence[str], timeout: float | None = None) -> list[Json]:  # noqa: ASYNC109 the public name
@@ -275,7 +278,7 @@ class AsyncClient:
         ended: dict[str, Json] = {}
         wanted = set(run_ids)
         async with asyncio.timeout(timeout):
-            async for event in self.events():
+            async for event in self.events(kinds=["run_ended"]):
                 if event["kind"] == "open":
                     shown = await self._known(sorted(wanted - ended.keys()))
                 else:
@@ -288,7 +291,7 @@ class AsyncClient:
     async def wait_closed(self, batch_id: str, timeout: float | None = None) -> None:  # noqa: ASYNC109 as in `wait`
         """Wait until a batch takes no more runs. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
-            async for event in self.events():
+            async for event in self.events(kinds=["batch_closed"]):
                 if event["kind"] == "open":
                     if not (await self.batch(batch_id))["open"]:
                         return

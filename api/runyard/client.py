@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runyard.async_client import AsyncClient, Json
@@ -225,9 +225,9 @@ class Client:
         """Yield the log from `offset` on, byte-exact, until the run has ended."""
         return self._background.iterate(self._async.follow_log(run_id, attempt, offset))
 
-    def events(self, since: int | None = None) -> Iterator[Json]:
+    def events(self, since: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Json]:
         """Yield every state change, for ever."""
-        return self._background.iterate(self._async.events(since))
+        return self._background.iterate(self._async.events(since, kinds))
 
     def close(self) -> None:
         """Release the connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,10 +15,15 @@ from runyard.batch import Batch
 from runyard.client import Client
 from runyard.ended import is_ended
 from runyard.run import Run, RunResult, error_class
+from runyard_actors.store.event_kinds import EVENT_KINDS
 from runyard_cluster.errors import ConflictError, RunError, RunyardError
 
 #: Log lines that an exception carries.
 ERROR_LOG_LINES = 20
+
+#: What changes a run or ends its batch. That runs were submitted concerns only who holds an open batch.
+KINDS = frozenset(kind for kind in EVENT_KINDS if kind.startswith("run_") or kind == "batch_closed")
+KINDS_OF_MOST = KINDS - {"run_submitted"}
 
 #: Runs asked for by id in one call: an address of some 10 kB, well below what servers take.
 IDS_AT_ONCE = 300
@@ -38,6 +43,8 @@ class Session:
         self._submitting = 0
         self._was_interrupted = False
         self._opened: asyncio.Event = self._background.call(_event())
+        self._seen: int | None = None
+        self._kinds: Set[str] = KINDS_OF_MOST
         self._listener = self._background.start(self._listen())
         self._background.call(self._open())
         atexit.register(self._at_exit)
@@ -60,6 +67,8 @@ class Session:
 
     def submit_batch(self, body: Mapping[str, Any], key: str | None) -> Batch:
         """Submit a batch."""
+        if body.get("open"):
+            self._listen_to_all()
         with self._catching_early_ends():
             answer = self.client.submit_batch(body, key)
             batch = self._batch(answer, body, is_open=answer["open"])
@@ -204,7 +213,8 @@ class Session:
 
     async def _listen(self) -> None:
         try:
-            async for event in self.client.asynchronous.events():
+            async for event in self.client.asynchronous.events(self._seen, self._kinds):
+                self._seen = event.get("seq", self._seen)
                 if event["kind"] == "open":
                     self._opened.set()
                 elif fields := event.get("run"):
@@ -220,6 +230,13 @@ class Session:
             for batch in list(self._open_batches.values()):
                 batch.lose(error)
             raise
+
+    def _listen_to_all(self) -> None:
+        """Hear of submitted runs, too, from what was heard last on."""
+        if self._kinds is not KINDS:
+            self._kinds = KINDS
+            self._listener.cancel()
+            self._listener = self._background.start(self._listen())
 
     def _join(self, fields: Mapping[str, Any]) -> None:
         """Somebody added a run to an open batch; what tries a failed one again is none of its own."""

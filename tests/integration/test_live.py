@@ -84,7 +84,7 @@ class Ear:
 
 @asynccontextmanager
 async def listening(
-    server: InProcess, last: int | None = None, *, buffer: int | None = None
+    server: InProcess, last: int | None = None, *, buffer: int | None = None, query: str = ""
 ) -> AsyncIterator[Ear]:
     """Open a stream, and lend it once the server has said that it is open."""
     connection = socket.socket()
@@ -96,7 +96,7 @@ async def listening(
     reader, writer = await asyncio.open_connection(sock=connection, limit=buffer or 2**16)
     resume = f"Last-Event-ID: {last}\r\n" if last is not None else ""
     writer.write(
-        f"GET /api/events HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"GET /api/events{query} HTTP/1.1\r\nHost: {host}:{port}\r\n"
         f"Authorization: Bearer {server.token}\r\n{resume}\r\n".encode()
     )
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT)
@@ -110,9 +110,15 @@ async def listening(
         writer.close()
 
 
-async def hear(server: InProcess, heard: Heard, until: Callable[[], bool], last: int | None = None) -> None:
+async def hear(
+    server: InProcess,
+    heard: Heard,
+    until: Callable[[], bool],
+    last: int | None = None,
+    query: str = "",
+) -> None:
     """Listen until the condition holds after an event, or the server hangs up."""
-    async with listening(server, last) as ear, asyncio.timeout(LIMIT):
+    async with listening(server, last, query=query) as ear, asyncio.timeout(LIMIT):
         async for event in ear.events():
             heard.take(event)
             if until():
@@ -162,6 +168,52 @@ def test_two_hundred_listeners_hear_each_event_once_and_in_order(server: InProce
     # A batch, and of each run: submitted, starting, ended, and started if it was seen before it ended
     assert len(expected) > 3 * RUNS
     assert [h.numbers for h in all_heard] == [expected] * LISTENERS
+
+
+def test_who_names_kinds_hears_those_and_no_others(server: InProcess) -> None:
+    only, late, everything = Heard(), Heard(), Heard()
+    kinds = {"run_ended", "batch_submitted"}
+    query = "?kind=run_ended&kind=batch_submitted"
+
+    def wanted() -> list[int]:
+        return [e["seq"] for e in server.context.reader.events(0, 1_000_000) if e["kind"] in kinds]
+
+    async def listen_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hear(server, only, lambda: len(only.numbers) == RUNS + 1, query=query))
+            group.create_task(hear(server, everything, has_all(server, everything, RUNS)))
+            async with asyncio.timeout(LIMIT):
+                while server.context.hub.listeners < 2:
+                    await asyncio.sleep(0.01)
+            await asyncio.to_thread(submit, server, RUNS)
+        await hear(server, late, lambda: len(late.numbers) == RUNS + 1, last=0, query=query)
+
+    asyncio.run(listen_all())
+    assert only.numbers == late.numbers == wanted()
+    assert everything.numbers == stored(server)
+
+
+def test_nothing_is_read_of_runs_that_nobody_wants_to_hear_of(
+    server: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = list[str]()
+    reader = server.context.reader
+    monkeypatch.setattr(
+        reader, "runs_by_id", lambda ids, read=reader.runs_by_id: shown.extend(ids) or read(ids)
+    )
+    server.call(server.context.manager.pause())
+    with server.client() as client:
+        batch = client.submit_batch({"runs": [{"command": python("pass"), "memory": "64MiB"}] * RUNS})
+        wait_until(lambda: server.context.hub.last_seq >= RUNS + 1, LIMIT, "the hub went on")
+        assert not shown
+        assert len(batch["runs"]) == RUNS
+
+
+def test_a_kind_that_is_none_is_refused_with_those_that_are(server: InProcess) -> None:
+    with server.http() as http:
+        answer = http.get("/api/events", params={"kind": "run_finished"})
+    assert answer.status_code == 422
+    assert "run_ended" in answer.text
 
 
 def test_changes_are_heard_within_a_second(server: InProcess) -> None:

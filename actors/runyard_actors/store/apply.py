@@ -35,6 +35,7 @@ from runyard_actors.store.changes import (
     RunWarned,
     StartWithdrawn,
 )
+from runyard_actors.store.event_kinds import EventKind
 from runyard_actors.store.queries import sql
 from runyard_actors.store.submit import submit
 
@@ -91,7 +92,7 @@ def note_stall(call: Call, change: RunStalled) -> None:
         and run.status == Status.RUNNING
         and _changed(call, "stall_run", run, since=change.since)
     ):
-        kind = "run_stall_ended" if change.since is None else "run_stalled"
+        kind: EventKind = "run_stall_ended" if change.since is None else "run_stalled"
         call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id)
 
 
@@ -109,7 +110,8 @@ def _changed(call: Call, name: str, run: RunRow, **values: Any) -> bool:
 def note_hold(call: Call, change: RunHeld) -> None:
     """Note that a queued run is held, or that it was released."""
     run = call.run(change.run_id)
-    query, kind = ("hold_run", "run_held") if change.is_held else ("release_run", "run_released")
+    query = "hold_run" if change.is_held else "release_run"
+    kind: EventKind = "run_held" if change.is_held else "run_released"
     if run is not None and _changed(call, query, run):
         call.event(kind, change.at, run_id=change.run_id, batch_id=run.batch_id)
 

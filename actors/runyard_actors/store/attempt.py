@@ -22,6 +22,7 @@ from runyard_actors.store.changes import (
     RunSuspended,
     StartWithdrawn,
 )
+from runyard_actors.store.event_kinds import EventKind
 
 #: Outcome fields that the tables hold under the same name.
 _PLAIN = tuple(f.name for f in fields(Outcome) if f.name not in ("reason", "result", "is_of_gpu"))
@@ -50,16 +51,9 @@ def starting(call: Call, change: AttemptStarting) -> None:
 
 
 def origin_found(call: Call, change: OriginFound) -> None:
-    """Record where an attempt came from, and tell of it while its run is running.
-
-    Before, the event of the start is still to come, and after the run has ended nothing comes of it any more.
-    """
+    """Record where an attempt came from."""
     values = {"run_id": change.run_id, "attempt": change.attempt}
-    is_new = call.execute("note_origin", {**values, "origin_id": _put_origin(call, change.origin)})
-    run = call.run(change.run_id)
-    if is_new and run is not None and run.status == Status.RUNNING:
-        data = {"attempt": change.attempt}
-        call.event("run_origin_found", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+    call.execute("note_origin", {**values, "origin_id": _put_origin(call, change.origin)})
 
 
 def _put_origin(call: Call, origin: str) -> str:
@@ -136,7 +130,7 @@ def withdrawn(call: Call, change: StartWithdrawn) -> None:
     call.event("start_withdrawn", change.at, run_id=change.run_id, batch_id=run.batch_id, data=values)
 
 
-def _record(call: Call, query: str, kind: str, change: RunSuspended | RunResumed) -> None:
+def _record(call: Call, query: str, kind: EventKind, change: RunSuspended | RunResumed) -> None:
     run = call.run(change.run_id)
     if run and call.execute(query, {"seq": run.seq, "attempt": change.attempt, "at": change.at}):
         data = {"attempt": change.attempt}

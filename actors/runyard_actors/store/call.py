@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from runyard_actors.store.counts import CountChanges
 from runyard_actors.store.database import Cursor
+from runyard_actors.store.event_kinds import EventKind
 from runyard_actors.store.queries import sql
 
 #: Stands in `progress_events` for a run that ended, whose last event need not be known any more.
@@ -53,7 +54,7 @@ class Call:
 
     def event(
         self,
-        kind: str,
+        kind: EventKind,
         at: int,
         *,
         run_id: str | None = None,

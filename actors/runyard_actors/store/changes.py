@@ -59,7 +59,6 @@ class OriginFound:
     run_id: RunId
     attempt: int
     origin: str
-    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from runyard.server.hub import Hub
 from runyard.server.learner import Learner
 from runyard.server.log_links import LogLinks
 from runyard.server.node_history import NodeHistory
-from runyard.server.notice.notifier import Notifier
+from runyard.server.notice.notifier import KINDS, Notifier
 from runyard.server.registry import Registry
 from runyard.server.resolve import Resolver
 from runyard.server.sessions import Sessions
@@ -52,7 +52,7 @@ class Context:
         self.recent = Recent(self.reader)
         self.registry = Registry(self.settings.modules, self.reader)
         self.notifier = Notifier(self)
-        self.hub.on_event.append(self.notifier.on_event)
+        self.hub.tell(self.notifier.on_event, KINDS)
 
     @property
     def manager(self) -> ManagerClient:

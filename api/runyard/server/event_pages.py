@@ -15,6 +15,12 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from runyard_actors.store.event_kinds import EVENT_KINDS
+
+#: What a stream may tell of: stored events, and once a second what active runs use.
+USAGE = "usage"
+ALL_KINDS: frozenset[str] = EVENT_KINDS | {USAGE}
+
 Event = dict[str, Any]
 
 #: Events read from the store at once.
@@ -27,18 +33,21 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Messages that are sent together: the numbers of those that are stored events, and where each of them begins."""
+    """Messages that are sent together: of what kind each is, where it begins, and the numbers of stored events."""
 
     data: bytes
+    kinds: Sequence[str]
+    starts: Sequence[int] = (0,)
     numbers: Sequence[int] = ()
-    starts: Sequence[int] = ()
 
-    def after(self, seq: int) -> bytes:
-        """Return what is left without events up to that number."""
+    def after(self, seq: int, wanted: frozenset[str] = ALL_KINDS) -> bytes:
+        """Return what is left without events up to that number, and those that are not wanted."""
         known = bisect_right(self.numbers, seq)
-        if not known:
-            return self.data
-        return self.data[self.starts[known] :] if known < len(self.numbers) else b""
+        if wanted.issuperset(self.kinds):
+            return self.data[self.starts[known] :] if known < len(self.starts) else b""
+        ends = (*self.starts[1:], len(self.data))
+        rest = zip(self.kinds[known:], self.starts[known:], ends[known:], strict=True)
+        return b"".join(self.data[start:end] for kind, start, end in rest if kind in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +91,17 @@ class EventPages:
 
 def chunks(events: Sequence[Event]) -> Iterator[Chunk]:
     """Join events, in their order, to chunks of about CHUNK_BYTES."""
-    data, numbers, starts = bytearray(), list[int](), list[int]()
+    data, kinds, starts, numbers = bytearray(), list[str](), list[int](), list[int]()
     for event in events:
-        numbers.append(event["seq"])
+        kinds.append(event["kind"])
         starts.append(len(data))
+        numbers.append(event["seq"])
         data += encode(event)
         if len(data) >= CHUNK_BYTES:
-            yield Chunk(bytes(data), numbers, starts)
-            data, numbers, starts = bytearray(), [], []
+            yield Chunk(bytes(data), kinds, starts, numbers)
+            data, kinds, starts, numbers = bytearray(), [], [], []
     if data:
-        yield Chunk(bytes(data), numbers, starts)
+        yield Chunk(bytes(data), kinds, starts, numbers)
 
 
 def encode(event: Event) -> bytes:

@@ -12,9 +12,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from runyard.server.event_pages import CHUNK_BYTES, PAGE, Chunk, EventPages, chunks
+from runyard.server.event_pages import ALL_KINDS, CHUNK_BYTES, PAGE, USAGE, Chunk, EventPages, chunks
 from runyard_actors.manager.client import ManagerClient
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.errors import UnavailableError
@@ -35,9 +36,10 @@ USAGE_SECONDS = 1.0
 
 
 class Waiting(asyncio.Queue["Chunk | None"]):
-    """What waits for one listener; None ends its stream."""
+    """What waits for one listener, of the kinds that it wants; None ends its stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: frozenset[str]) -> None:
+        self.kinds = kinds
         self._bytes = 0
         super().__init__(QUEUE_LENGTH)
 
@@ -72,10 +74,10 @@ class Hub:
         self._reader = reader
         self._manager = manager
         self._listeners: set[Waiting] = set()
-        self._pages = EventPages(self._read)
+        self._pages = EventPages(partial(self._read, wanted=ALL_KINDS))
         self._has_begun = asyncio.Event()
         self._closed = False
-        self.on_event: list[Callable[[dict[str, Any]], None]] = []
+        self._takers: list[tuple[frozenset[str], Callable[[dict[str, Any]], None]]] = []
         self.last_seq = 0
 
     @property
@@ -87,6 +89,10 @@ class Hub:
     def is_closed(self) -> bool:
         """Whether the server is leaving."""
         return self._closed
+
+    def tell(self, take: Callable[[dict[str, Any]], None], kinds: frozenset[str]) -> None:
+        """Call `take` with every event of these kinds, and its run as it stands then."""
+        self._takers.append((kinds, take))
 
     async def run(self) -> None:
         """Read news from the store as the manager tells of them, for ever."""
@@ -104,21 +110,21 @@ class Hub:
         """While anybody listens, tell once a second what active runs use, for ever."""
         while not self._closed:
             await asyncio.sleep(USAGE_SECONDS)
-            if not self._listeners:
+            if not any(USAGE in waiting.kinds for waiting in self._listeners):
                 continue
             try:
                 runs = await self._manager().usage()
             except UnavailableError:
                 continue
             if runs:
-                self.send("usage", {"kind": "usage", "at": time.time(), "runs": [asdict(r) for r in runs]})
+                self.send(USAGE, {"kind": USAGE, "at": time.time(), "runs": [asdict(r) for r in runs]})
 
-    async def stream(self, since: int | None) -> AsyncIterator[bytes]:
-        """Yield events as Server-Sent Events: those stored after `since`, then live ones.
+    async def stream(self, since: int | None, kinds: frozenset[str] = ALL_KINDS) -> AsyncIterator[bytes]:
+        """Yield events of these kinds as Server-Sent Events: those stored after `since`, then live ones.
 
         A number that is not given out yet comes from a store that was here before: the newest one is taken.
         """
-        waiting = Waiting()
+        waiting = Waiting(kinds)
         self._listeners.add(waiting)
         try:
             # Callers who lost an earlier server are here before the last number is known.
@@ -133,7 +139,7 @@ class Hub:
                 if not late:
                     break
                 for chunk in late:
-                    yield chunk.after(sent)
+                    yield chunk.after(sent, kinds)
                 sent = late[-1].numbers[-1]
             async for data in self._live(waiting, sent):
                 yield data
@@ -145,7 +151,7 @@ class Hub:
     def send(self, kind: str, data: dict[str, Any]) -> None:
         """Hand listeners something that is not stored, as usage."""
         text = json.dumps(data, separators=(",", ":"))
-        self._put(Chunk(f"event: {kind}\ndata: {text}\n\n".encode()))
+        self._put(Chunk(f"event: {kind}\ndata: {text}\n\n".encode(), (kind,)))
 
     def close(self) -> None:
         """End all streams."""
@@ -158,27 +164,41 @@ class Hub:
         """Hand on what was stored since the last time; return how much that was."""
         count = 0
         while self.last_seq < newest:
-            events = await asyncio.to_thread(self._read, self.last_seq)
+            wanted = self._wanted()
+            events = await asyncio.to_thread(self._read, self.last_seq, wanted)
             if not events:
                 break
+            if not self._wanted() <= wanted:
+                # Somebody came meanwhile who wants more than was read.
+                continue
             count += len(events)
-            # While nobody listens nothing is encoded, which is most of what a burst costs here.
-            for chunk in chunks(events) if self._listeners else ():
+            # What nobody wants is not encoded, which is most of what a burst costs here.
+            for chunk in chunks([event for event in events if event["kind"] in wanted]):
                 self._put(chunk)
             self.last_seq = events[-1]["seq"]
             for event in events:
-                for take in self.on_event:
-                    take(event)
+                for kinds, take in self._takers:
+                    if event["kind"] in kinds:
+                        take(event)
         return count
 
-    def _read(self, after: int) -> list[dict[str, Any]]:
-        """Return the next events, each with its run as it stands now."""
+    def _wanted(self) -> frozenset[str]:
+        """Return the kinds that any listener wants."""
+        return frozenset[str]().union(*(waiting.kinds for waiting in self._listeners))
+
+    def _read(self, after: int, wanted: frozenset[str]) -> list[dict[str, Any]]:
+        """Return the next events, those that are wanted here or there with their runs as they stand now."""
         events = self._reader.events(after, PAGE)
-        runs = self._reader.runs_by_id(list({e["run_id"] for e in events if e["run_id"]}))
+        shown = wanted.union(*(kinds for kinds, _ in self._takers))
+        runs = self._reader.runs_by_id(
+            list({e["run_id"] for e in events if e["run_id"] and e["kind"] in shown})
+        )
         return [{**e, "run": runs.get(e["run_id"])} for e in events]
 
     def _put(self, chunk: Chunk) -> None:
         for waiting in list(self._listeners):
+            if waiting.kinds.isdisjoint(chunk.kinds):
+                continue
             if waiting.full():
                 self._listeners.discard(waiting)
                 waiting.end()
@@ -192,7 +212,8 @@ class Hub:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     chunk = await waiting.get()
             except TimeoutError:
-                yield b":\n\n"
+                # Its number says that all before was sent or not wanted: who resumes need not begin further back.
+                yield b":\nid: %d\n\n" % self.last_seq if waiting.empty() else b":\n\n"
                 continue
             data, is_open = _gathered(chunk, waiting, sent)
             if data:
@@ -203,7 +224,7 @@ def _gathered(chunk: Chunk | None, waiting: Waiting, sent: int) -> tuple[bytes, 
     """Join a chunk with those that wait behind it; the second value is False once nothing more will come."""
     parts, size = list[bytes](), 0
     while chunk is not None:
-        parts.append(chunk.after(sent))
+        parts.append(chunk.after(sent, waiting.kinds))
         size += len(parts[-1])
         if size >= CHUNK_BYTES or waiting.empty():
             break

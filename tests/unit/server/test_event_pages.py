@@ -52,6 +52,15 @@ def test_a_listener_gets_what_it_lacks_and_no_more(seq: int, missing: range) -> 
     assert sent == wanted([n for n in numbers if n > seq])
 
 
+@pytest.mark.parametrize("seq", [0, 1, 49, 50, 99])
+@pytest.mark.parametrize("kinds", [{"run_ended"}, {"run_started", "run_ended"}, {"run_held"}])
+def test_of_a_chunk_one_gets_the_kinds_that_are_wanted(seq: int, kinds: set[str]) -> None:
+    all_kinds = ("run_started", "run_progressed", "run_ended")
+    events = [{**event(n), "kind": all_kinds[n % 3]} for n in range(1, 100)]
+    sent = b"".join(chunk.after(seq, frozenset(kinds)) for chunk in chunks(events))
+    assert sent == b"".join(encode(e) for e in events if e["seq"] > seq and e["kind"] in kinds)
+
+
 def test_many_that_come_late_read_the_store_once() -> None:
     store = Store(range(1, 3 * PAGE + 100))
 

@@ -15,7 +15,7 @@ from runyard.server.context import Context
 from runyard.server.metrics.families import families
 from runyard.server.metrics.module_label import ModuleLabels
 from runyard.server.metrics.request_metrics import RequestMetrics, Timing
-from runyard.server.metrics.run_metrics import RunMetrics
+from runyard.server.metrics.run_metrics import KINDS, RunMetrics
 from runyard.server.metrics.state import State, StoreState, read_state
 
 router = APIRouter(tags=["machine"])
@@ -74,6 +74,6 @@ def install(app: FastAPI, context: Context) -> None:
     """Serve the metrics of `app`. To see what the gate refuses too, this comes after the gate."""
     made = Metrics(context)
     app.state.metrics = made
-    context.hub.on_event.append(made.runs.on_event)
+    context.hub.tell(made.runs.on_event, KINDS)
     app.include_router(router)
     app.add_middleware(Timing, requests=made.requests)

@@ -14,6 +14,8 @@ from runyard_actors.run import Reason, Status
 #: Seconds; from what a start costs to the longest a run is usually given.
 BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200, 86_400)
 MODULE = ("module",)
+#: Events that are counted here.
+KINDS = frozenset({"run_started", "run_requeued", "run_ended"})
 
 
 class RunMetrics:
@@ -65,9 +67,7 @@ class RunMetrics:
         if run is None:
             return
         kind = event["kind"]
-        if kind == "run_submitted":
-            self.prepare(run["module_id"])
-        elif kind == "run_started":
+        if kind == "run_started":
             self._on_started(event, run)
         elif kind == "run_requeued":
             self._on_requeued(event, run)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from runyard.server.context import Here
+from runyard.server.event_pages import ALL_KINDS
+from runyard_actors.store.event_kinds import EventKind
 
 router = APIRouter(tags=["live"])
 
@@ -20,7 +22,12 @@ async def events(
     here: Here,
     since: Annotated[int | None, Query(ge=0, description="resume after this event's number")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
+    kind: Annotated[
+        list[EventKind | Literal["usage"]] | None,
+        Query(description="only events of these kinds; all if left out"),
+    ] = None,
 ) -> StreamingResponse:
     """Stream every state change as Server-Sent Events; `Last-Event-ID` resumes without a gap."""
     resumed = int(last_event_id) if last_event_id and last_event_id.isdecimal() else since
-    return StreamingResponse(here.hub.stream(resumed), media_type="text/event-stream", headers=STREAM_HEADERS)
+    stream = here.hub.stream(resumed, frozenset(kind) if kind else ALL_KINDS)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
