@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from runyard.server.notice import notifier
@@ -18,6 +19,8 @@ from tests.support import python, wait_until
 
 GOOD = {"command": python("pass"), "num_cpus": 0.1, "memory": "64MiB"}
 BAD = {**GOOD, "command": python("raise SystemExit(3)")}
+#: Nobody listens there.
+WEB = "http://127.0.0.1:9/path"
 WRITE = "import os, sys; open(sys.argv[1], 'a').write(os.environ['RUNYARD_TITLE'] + '|' + sys.stdin.read() + '\\n')"
 
 
@@ -140,6 +143,39 @@ def test_a_command_that_fails_is_shown_and_not_started_again(tmp_path: Path) -> 
         path = f"/api/batches/{batch}"
         notice = wait_until(lambda: client.get(path).json()["notice"], 30, "it was shown")
         assert "it cannot be started" in notice
+
+
+def test_a_run_and_a_batch_say_whom_they_tell_and_no_secret(tmp_path: Path) -> None:
+    secret = "hidden-1f2e"
+    wishes = {
+        "on_end": ["true", "--token", secret],
+        "modules": {"loud": {"command": ["true"], "webhook": WEB}},
+    }
+    with in_process(tmp_path, **wishes) as server, server.http() as client:
+        asked = {"module_id": "loud", "num_cpus": 0.1, "memory": "64MiB", "hold": True}
+        said = [{"kind": "command", "name": "true"}, {"kind": "webhook", "name": "http://127.0.0.1:9/…"}]
+        run = submit(client, **asked)
+        assert run["tells"] == said
+        path = f"/api/batches/{_batch(client, [asked], webhook=WEB + secret, on_end=['false', secret])}"
+        of_batch = client.get(path)
+        own = [{"kind": "command", "name": "false"}, said[1]]
+        # Each address once: here they are two that look alike.
+        assert of_batch.json()["tells"] == [said[0], *own, said[1]]
+        of_its_run = client.get("/api/runs", params={"batch_id": of_batch.json()["batch_id"]}).json()["runs"][
+            0
+        ]
+        assert of_its_run["tells"] is None, "lists do not carry it"
+        alone = client.get(f"/api/runs/{of_its_run['run_id']}")
+        assert alone.json()["tells"] == [], "its batch is told of as a whole"
+        again = client.get(f"/api/runs/{run['run_id']}")
+        assert again.json()["tells"] == said
+        assert secret not in of_batch.text + alone.text + again.text
+
+
+def _batch(client: httpx.Client, runs: list[dict[str, Any]], **wishes: Any) -> str:
+    answer = client.post("/api/batches", json={"runs": runs, **wishes})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["batch_id"])
 
 
 def test_what_was_not_told_is_told_by_the_next_server(

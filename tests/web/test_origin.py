@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +13,13 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from runyard_cluster.origin import finder
+from runyard_cluster.origin import git as git_of_folder
 from tests.in_process import InProcess, in_process
 from tests.rest import submit, wait_ended
-from tests.support import wait_until
+from tests.support import python, wait_until
 from tests.unit.origin.test_origin import git
-from tests.web.conftest import Opener, opener
-from tests.web.programs import request
+from tests.web.conftest import Opened, Opener, opener
+from tests.web.programs import WAIT, request
 from tests.web.test_views import violations
 
 #: What a busy machine may take to start a process and to ask git.
@@ -74,7 +77,9 @@ def test_origin_changes_and_what_could_not_be_told_stand_on_the_page(
     expect(origin).to_contain_text(code.commit[:10])
     expect(origin).to_contain_text("and no other changes")
     expect(origin).to_contain_text(sys.executable)
-    expect(page.get_by_role("region", name="Outcome")).to_contain_text("could not be told")
+    outcome = page.get_by_role("region", name="Outcome")
+    expect(outcome).to_contain_text("Tells of its end: the command no-such-program")
+    expect(outcome).to_contain_text("could not be told")
     # When the code changes and the run is restarted, the page says what changed
     code.script.write_text("print(2)\n")
     git(code.folder, "commit", "-qam", "two")
@@ -93,10 +98,50 @@ def test_origin_changes_and_what_could_not_be_told_stand_on_the_page(
     assert not violations(page)
 
 
+def test_an_origin_that_is_found_late_shows_without_a_reload(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a git that does not answer before the gate is open, and a run that goes on meanwhile
+    real, gate, slow = shutil.which("git"), tmp_path / "gate", tmp_path / "bin" / "git"
+    code = tmp_path / "code"
+    code.mkdir()
+    git(code, "init", "-q")
+    git(code, "commit", "--allow-empty", "-qm", "one")
+    commit = git(code, "rev-parse", "HEAD")
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\nwhile [ ! -e "{gate}" ]; do sleep 0.05; done\nexec "{real}" "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(git_of_folder, "SECONDS", 300.0)
+    monkeypatch.setenv("PATH", f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
+    with in_process(tmp_path / "data") as server, server.http() as client:
+        run_id = submit(client, **request(command=python(WAIT), cwd=str(code)))["run_id"]
+        for opened in opener_of_one(chromium, server):
+            page = opened.go(f"/runs/{run_id}?tab=details")
+            expect(page.get_by_role("region", name="Outcome")).to_contain_text(
+                "Running", timeout=LIMIT_MILLISECONDS
+            )
+            expect(page.get_by_role("region", name="Origin")).to_have_count(0)
+            # When git answers, the page says so by itself
+            gate.touch()
+            expect(page.get_by_role("region", name="Origin")).to_contain_text(
+                commit[:10], timeout=LIMIT_MILLISECONDS
+            )
+        client.post(f"/api/runs/{run_id}/cancel")
+        wait_ended(client, run_id)
+
+
+def opener_of_one(chromium: Browser, server: InProcess) -> Iterator[Opened]:
+    """Yield one page of a server, and look for problems in it afterwards."""
+    for new in opener(chromium, server):
+        yield new()
+
+
 def test_the_page_of_a_batch_says_who_could_not_be_told(open_untold: Opener, untold: InProcess) -> None:
     with untold.http() as client:
         body = {"name": "quiet", "runs": [request(command=["true"])]}
         batch = client.post("/api/batches", json=body).json()["batch_id"]
         wait_until(lambda: client.get(f"/api/batches/{batch}").json()["notice"], 30, "it was tried")
     page = open_untold().go(f"/batches/{batch}")
-    expect(page.get_by_role("region", name="Progress")).to_contain_text("could not be told")
+    progress = page.get_by_role("region", name="Progress")
+    expect(progress).to_contain_text("Tells of its end: the command no-such-program")
+    expect(progress).to_contain_text("could not be told")

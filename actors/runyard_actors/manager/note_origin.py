@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from runyard_actors.manager.active import ActiveRun
@@ -30,8 +31,9 @@ async def _note(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
     found = {}
     for place, spec in places.items():
         found[place] = await asyncio.to_thread(yard.origins.find, spec.command, spec.cwd)
+    at = time.time_ns() // 1000
     changes: list[Change] = [
-        OriginFound(run_id=a.run_id, attempt=a.attempt, origin=found[a.spec.command[:2], a.spec.cwd])
+        OriginFound(run_id=a.run_id, attempt=a.attempt, origin=found[a.spec.command[:2], a.spec.cwd], at=at)
         for a in attempts
         if a.spec
     ]

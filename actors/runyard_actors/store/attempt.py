@@ -51,9 +51,16 @@ def starting(call: Call, change: AttemptStarting) -> None:
 
 
 def origin_found(call: Call, change: OriginFound) -> None:
-    """Record where an attempt came from."""
+    """Record where an attempt came from, and tell of it while its run is running.
+
+    Before, the event of the start is still to come, and after the run has ended nothing comes of it any more.
+    """
     values = {"run_id": change.run_id, "attempt": change.attempt}
-    call.execute("note_origin", {**values, "origin_id": _put_origin(call, change.origin)})
+    is_new = call.execute("note_origin", {**values, "origin_id": _put_origin(call, change.origin)})
+    run = call.run(change.run_id)
+    if is_new and run is not None and run.status == Status.RUNNING:
+        data = {"attempt": change.attempt}
+        call.event("run_origin_found", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
 
 
 def _put_origin(call: Call, origin: str) -> str:

@@ -59,6 +59,7 @@ class OriginFound:
     run_id: RunId
     attempt: int
     origin: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

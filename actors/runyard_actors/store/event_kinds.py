@@ -16,6 +16,7 @@ EventKind = Literal[
     "run_edited",
     "run_ended",
     "run_held",
+    "run_origin_found",
     "run_progressed",
     "run_released",
     "run_requeued",

@@ -86,7 +86,8 @@ WHERE attempts.started_at IS NULL AND attempts.ended_at IS NULL AND attempts.non
 INSERT INTO origins (origin_id, value) VALUES (:origin_id, :value) ON CONFLICT (origin_id) DO NOTHING
 
 -- note_origin --
-UPDATE attempts SET origin_id = :origin_id WHERE run_id = :run_id AND attempt = :attempt
+UPDATE attempts SET origin_id = :origin_id
+WHERE run_id = :run_id AND attempt = :attempt AND origin_id IS NOT :origin_id
 
 -- claim_run --
 UPDATE runs SET attempt = :attempt, node = :node, gpu_ids = :gpu_indexes WHERE seq = :seq

@@ -33,6 +33,13 @@ class Origin(BaseModel):
     dirty: bool | None = Field(description="tracked files differ from the commit")
 
 
+class Tell(BaseModel):
+    """Somebody who is told of an end. Arguments, and what an address has behind its host, are never given out."""
+
+    kind: Literal["command", "webhook", "desktop"]
+    name: str = Field(description="the program, the address up to its host, or that it is the desktop")
+
+
 class Run(BaseModel):
     """One execution of a module or command. Sizes in bytes, times in seconds, dates in RFC 3339 UTC."""
 
@@ -98,6 +105,10 @@ class Run(BaseModel):
     result: Any = Field(None, description="small JSON that the module wrote")
     restarted_from: str | None
     notice: str | None = Field(None, description="why somebody could not be told of its end, in words")
+    tells: list[Tell] | None = Field(
+        None,
+        description="who is told of its end, as settings and module have it now; told where one run is shown",
+    )
     request_note: str | None = Field(None, description="where a learned request came from, in words")
     enforcement: dict[str, str] | None
     suspended: bool = Field(False, description="held still for now; it keeps its slot and its resources")
@@ -158,6 +169,10 @@ class Batch(BaseModel):
     open: bool = Field(False, description="further runs may be added; it has not ended before it is closed")
     closed_at: str | None = Field(None, description="when an open batch was closed")
     notice: str | None = Field(None, description="why somebody could not be told of its end, in words")
+    tells: list[Tell] | None = Field(
+        None,
+        description="who is told of its end, as it, settings and modules have it now; told where one batch is shown",
+    )
     counts: dict[Status, int]
     total: int
     progress: float

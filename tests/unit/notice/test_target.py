@@ -56,3 +56,12 @@ def test_what_is_shown_of_an_address_holds_no_secret() -> None:
     assert HOOK.shown() == "webhook https://hooks.example/…"
     assert Target("webhook", ("http://h:8080/x",)).shown() == "webhook http://h:8080/…"
     assert COMMAND.shown() == "on_end tell"
+
+
+def test_what_rest_tells_of_a_target_holds_no_secret_either() -> None:
+    command = Target("command", ("notify", "--token", "secret"))
+    assert command.told() == {"kind": "command", "name": "notify"}
+    assert HOOK.told() == {"kind": "webhook", "name": "https://hooks.example/…"}
+    in_front = Target("webhook", ("https://me:secret@hooks.example:8443/a",))
+    assert in_front.told()["name"] == "https://hooks.example:8443/…"
+    assert Target("desktop").told() == {"kind": "desktop", "name": "desktop notification"}

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from runyard_actors.run import Outcome, Reason
-from runyard_actors.store.changes import AttemptEnded, EnforcementFound, RunStalled, RunWarned
+from runyard_actors.run import Outcome, Reason, RunSpec
+from runyard_actors.store.changes import (
+    AttemptEnded,
+    EnforcementFound,
+    OriginFound,
+    RunStalled,
+    RunWarned,
+)
 from runyard_actors.store.reader import StoreReader
 from runyard_actors.store.writer import StoreWriter
 from tests.unit.store.making import AT, SECOND, ended, specs, started, starting, submitted
@@ -67,3 +73,24 @@ def test_the_peak_of_gpu_memory_is_kept_with_run_and_attempt(
     shown = reader.run(run.run_id)
     assert shown is not None and shown["peak_gpu_memory"] == 9 << 30
     assert reader.attempts(run.run_id)[0]["peak_gpu_memory"] == 9 << 30
+
+
+def test_an_origin_is_told_of_once_and_only_while_its_run_is_running(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    early, running, late = specs(3)
+
+    def found(run: RunSpec) -> OriginFound:
+        return OriginFound(run_id=run.run_id, attempt=1, origin='{"commit":"3f2a"}', at=AT)
+
+    writer.write([submitted([early, running, late]), *(starting(run) for run in (early, running, late))])
+    # The event of its start is still to come for the first one, and the last one has ended.
+    writer.write([found(early), started(running), started(late), ended(late), found(late)])
+    writer.write([found(running), found(running)]).result()
+    events = [e for e in reader.events(0, 1_000) if e["kind"] == "run_origin_found"]
+    assert [(e["run_id"], e["data"]) for e in events] == [(running.run_id, {"attempt": 1})]
+    assert set(reader.origins([early.run_id, running.run_id, late.run_id])) == {
+        early.run_id,
+        running.run_id,
+        late.run_id,
+    }

@@ -166,6 +166,7 @@ def _facts(run: Run, now: datetime | None) -> list[tuple[str, Any]]:
         ("starts", _expected(run, now)),
         ("progress", f"{percent(run['progress'])} {run['message'] or ''}".strip()),
         ("warning", run.get("warning")),
+        ("tells", ", ".join(each["name"] for each in run.get("tells") or ())),
         ("not told", run.get("notice")),
         ("stalled", _stalled(run, now)),
         ("suspended", "yes, 'runyard resume RUN' lets it go on" if run.get("suspended") else ""),

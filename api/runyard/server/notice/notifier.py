@@ -43,8 +43,6 @@ AT_ONCE = 4
 #: Tries of one webhook: the pauses between them are 2 s, four times as long each, an hour at most.
 TRIES = 8
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
-#: Modules of a batch whose wishes are looked at.
-MODULES = 1_000
 #: Who is to be told within so many seconds is waited for before an embedded server leaves.
 SOON_SECONDS = 3.0
 #: Pause after a fault of the store or of the disk.
@@ -170,7 +168,7 @@ class Notifier:
 
     def _of_batch(self, batch_id: str, seq: int, modules: Mapping[str, Any]) -> list[Notice]:
         reader, settings = self._here.reader, self._here.settings
-        own = _wishes(reader.batch_wishes(batch_id))
+        own = target.wishes(reader.batch_wishes(batch_id))
         if not (own.on_end or own.webhook or target.wants_batches(settings, modules)):
             return []
         batch = reader.batch(batch_id)
@@ -180,7 +178,7 @@ class Notifier:
             or self._mark.batches.get(batch_id) == batch["ended_at"]
         ):
             return []
-        told = target.of_batch(own, settings, modules, reader.modules_of_batch(batch_id, MODULES))
+        told = target.of_batch(own, settings, modules, reader.modules_of_batch(batch_id, target.MODULES))
         failures = reader.batch_failures(batch_id)
         return list(_each(f"{seq:012}-{batch_id}", told, message.of_batch(batch, failures)))
 
@@ -266,7 +264,3 @@ class Notifier:
 
 def _each(name: str, targets: Iterable[target.Target], said: message.Message) -> Iterable[Notice]:
     return (Notice(f"{name}-{number}", each, said) for number, each in enumerate(targets))
-
-
-def _wishes(given: Mapping[str, Any]) -> target.BatchWishes:
-    return target.BatchWishes(tuple(given.get("on_end", ())), given.get("webhook"))

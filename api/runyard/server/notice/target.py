@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from runyard_cluster.settings import ModuleSettings, Settings
 
+#: Modules of a batch whose wishes are looked at.
+MODULES = 1_000
+
 Kind = Literal["command", "webhook", "desktop"]
 
 
@@ -25,6 +28,10 @@ class Target:
             parts = urlsplit(self.words[0])
             return f"webhook {parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}/…"
         return f"on_end {self.words[0]}" if self.words else "desktop notification"
+
+    def told(self) -> dict[str, str]:
+        """Return kind and name for REST: a command's arguments may hold secrets, as an address may."""
+        return {"kind": self.kind, "name": self.shown().removeprefix("webhook ").removeprefix("on_end ")}
 
 
 class Wishes(Protocol):
@@ -47,6 +54,11 @@ class BatchWishes:
 
     on_end: tuple[str, ...] = ()
     webhook: str | None = None
+
+
+def wishes(given: Mapping[str, Any]) -> BatchWishes:
+    """Return what a batch was submitted with, as the store keeps it."""
+    return BatchWishes(tuple(given.get("on_end", ())), given.get("webhook"))
 
 
 def of_run(run: Mapping[str, Any], settings: Settings, modules: Mapping[str, ModuleSettings]) -> list[Target]:

@@ -14,6 +14,7 @@ from runyard.advice import advice_of
 from runyard.server.batch_body import AdditionBody, BatchBody, check, check_addition
 from runyard.server.context import Context, Here
 from runyard.server.models import Batch, BatchAccepted, BatchAdvice, BatchPage
+from runyard.server.notice import tells
 from runyard.server.paging import Page
 from runyard.server.resolve import Resolver, digest
 from runyard.server.routes.runs import IdempotencyKey
@@ -83,7 +84,8 @@ async def list_batches(here: Here, page: Annotated[Page, Query()]) -> Any:
 @router.get("/{batch_id}", response_model=Batch)
 async def show(here: Here, batch_id: BatchId) -> Any:
     """Show one batch: counts by status, progress, estimated seconds to its end."""
-    return await _with_eta(here, await one(here, batch_id))
+    batch = await _with_eta(here, await one(here, batch_id))
+    return {**batch, "tells": await tells.of_batch(here, batch_id)}
 
 
 @router.get("/{batch_id}/advice", response_model=BatchAdvice)

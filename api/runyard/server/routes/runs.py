@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from runyard.server.context import Context, Here
 from runyard.server.models import Attempt, Run, RunPage
+from runyard.server.notice import tells
 from runyard.server.paging import Paging
 from runyard.server.resolve import digest
 from runyard.server.restart import restarted
@@ -179,6 +180,7 @@ async def _answer(
     else:
         run = accepted_json(submission.runs[0], accepted.created_at)
         run |= {"waiting_for": accepted.waiting_for, "ray_log_url": None, "code_changed": changed}
+        run["tells"] = await tells.of_run(here, run)
     return JSONResponse(run, 202)
 
 
@@ -188,6 +190,7 @@ async def _one(here: Context, run_id: str) -> dict[str, Any]:
     if run is None:
         raise _not_known(run_id)
     await _add_what_only_the_server_knows(here, [run])
+    run["tells"] = await tells.of_run(here, run)
     return run
 
 

@@ -240,6 +240,12 @@ export type Batch = {
      */
     started_at?: string | null;
     /**
+     * Tells
+     *
+     * who is told of its end, as it, settings and modules have it now; told where one batch is shown
+     */
+    tells?: Array<Tell> | null;
+    /**
      * Total
      */
     total: number;
@@ -319,6 +325,12 @@ export type BatchAccepted = {
      * Started At
      */
     started_at?: string | null;
+    /**
+     * Tells
+     *
+     * who is told of its end, as it, settings and modules have it now; told where one batch is shown
+     */
+    tells?: Array<Tell> | null;
     /**
      * Total
      */
@@ -1835,6 +1847,12 @@ export type Run = {
      */
     suspended?: boolean;
     /**
+     * Tells
+     *
+     * who is told of its end, as settings and module have it now; told where one run is shown
+     */
+    tells?: Array<Tell> | null;
+    /**
      * null for a run that has none, as most
      */
     terms?: Terms | null;
@@ -2546,6 +2564,24 @@ export type SubmitIn = unknown & {
      * "reject" answers 429 when no slot is free
      */
     when_full?: 'queue' | 'reject' | null;
+};
+
+/**
+ * Tell
+ *
+ * Somebody who is told of an end. Arguments, and what an address has behind its host, are never given out.
+ */
+export type Tell = {
+    /**
+     * Kind
+     */
+    kind: 'command' | 'webhook' | 'desktop';
+    /**
+     * Name
+     *
+     * the program, the address up to its host, or that it is the desktop
+     */
+    name: string;
 };
 
 /**
@@ -3670,7 +3706,7 @@ export type LiveEventsData = {
          *
          * only events of these kinds; all if left out
          */
-        kind?: Array<'batch_cancelled' | 'batch_closed' | 'batch_edited' | 'batch_submitted' | 'cancel_requested' | 'module_deleted' | 'module_put' | 'notice_failed' | 'run_edited' | 'run_ended' | 'run_held' | 'run_progressed' | 'run_released' | 'run_requeued' | 'run_resumed' | 'run_stall_ended' | 'run_stalled' | 'run_started' | 'run_starting' | 'run_submitted' | 'run_suspended' | 'run_warned' | 'start_withdrawn' | 'usage'> | null;
+        kind?: Array<'batch_cancelled' | 'batch_closed' | 'batch_edited' | 'batch_submitted' | 'cancel_requested' | 'module_deleted' | 'module_put' | 'notice_failed' | 'run_edited' | 'run_ended' | 'run_held' | 'run_origin_found' | 'run_progressed' | 'run_released' | 'run_requeued' | 'run_resumed' | 'run_stall_ended' | 'run_stalled' | 'run_started' | 'run_starting' | 'run_submitted' | 'run_suspended' | 'run_warned' | 'start_withdrawn' | 'usage'> | null;
     };
     url: '/api/events';
 };

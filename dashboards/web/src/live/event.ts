@@ -56,6 +56,7 @@ export const CHANGES = [
   'batch_edited',
   'run_released',
   'run_resumed',
+  'run_origin_found',
   'run_ended',
   'run_warned',
   'run_stalled',

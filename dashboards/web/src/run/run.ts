@@ -19,9 +19,9 @@ export function useRun(runId: MaybeRefOrGetter<string>, wanted: MaybeRefOrGetter
     const read = query.data.value
     const told = liveRuns.get(toValue(runId))
     if (!told || !read) return told ?? read
-    // The link into Ray's dashboard, where its code came from, and what a queued run waits for, are in the server's answers only.
+    // The link into Ray's dashboard, where its code came from, who is told of its end, and what a queued run waits for, are in the server's answers only.
     const waits = told.status === 'queued' ? { waiting_for: told.waiting_for ?? read.waiting_for, expected_start: told.expected_start ?? read.expected_start, expected_seconds: told.expected_seconds ?? read.expected_seconds } : {}
-    return { ...told, ray_log_url: read.ray_log_url, origin: read.origin, code_changed: read.code_changed, ...waits }
+    return { ...told, ray_log_url: read.ray_log_url, origin: read.origin, code_changed: read.code_changed, tells: read.tells, ...waits }
   })
   return { query, run }
 }

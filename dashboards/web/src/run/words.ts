@@ -1,4 +1,4 @@
-import type { Run, Reason } from '@/client'
+import type { Reason, Run, Tell } from '@/client'
 
 const REASONS: Record<Reason, string> = {
   exit_code: 'Exited with an error',
@@ -52,6 +52,17 @@ export const shortId = (runId: string): string => runId.slice(-6)
 /** What differs from the run that it was restarted from; null where nothing does, or nobody knows. */
 export function changedWords(run: Pick<Run, 'code_changed'>): string | null {
   return run.code_changed?.length ? `Changed since: ${run.code_changed.join('; ')}` : null
+}
+
+const TELLS: Record<Tell['kind'], (name: string) => string> = {
+  command: (name) => `the command ${name}`,
+  webhook: (name) => `the webhook ${name}`,
+  desktop: () => 'the desktop',
+}
+
+/** Who is told of the end of a run or a batch; null where nobody is. */
+export function tellsWords(of: { tells?: Tell[] | null }): string | null {
+  return of.tells?.length ? `Tells of its end: ${of.tells.map((tell) => TELLS[tell.kind](tell.name)).join(', ')}` : null
 }
 
 /** Seconds since the run began, or that it took. */
