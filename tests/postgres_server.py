@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trustme import LeafCert
 
 from runyard_cluster.database_url import PostgresUrl
 from tests.support import wait_until
@@ -30,9 +31,10 @@ START_SECONDS = 60
 class PostgresServer:
     """One server; each `fresh` place in it is a schema of its own."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, tls: LeafCert | None) -> None:
         self._programs = programs
         self._folder = folder
+        self._tls = tls
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
@@ -77,12 +79,16 @@ class PostgresServer:
             "-D",
             self._data,
         )
+        if self._tls is not None:
+            self._put("server.crt", self._tls.cert_chain_pems[0].bytes())
+            self._put("server.key", self._tls.private_key_pem.bytes())
 
     def start(self) -> None:
         """Start it, and return once it answers."""
         # Without fsync a test's thousand commits take a second; what a crash of the machine loses is not tested here.
         options = ("-p", self.port, "-k", self._folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
-        command = [str(self._programs / "postgres"), "-D", str(self._data), *map(str, options)]
+        tls = ("-c", "ssl=on") if self._tls else ()
+        command = [str(self._programs / "postgres"), "-D", str(self._data), *map(str, options), *tls]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **self._user)  # type: ignore[call-overload] # of a mapping
         wait_until(self._answers, START_SECONDS, f"PostgreSQL on port {self.port}")
@@ -97,6 +103,14 @@ class PostgresServer:
     @property
     def _data(self) -> Path:
         return self._folder / "data"
+
+    def _put(self, name: str, content: bytes) -> None:
+        """Put a file where the server looks for it; it refuses keys that others can read."""
+        path = self._data / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        owner = self._data.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
     def _answers(self) -> bool:
         assert self._process is not None and self._process.poll() is None, (self._folder / "log").read_text()
@@ -127,14 +141,14 @@ def patience(words: str) -> Iterator[None]:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Serve for the length of the block; skips the test where PostgreSQL is not installed."""
+def postgres_server(tls: LeafCert | None = None) -> Iterator[PostgresServer]:
+    """Serve for the length of the block, with a certificate if given; skips the test without PostgreSQL."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL's server is not installed")
     # Short, since a socket lies in it, and where another user may come.
     folder = Path(tempfile.mkdtemp(prefix="ry-pg-", dir="/tmp"))
-    server = PostgresServer(programs, folder)
+    server = PostgresServer(programs, folder, tls)
     try:
         server.create()
         server.start()
