@@ -30,6 +30,8 @@ ANSWER_SECONDS = 30.0
 #: Answers to at most this many waiting calls at once.
 CONCURRENT_CALLS = 10_000
 
+_LEFT = "this manager was left for another one"
+
 Answer = TypeVar("Answer")
 
 
@@ -40,6 +42,8 @@ class ManagerClient:
         self._handle = handle
         self._gathering = Gathering(self._submit)
         self._direct = Direct(self._find_door)
+        #: Calls that Ray carries, to be given up when the manager is left.
+        self._carried: set[asyncio.Future[Any]] = set()
 
     @classmethod
     def create(cls, *, settings: Mapping[str, Any], capacity: Capacity) -> ManagerClient:
@@ -215,6 +219,8 @@ class ManagerClient:
     def leave(self) -> None:
         """Have done with the manager, which goes on; calls under way are not waited for any more."""
         self._direct.close()
+        for call in self._carried:
+            call.cancel()
 
     def kill(self) -> None:
         """End the manager for good."""
@@ -239,7 +245,7 @@ class ManagerClient:
                 return await way.call(method, args)
             except WayLostError as error:
                 if self._direct.is_closed:
-                    raise UnavailableError("this manager was left for another one") from error
+                    raise UnavailableError(_LEFT) from error
         return await self._ask_through_ray(method, args)
 
     async def _find_door(self) -> Address | None:
@@ -249,10 +255,27 @@ class ManagerClient:
     async def _ask_through_ray(self, method: str, args: Sequence[Any]) -> Any:
         from ray.exceptions import RayError
 
+        if self._direct.is_closed:
+            raise UnavailableError(_LEFT)
+        call = asyncio.ensure_future(_carried(self._handle, method, args))
+        self._carried.add(call)
         try:
-            return await getattr(self._handle, method).remote(*args)
+            await asyncio.wait([call])
+            return call.result()
         except RayError as error:
             raise UnavailableError(f"the manager cannot be reached ({type(error).__name__})") from error
+        except asyncio.CancelledError:
+            # Either the manager was left, and only the call is given up, or whoever asked is.
+            if call.cancelled():
+                raise UnavailableError(_LEFT) from None
+            raise
+        finally:
+            self._carried.discard(call)
+            call.cancel()
+
+
+async def _carried(handle: Any, method: str, args: Sequence[Any]) -> Any:
+    return await getattr(handle, method).remote(*args)
 
 
 async def _within(limit_seconds: float, answer: Awaitable[Answer]) -> Answer:

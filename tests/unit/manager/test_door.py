@@ -236,6 +236,43 @@ def test_a_way_that_was_never_opened_is_lost_with_its_calls() -> None:
     asyncio.run(work())
 
 
+class NeverAnswers:
+    """As Ray's handle of an actor that takes calls, and answers none."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def remote(self, *args: Any) -> asyncio.Future[Any]:
+        """Take a call."""
+        self.asked.append("call")
+        return asyncio.get_running_loop().create_future()
+
+
+def test_calls_that_ray_carries_are_given_up_when_the_manager_is_left() -> None:
+    async def work() -> None:
+        handle = NeverAnswers()
+        client = ManagerClient(handle)
+        calls = [asyncio.create_task(client.view()), asyncio.create_task(client.cancel(["01A"], None))]
+        given_up = asyncio.create_task(client.pause())
+        # The direct way is being looked for by a call of its own.
+        await is_true(lambda: len(handle.asked) == 4)
+        given_up.cancel()
+        await asyncio.wait([given_up], timeout=LIMIT_SECONDS)
+        assert given_up.cancelled()
+        client.leave()
+        for call in calls:
+            with pytest.raises(UnavailableError, match="left for another one"):
+                await asyncio.wait_for(call, LIMIT_SECONDS)
+        with pytest.raises(UnavailableError, match="left for another one"):
+            await client.resume()
+        assert len(handle.asked) == 4
+
+    asyncio.run(work())
+
+
 def test_a_caller_that_is_cancelled_just_as_its_answer_comes_does_not_go_on() -> None:
     async def work() -> None:
         answers: list[asyncio.Future[int]] = []
