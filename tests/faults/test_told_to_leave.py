@@ -16,10 +16,12 @@ import psutil
 import pytest
 
 from runyard.client import Client
+from runyard.server import up
 from runyard.server.stop_runs import REASON, stop_runs
 from runyard.server.up import cancel_all
 from runyard_actors.store import StoreReader
 from runyard_cluster.data_dir import DataDir
+from runyard_cluster.errors import ConflictError
 from runyard_cluster.server_record import running_server
 from tests.faults.oracle import Ground
 from tests.in_process import in_process
@@ -40,6 +42,11 @@ signal.signal(signal.SIGTERM, asked)
 print("ready", flush=True)
 while not os.path.exists(sys.argv[2]): time.sleep(0.02)
 sys.exit(7)"""
+
+
+_WAITS = """
+print("ready", flush=True)
+while not os.path.exists(sys.argv[2]): time.sleep(0.02)"""
 
 
 class Terminal:
@@ -147,9 +154,27 @@ def test_all_that_has_not_ended_is_stopped_and_admission_is_as_it_was(
             http.post("/api/pause")
         if is_asked:
             with server.client() as client:
-                cancel_all(client)
+                cancel_all(client, server.settings.grace)
         else:
             assert server.call(stop_runs(server.context))
         assert {wait_ended(http, run_id)["status"] for run_id in runs} == {"cancelled"}
         assert len(ground.noted()) == 2, "nothing started meanwhile"
         assert http.get("/api/resources").json()["semaphore"]["is_paused"] is is_paused
+
+
+def test_what_does_not_end_with_its_grace_is_named_and_the_server_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "END_SECONDS", 0.2)
+    ground = Ground(tmp_path)
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _WAITS
+    with in_process(tmp_path, grace="10m") as server, server.http() as http, server.client() as client:
+        run_id = submit(http, command=ground.command(stubborn), num_cpus=0.1)["run_id"]
+        wait_until(lambda: client.log(run_id) == b"ready\n", 60, "it goes on")
+        with pytest.raises(
+            ConflictError, match=f"1 cancelled runs have not ended after 0.2 s: {run_id} on here;"
+        ):
+            cancel_all(client, 0.0)
+        assert not http.get("/api/resources").json()["semaphore"]["is_paused"]
+        ground.gate.touch()
+        assert wait_ended(http, run_id)["status"] == "cancelled"

@@ -6,16 +6,19 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runyard.client import Client
 from runyard.server.host import Ready, serve, taken
 from runyard.server.listen import Listen, Tls
 from runyard.yard import find, start_server
 from runyard_cluster.data_dir import DataDir
-from runyard_cluster.errors import ConflictError, ConnectionFailedError, InvalidRequestError
+from runyard_cluster.durations import format_duration
+from runyard_cluster.errors import ConflictError, ConnectionFailedError, InvalidRequestError, SettingsError
 from runyard_cluster.locate import locate
 from runyard_cluster.process import is_locked
 from runyard_cluster.server_record import running_server
@@ -23,6 +26,10 @@ from runyard_cluster.settings import Settings, load_settings
 
 #: A server that was told to leave is gone within this; Ray's processes take most of it.
 LEAVE_SECONDS = 60.0
+#: Runs that were cancelled get this, in seconds, beside their grace.
+END_SECONDS = 30.0
+#: Runs that are named where some of many do not end.
+NAMED_RUNS = 5
 LOOK_SECONDS = 0.05
 
 
@@ -82,14 +89,17 @@ def up(config: Path | None, options: UpOptions, detach: bool) -> int:
 
 
 def down(config: Path | None, cancel: bool) -> int:
-    """Stop the server of the data folder; its runs go on unless `cancel`. Raises ConnectionFailedError."""
+    """Stop the server of the data folder; its runs go on unless `cancel`.
+
+    Raises ConnectionFailedError, and ConflictError when runs or the server do not end.
+    """
     data_dir = locate(config)
     client = find(config, None)
     if client is None:
         raise ConnectionFailedError(f"no server runs on {data_dir.path}")
     with client:
         if cancel:
-            cancel_all(client)
+            cancel_all(client, _grace_seconds(config))
         client.leave()
     _wait_gone(data_dir)
     return 0
@@ -122,8 +132,11 @@ def _wait_gone(data_dir: DataDir) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def cancel_all(client: Client) -> None:
-    """Cancel what has not ended, and wait until it has; nothing new starts meanwhile, and who had paused, has."""
+def cancel_all(client: Client, grace_seconds: float) -> None:
+    """Cancel what has not ended, and wait until it has; nothing new starts meanwhile, and who had paused, has.
+
+    Raises ConflictError naming what does not end with its grace.
+    """
     was_paused = client.resources()["semaphore"]["is_paused"]
     client.pause()
     try:
@@ -131,10 +144,38 @@ def cancel_all(client: Client) -> None:
             for run in left:
                 with suppress(ConflictError):
                     client.cancel(run["run_id"], "the server was stopped with --cancel")
-            client.wait([run["run_id"] for run in left], LEAVE_SECONDS)
+            _wait_ended(client, [run["run_id"] for run in left], grace_seconds + END_SECONDS)
     finally:
         if not was_paused:
             client.resume()
+
+
+def _grace_seconds(config: Path | None) -> float:
+    """Return what the settings say; a file that is broken by now keeps nobody from stopping its server."""
+    try:
+        return load_settings(config).grace
+    except SettingsError:
+        return float(Settings.model_fields["grace"].default)
+
+
+def _wait_ended(client: Client, run_ids: Sequence[str], seconds: float) -> None:
+    try:
+        client.wait(run_ids, seconds)
+    except TimeoutError:
+        left = client.runs(status=["queued", "running"], limit=1000)["runs"]
+        if left:
+            raise ConflictError(_still_ending(left, seconds)) from None
+
+
+def _still_ending(runs: Sequence[Mapping[str, Any]], seconds: float) -> str:
+    named = [f"{run['run_id']} on {run['node']}" if run["node"] else run["run_id"] for run in runs]
+    more = f" and {len(runs) - NAMED_RUNS} more" if len(runs) > NAMED_RUNS else ""
+    return (
+        f"{len(runs)} cancelled runs have not ended after {format_duration(seconds)}: "
+        f"{', '.join(named[:NAMED_RUNS])}{more}; the server goes on. `runyard show RUN` tells what keeps one, as a "
+        "node that is away or a program that cannot be killed. Try again later, or stop the server alone with "
+        "`runyard down`: they end without it"
+    )
 
 
 def _say_ready(ready: Ready, settings: Settings) -> None:
