@@ -42,6 +42,10 @@ class Assignment:
     code: Shipment | None = None
     #: Where the node keeps snapshots.
     code_folder: str = ""
+    #: Without contact to the manager for so long, the attempt is ended by its supervisor; 0: never.
+    contact_seconds: float = 0.0
+    #: Where the node notes the last contact.
+    contact_file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,8 @@ def shim_spec(assignment: Assignment, folder: RunFolder, node: Mapping[str, str]
         cpu_milli=assignment.cpu_milli,
         cgroup=_group(),
         preload=assignment.preload,
+        contact_file=assignment.contact_file,
+        contact_seconds=assignment.contact_seconds,
     )
 
 

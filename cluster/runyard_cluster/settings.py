@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     `allowed_hosts`: further names that the server answers to, as that of a proxy in front. `check_files`: refuse
     a run at once when its script or folder is missing on the server's machine, rather than when it starts.
     `node_timeout`: a node of the cluster that is silent for so long is lost, and what ran there has failed.
+    `fence_nodes`: runs on other nodes are ended there before `node_timeout` has passed without the server, so that what
+    is tried again elsewhere never runs beside what it replaces.
     `pause_when`: rules that hold new starts for as long as one of them is true; docs/OPERATIONS.md has them.
     `on_end`, a command, and `webhook`, an address, are told of what ended: of a batch once or, with `tell` "run", of
     each run. `webhook_secret` signs it.
@@ -141,6 +143,7 @@ class Settings(BaseSettings):
     ray_address: Text = "local"
     ray_gcs_storage: Literal["memory", "rocksdb"] = "memory"
     node_timeout: Annotated[Duration, AfterValidator(_node_timeout)] = 60.0
+    fence_nodes: Switch = False
     grace: Duration = 10.0
     host: Text = "127.0.0.1"
     port: Annotated[int, whole(0, 65_535)] = 8300

@@ -110,6 +110,33 @@ def test_nothing_is_tried_again_on_a_node_before_what_it_still_runs_has_ended(tm
 
 @pytest.mark.long
 @in_network
+def test_with_fences_an_attempt_on_a_cut_off_node_has_ended_before_the_next_one_starts_elsewhere(
+    tmp_path: Path,
+) -> None:
+    with three_nodes(tmp_path, node_timeout=40, fence_nodes=True) as yard:
+        batch = yard.session.submit_batch({"runs": [yard.held(max_retries=1) for _ in range(6)]}, None)
+        wait_until(lambda: all(run.status == "running" for run in batch.runs), 120, "all slots are taken")
+        lost = [run.run_id for run in batch.runs if run.fields["node"] == "ws3"]
+        assert len(lost) == 2
+        wait_until(lambda: all(yard.starts(run_id) == {1: 1} for run_id in lost), 30, "they have started")
+        # When their node is cut off, for as long as anybody looks
+        yard.wire.cut(3)
+        yard.open_gate("head", "ws2")
+        wait_until(lambda: any(2 in yard.starts(run_id) for run_id in lost), 120, "one is tried again")
+        # Then nothing of what ran there lives by then
+        assert not any(processes_of(run_id) for run_id in lost)
+        batch.wait(120)
+        for run in batch.runs:
+            attempts = yard.session.client.attempts(run.run_id)
+            reasons = ["node_lost", None] if run.run_id in lost else [None]
+            assert (run.status, [a["reason"] for a in attempts]) == ("completed", reasons)
+        yard.wire.heal(3)
+        wait_until(lambda: yard.is_up("ws3"), 120, "the node is back")
+        assert yard.verdict().is_good, yard.verdict()
+
+
+@pytest.mark.long
+@in_network
 def test_a_link_that_works_one_way_only_starts_nothing_twice_and_loses_no_cancel(tmp_path: Path) -> None:
     with three_nodes(tmp_path, node_timeout=60) as yard:
         first, second = (yard.session.submit(yard.held(node="ws3"), None) for _ in range(2))

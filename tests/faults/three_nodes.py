@@ -19,6 +19,7 @@ SLOTS = 6
 _SETTINGS = """
 ray_address = "{}"
 node_timeout = "{:g}s"
+fence_nodes = {}
 cpu_busy_percent = 0
 reserve_memory = "64MiB"
 max_concurrent_runs = {}
@@ -102,12 +103,13 @@ def processes_of(run_id: str, attempt: int = 1) -> list[Any]:
 
 
 @contextmanager
-def three_nodes(folder: Path, *, node_timeout: float) -> Iterator[ThreeNodes]:
+def three_nodes(folder: Path, *, node_timeout: float, fence_nodes: bool = False) -> Iterator[ThreeNodes]:
     """Lend a yard of three nodes; one that is silent for `node_timeout` seconds is lost."""
+    fence = "true" if fence_nodes else "false"
     with (
         network(3) as wire,
         ray_cluster(head_cpus=2, where=wire) as cluster,
-        embedded(_SETTINGS.format(cluster.gcs, node_timeout, SLOTS)) as session,
+        embedded(_SETTINGS.format(cluster.gcs, node_timeout, fence, SLOTS)) as session,
     ):
         yard = ThreeNodes(wire, cluster, session, Ground(folder))
         try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from runyard_actors.assignment import Assignment, Started
+from runyard_actors.contact import contact_seconds
 from runyard_actors.ending import outcome_of
 from runyard_actors.manager import gpu_limit
 from runyard_actors.manager.active import ActiveRun
@@ -94,6 +96,8 @@ async def _kept_by(yard: Yard, attempt: ActiveRun, node: OtherNode) -> Outcome:
     await ship_code(yard, attempt, node)
     await yard.leases.take(attempt)
     assignment = _assignment(yard, attempt, facts.capacity.gpus)
+    if yard.settings.fence_nodes:
+        assignment = replace(assignment, contact_seconds=contact_seconds(yard.settings.node_timeout))
     return await node.line.keep(assignment, partial(on_started, yard))
 
 

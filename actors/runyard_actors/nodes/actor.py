@@ -17,9 +17,10 @@ from runyard_actors.assignment import Assignment, Started
 from runyard_actors.attempt_file import LOG
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.nodes.code_store import forget_old_code, has_code, put_code
+from runyard_actors.nodes.contact_keeper import ContactKeeper
 from runyard_actors.nodes.fence import end_lost
 from runyard_actors.nodes.messages import FileState, Key, Lost, News, NodeFacts, NodeOrders, Order
-from runyard_actors.nodes.place import runs_folder
+from runyard_actors.nodes.place import contact_file, runs_folder
 from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.suspending import hold_still
@@ -39,6 +40,7 @@ class NodeActor:
         self._runs, self._is_shared = runs_folder(orders)
         self._code = self._runs.parent / "code"
         self._agent = NodeAgent()
+        self._contact = ContactKeeper(contact_file(self._runs, orders.name))
         self._incarnation = secrets.token_hex(8)
         self._epoch = 0
         self._kept: dict[Key, asyncio.Task[None]] = {}
@@ -57,6 +59,7 @@ class NodeActor:
         if epoch > self._epoch:
             self._epoch, self._incarnation = epoch, secrets.token_hex(8)
         capacity = await asyncio.to_thread(read_capacity, self._orders.reserve_memory)
+        self._contact.told_facts()
         return NodeFacts(
             capacity=replace(capacity, node=self._orders.name),
             boot_id=process.boot_id(),
@@ -74,13 +77,20 @@ class NodeActor:
         return await asyncio.to_thread(end_lost, [(self._folder(each.key), each) for each in lost])
 
     async def keep(self, assignments: Sequence[Assignment]) -> None:
-        """Start attempts, or adopt them; news tell the rest. One that is kept already is told of again."""
+        """Start attempts, or adopt them; news tell the rest. One that is kept already is told of again.
+
+        Raises UnavailableError when this comes so late that the manager may have given the node up meanwhile.
+        """
         for assignment in assignments:
+            seconds = assignment.contact_seconds
+            if seconds and self._contact.is_lost(seconds):
+                raise UnavailableError(f"{self._orders.name} was without contact for {seconds:g} s")
             key = (assignment.run_id, assignment.attempt)
             known = self._kept.get(key)
             if known is None:
                 folder, code = str(self._folder(key).path), str(self._code)
-                here = replace(assignment, folder=folder, code_folder=code)
+                contact = self._contact.file
+                here = replace(assignment, folder=folder, code_folder=code, contact_file=contact)
                 self._kept[key] = asyncio.create_task(self._see_through(key, here))
             elif started := self._started.get(key):
                 self._tell(key, started=started)
@@ -103,6 +113,7 @@ class NodeActor:
         """
         if incarnation != self._incarnation:
             return None
+        self._contact.is_asked_for_news()
         for number in [n for n in self._news if n <= seen]:
             del self._news[number]
         if not self._news:
@@ -111,7 +122,8 @@ class NodeActor:
                 async with asyncio.timeout(limit_seconds):
                     await self._has_news.wait()
             except TimeoutError:
-                return []
+                pass
+        self._contact.told_news()
         return list(self._news.values()) if incarnation == self._incarnation else None
 
     async def has_code(self, digest: str) -> bool:

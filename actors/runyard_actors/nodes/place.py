@@ -41,6 +41,11 @@ def runs_folder(orders: NodeOrders, environ: Mapping[str, str] = os.environ) -> 
     raise UnavailableError(f"no data folder can be made on {orders.name}{why}; set {VARIABLE} there")
 
 
+def contact_file(runs: Path, node: str) -> Path:
+    """Return where a node notes its last contact with the manager; several may share the disk."""
+    return runs.parent / f"contact-{hashlib.sha256(node.encode()).hexdigest()[:16]}"
+
+
 def _is_shared(shared: DataDir, digest: str) -> bool:
     try:
         found = shared.token_file.read_text("utf-8").strip()

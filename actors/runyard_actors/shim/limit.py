@@ -37,6 +37,20 @@ def timed_out(spec: ShimSpec, ran: float) -> Stop | None:
     return Stop("timeout", words, "timeout", spec.grace_seconds)
 
 
+def out_of_contact(spec: ShimSpec) -> Stop | None:
+    """Return the end of a run whose node the manager is about to give up, so that it may be tried elsewhere."""
+    if not spec.contact_seconds:
+        return None
+    from runyard_actors import contact
+
+    if contact.silent_seconds(spec.contact_file) <= spec.contact_seconds:
+        return None
+    from runyard_cluster.durations import format_duration
+
+    words = f"its node was without contact to the server for {format_duration(spec.contact_seconds)}; stopped"
+    return Stop("node_lost", words, "node", contact.contact_grace(spec.contact_seconds, spec.grace_seconds))
+
+
 def out_of_memory_limit(spec: ShimSpec, tree: Tree, gauge: Gauge) -> Stop | None:
     """Return the end of a run whose tree holds too much; killed at once, as it would take more meanwhile.
 

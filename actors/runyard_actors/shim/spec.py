@@ -12,6 +12,8 @@ class ShimSpec:
 
     `cgroup` is the control group in which the run's own is made; empty where there is none to be had.
 
+    `contact_file` tells when the manager was heard of last; `contact_seconds` after that, the run is ended.
+
     With `preload`, the shim is a copy of a warm interpreter with these modules imported, and the module a copy of it.
 
     A plain class: `dataclasses` alone would cost a shim as much as its interpreter does.
@@ -21,6 +23,8 @@ class ShimSpec:
         "attempt",
         "cgroup",
         "command",
+        "contact_file",
+        "contact_seconds",
         "cpu_milli",
         "cwd",
         "env",
@@ -51,6 +55,8 @@ class ShimSpec:
         cpu_milli: int = 0,
         cgroup: str = "",
         preload: Sequence[str] | None = None,
+        contact_file: str = "",
+        contact_seconds: float = 0.0,
     ) -> None:
         self.run_id = run_id
         self.attempt = attempt
@@ -66,6 +72,8 @@ class ShimSpec:
         self.cpu_milli = cpu_milli
         self.cgroup = cgroup
         self.preload = preload
+        self.contact_file = contact_file
+        self.contact_seconds = contact_seconds
 
     def to_json(self, **more: str) -> bytes:
         """Return the spec as the shim reads it, and `more` that whoever starts the shim wants to know."""

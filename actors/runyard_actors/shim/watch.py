@@ -108,6 +108,7 @@ class Watch:
     def _begin_to_end(self, now: float) -> None:
         stop = (
             limit.asked(self._spec)
+            or limit.out_of_contact(self._spec)
             or limit.timed_out(self._spec, now - self._start - self.suspension.seconds(now))
             or limit.out_of_memory_limit(self._spec, self._tree, self.gauge)
             or (limit.too_many_processes(self._spec, self._processes) if self._counts_processes else None)
