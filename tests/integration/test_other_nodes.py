@@ -170,3 +170,21 @@ def test_suspend_and_resume_reach_another_node(tmp_path: Path) -> None:
         gate.touch()
         session.client.resume(run.run_id)
         assert run.wait(20).exit_code == 0
+
+
+def test_runs_on_other_nodes_are_warned_of_before_their_limits_of_memory_and_time(tmp_path: Path) -> None:
+    cluster, gate, starts = FakeCluster(tmp_path / "nodes", ws2=3), tmp_path / "gate", tmp_path / "starts"
+    with yard(tmp_path, cluster) as (_, session):
+        command = waiting(starts, gate)
+        hungry = [*command[:-1], "held = b'x' * 85_000_000\n" + command[-1]]
+        asked = {"num_cpus": 0.2, "node": "ws2"}
+        large = session.submit({**asked, "command": hungry, "memory": 100_000_000}, None)
+        small = session.submit({**asked, "command": command, "memory": 100_000_000}, None)
+        slow = session.submit({**asked, "command": command, "timeout": 20, "memory": "64MiB"}, None)
+        wait_until(lambda: large.fields["warning"], 60, "its memory is told of")
+        assert "% of its limit of 95.4 MiB" in str(large.fields["warning"])
+        wait_until(lambda: slow.fields["warning"], 60, "its time is told of")
+        assert "% of its timeout of 20 s" in str(slow.fields["warning"])
+        assert small.fields["warning"] is None
+        gate.touch()
+        assert [run.wait(30).status for run in (large, small)] == ["completed"] * 2

@@ -14,7 +14,9 @@ from functools import partial
 from heapq import nsmallest
 from typing import Protocol
 
+from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.bring import bring_lost
+from runyard_actors.manager.near_memory_there import tell_near_memory_there
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
@@ -72,7 +74,8 @@ async def _look(yard: Yard, cluster: Cluster) -> None:
         for each in found.values():
             await _meet(yard, cluster, each)
         _miss(yard, found.keys())
-        await asyncio.gather(*(_ask_use(node) for node in _next_to_ask(yard)))
+        active = _active_there(yard)
+        await asyncio.gather(*(_ask(yard, node, active.get(node.name, ())) for node in _next_to_ask(yard)))
     except UnavailableError as error:
         log.warning("the cluster cannot be looked at: %s", error)
 
@@ -134,8 +137,21 @@ def _next_to_ask(yard: Yard) -> list[OtherNode]:
     return nsmallest(ASKED_AT_ONCE, there, key=lambda node: node.asked_at)
 
 
-async def _ask_use(node: OtherNode) -> None:
+def _active_there(yard: Yard) -> dict[str, list[ActiveRun]]:
+    active: dict[str, list[ActiveRun]] = {}
+    for attempt in yard.active.values():
+        if attempt.placement.node in yard.others:
+            active.setdefault(attempt.placement.node, []).append(attempt)
+    return active
+
+
+async def _ask(yard: Yard, node: OtherNode, attempts: Sequence[ActiveRun]) -> None:
     node.asked_at = time.monotonic()
+    await _ask_use(node)
+    await tell_near_memory_there(yard, node, attempts, FOLLOW_SECONDS)
+
+
+async def _ask_use(node: OtherNode) -> None:
     try:
         node.use = await node.line.ask("use", limit_seconds=FOLLOW_SECONDS)
     except UnavailableError:

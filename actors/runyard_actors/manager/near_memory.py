@@ -43,12 +43,12 @@ class MemoryWatch:
         before, self._known = self._known, {}
         found = []
         for run in look.runs:
-            key, limit = run.attempt.key, _limit(run.attempt)
+            key, limit = run.attempt.key, memory_limit(run.attempt)
             known = before.get(key, _Known())
-            if _share(run.usage.memory, limit) > known.told and look.monotonic >= known.until:
+            if share_of(run.usage.memory, limit) > known.told and look.monotonic >= known.until:
                 used = min(run.usage.memory, self._exact(run))
-                if (share := _share(used, limit)) > known.told:
-                    found.append((run.attempt, _words(used, limit)))
+                if (share := share_of(used, limit)) > known.told:
+                    found.append((run.attempt, words_of(used, limit)))
                     known = _Known(share)
                 else:
                     known = _Known(known.told, look.monotonic + PATIENCE_SECONDS)
@@ -64,16 +64,18 @@ async def tell_near_memory(yard: Yard, watch: MemoryWatch, look: NodeLook) -> No
     await yard.write_if_possible([RunWarned(run_id=a.run_id, words=words, at=now) for a, words in found])
 
 
-def _limit(attempt: ActiveRun) -> int:
+def memory_limit(attempt: ActiveRun) -> int:
+    """Return what an attempt may hold, in bytes; 0 for no limit."""
     return attempt.spec.request.memory_bytes if attempt.spec else 0
 
 
-def _share(used: int, limit: int) -> float:
+def share_of(used: int, limit: int) -> float:
     """Return the highest share that is reached; 0.0 for none, and where there is no limit."""
     return max((each for each in SHARES if limit and used >= each * limit), default=0.0)
 
 
-def _words(used: int, limit: int) -> str:
+def words_of(used: int, limit: int) -> str:
+    """Say how near it is."""
     return f"uses {format_size(used)} of memory, {100 * used // limit} % of its limit of {format_size(limit)}"
 
 

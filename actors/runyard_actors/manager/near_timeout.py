@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook
 from runyard_actors.manager.yard import Yard
 from runyard_actors.run import RunId
 from runyard_actors.store.changes import RunWarned
@@ -14,7 +13,7 @@ from runyard_cluster.durations import format_duration
 
 #: Shares of its time at which a run is warned of, each once an attempt.
 SHARES = (0.8, 0.9)
-#: Below that many seconds a warning comes too late for anybody: the node is looked at once a second.
+#: Below that many seconds a warning comes too late for anybody: runs are looked at once a second.
 LEAST_SECONDS = 5.0
 
 
@@ -48,8 +47,8 @@ def _words(ran: float, share: float, limit: float) -> str:
     return f"has run for {format_duration(ran)}, {percent} of its timeout of {format_duration(limit)}"
 
 
-async def tell_near_timeouts(yard: Yard, watch: TimeoutWatch, look: NodeLook) -> None:
-    """Warn of runs that are near their timeout."""
+async def tell_near_timeouts(yard: Yard, watch: TimeoutWatch) -> None:
+    """Warn of runs that are near their timeout, wherever they are."""
     now = time.time_ns() // 1000
-    found = watch.judge([run.attempt for run in look.runs], look.at)
+    found = watch.judge(list(yard.active.values()), now / 1e6)
     await yard.write_if_possible([RunWarned(run_id=a.run_id, words=words, at=now) for a, words in found])

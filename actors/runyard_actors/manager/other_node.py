@@ -30,6 +30,9 @@ class OtherNode:
         #: What all programs used of it when it was asked last.
         self.use: Use | None = None
         self.asked_at = 0.0
+        #: The share of its memory limit that was told of each attempt, and when it was asked for that last.
+        self.memory_told: dict[Key, float] = {}
+        self.memory_asked_at = float("-inf")
         self.silent_seconds = 0.0
         self.is_lost = False
         #: What was given up there, with the nonces; to be ended before anything new starts.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from runyard_actors.nodes.code_store import forget_old_code, has_code, put_code
 from runyard_actors.nodes.contact_keeper import ContactKeeper
 from runyard_actors.nodes.fence import end_lost
 from runyard_actors.nodes.messages import FileState, Key, Lost, News, NodeFacts, NodeOrders, Order
+from runyard_actors.nodes.near_memory import near_memory
 from runyard_actors.nodes.place import contact_file, runs_folder
 from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
@@ -71,6 +72,11 @@ class NodeActor:
     async def use(self) -> Use:
         """Say what all programs together use of this machine now."""
         return await asyncio.to_thread(read_use)
+
+    async def near_memory(self, least: Mapping[Key, int]) -> dict[Key, int]:
+        """Say what those runs hold, in bytes, that hold at least as much as is given for them."""
+        shims = {key: self._started[key].shim_pid for key in least if key in self._started}
+        return await asyncio.to_thread(near_memory, shims, least)
 
     async def end_lost(self, lost: Sequence[Lost]) -> list[Key]:
         """End what is left of attempts that were given up; return those of which something does not die."""
