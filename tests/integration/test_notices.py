@@ -213,7 +213,8 @@ async def stopped(server: InProcess) -> None:
     """Have nobody told of what ends from now on, as if the server was gone; what ended so far is read."""
     notifier = server.context.notifier
     await notifier.keep_mark()
-    server.context.hub.on_event.remove(notifier.on_event)
+    hub = server.context.hub
+    hub._takers = [(kinds, take) for kinds, take in hub._takers if take != notifier.on_event]
 
 
 def test_nothing_waits_for_who_is_told(tmp_path: Path) -> None:
