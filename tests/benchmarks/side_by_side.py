@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,9 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.benchmarks.load_memory import pss_bytes
+from tests.faults.chaos_victims import has_mark
 from tests.integration.conftest import TestSession, embedded
-from tests.integration.test_crash import manager_process
 
 LIMIT = 10
 SETTINGS = f"max_concurrent_runs = {LIMIT}\ncpu_busy_percent = 0\n"
@@ -39,6 +40,16 @@ TICK = "import time\nfor _ in range(100): print(time.time_ns(), flush=True); tim
 LINES = (
     "import sys\nblock = (b'x' * 100 + b'\\n') * 9900\nfor _ in range(200): sys.stdout.buffer.write(block)"
 )
+#: What a machine that only has Ray holds: a driver, and as many workers as it has CPUs.
+PLAIN_RAY = """
+import sys, time, ray
+ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100_000_000, _temp_dir=sys.argv[1])
+wait = ray.remote(lambda: time.sleep(1))
+ray.get([wait.remote() for _ in range(2)])
+print("up", flush=True)
+sys.stdin.read()
+"""
+REST_SECONDS = 30
 #: CPU time of a control group of version 1, in nanoseconds.
 CPU_GROUP = Path("/sys/fs/cgroup/cpuacct/runyard-side-by-side")
 
@@ -79,12 +90,24 @@ def main() -> None:
     options.add_argument("--work", default="W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest")
     chosen = options.parse_args()
     _count_cpu()
-    with tempfile.TemporaryDirectory() as folder, embedded(SETTINGS) as session:
+    with (
+        tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder,
+        _marked(folder, SETTINGS) as session,
+    ):
         yard = Yard(session, Path(folder))
         yard.batch(TRUE, 50)
         print("| work | asyncio loop | runyard | ratio, lowest to highest |\n| --- | ---: | ---: | ---: |")
         for name in chosen.work.split(","):
             WORKS[name](yard, chosen.rounds)
+
+
+@contextlib.contextmanager
+def _marked(folder: str, settings: str) -> Iterator[TestSession]:
+    """Serve; by its TMPDIR everything that is started there can be known."""
+    os.environ["TMPDIR"] = folder
+    with embedded(settings) as session:
+        del os.environ["TMPDIR"]
+        yield session
 
 
 def w1(yard: Yard, rounds: int) -> None:
@@ -188,29 +211,33 @@ def start(yard: Yard, rounds: int) -> None:
 
 
 def rest(yard: Yard, rounds: int) -> None:
-    """What server, manager and spawner hold and use while nothing runs."""
+    """What everything holds and uses while nothing runs, above a plain Ray with a driver and two workers."""
     del rounds
-    ours = _ours(yard)
+    ours = _at_rest(str(yard.folder))
+    with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder:
+        command = [sys.executable, "-c", PLAIN_RAY, folder]
+        environ = {**os.environ, "TMPDIR": folder}
+        with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as plain:
+            assert plain.stdout is not None and plain.stdin is not None
+            plain.stdout.readline()
+            theirs = _at_rest(folder)
+            plain.stdin.close()
+    for name, one, other, unit in zip(("PSS", "CPU"), theirs, ours, ("MB", "% of a core"), strict=True):
+        print(
+            f"| at rest: {name} of all processes | {one:.1f} {unit} | {other:.1f} {unit} | {other - one:+.1f} |",
+            flush=True,
+        )
+
+
+def _at_rest(mark: str) -> tuple[float, float]:
+    """Return what all that has that TMPDIR holds, in MB, shared pages divided, and uses, in percents of a core."""
     # What only served the runs before has ended by now: idle shims, warm interpreters.
-    time.sleep(15)
-    ours = [process for process in ours if process.is_running()]
-    memory = sum(process.memory_full_info().pss for process in ours) / 1e6
-    before = sum(sum(process.cpu_times()[:2]) for process in ours)
-    time.sleep(10)
-    used = (sum(sum(process.cpu_times()[:2]) for process in ours) - before) / 10 * 100
-    print(
-        f"| at rest, without Ray's own: PSS, CPU | | {memory:.0f} MB, {used:.1f} % of a core | |", flush=True
-    )
-
-
-def _ours(yard: Yard) -> list[psutil.Process]:
-    server = psutil.Process(yard.session.server()["pid"])
-    spawners = [
-        p
-        for p in psutil.process_iter(["name", "create_time"])
-        if p.info["name"] == "runyard-spawner" and p.info["create_time"] > server.create_time()
-    ]
-    return [server, manager_process(yard.session), *spawners]
+    time.sleep(REST_SECONDS)
+    all_of_it = [process for process in psutil.process_iter() if has_mark(process, mark)]
+    before = sum(sum(process.cpu_times()[:2]) for process in all_of_it)
+    time.sleep(REST_SECONDS)
+    used = sum(sum(process.cpu_times()[:2]) for process in all_of_it if process.is_running()) - before
+    return sum(pss_bytes(process.pid) for process in all_of_it) / 1e6, used / REST_SECONDS * 100
 
 
 def _compare(name: str, count: int, rounds: int, loop: Callable[[], None], ours: Callable[[], None]) -> None:

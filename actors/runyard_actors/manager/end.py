@@ -46,7 +46,7 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         request=request,
         not_before=not_before,
     )
-    recorded = yard.write_surely([change])
+    recorded = yard.write_surely([*yard.noted_starts.take(attempt.run_id), change])
     yard.pump()
     await recorded
     if len(yard.fresh_specs) > FRESH_SPECS:

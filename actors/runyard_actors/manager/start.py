@@ -115,7 +115,7 @@ def on_started(yard: Yard, started: Started) -> None:
         at=started.started_at,
         enforcement={**started.enforcement, **attempt.gpu_enforcement},
     )
-    yard.spawn(yard.write_surely([change]), f"note the start of {attempt.run_id}")
+    yard.noted_starts.note(change)
 
 
 def _register(yard: Yard, decision: Start) -> ActiveRun:

@@ -17,6 +17,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.admitting import Admitting
 from runyard_actors.manager.batches import Batches
 from runyard_actors.manager.look import NodeLook
+from runyard_actors.manager.noted_starts import NotedStarts
 from runyard_actors.manager.origins import Origins
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.node_agent import NodeAgent
@@ -95,6 +96,7 @@ class Yard:
         self.attempts_used: dict[RunId, int] = {}
         self.fresh_specs: dict[RunId, RunSpec] = {}
         self.admitting = Admitting()
+        self.noted_starts = NotedStarts(lambda c: self.spawn(self.write_surely(c), "note starts"))
         self.batches = Batches()
         self.origins = Origins()
         self.retrying = asyncio.Lock()
@@ -280,6 +282,7 @@ class Yard:
         """Stop background work and release the store."""
         if self._clock is not None:
             self._clock.cancel()
+        self.noted_starts.write()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
