@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.session import Session
+from runyard_actors.manager import follow_nodes
 from runyard_cluster.errors import NotFoundError, ResourceLimitError
 from tests.fake_cluster import FakeCluster
 from tests.in_process import InProcess, in_process
@@ -20,14 +21,17 @@ TIMEOUT = 10
 
 
 @contextmanager
-def yard(tmp_path: Path, cluster: FakeCluster, **settings: Any) -> Iterator[tuple[InProcess, Session]]:
-    """Serve with other nodes, and wait until they are there."""
+def yard(
+    tmp_path: Path, cluster: FakeCluster, *, is_awaited: bool = True, **settings: Any
+) -> Iterator[tuple[InProcess, Session]]:
+    """Serve with other nodes, and wait until they are there, unless told not to."""
     settings = {"ray_address": "auto", "node_timeout": TIMEOUT, **settings}
     with (
         in_process(tmp_path, cluster=cluster, **settings) as server,
         server.session() as session,
     ):
-        wait_until(lambda: all(is_up(session, name) for name in cluster.by_name), 20, "the nodes are up")
+        if is_awaited:
+            wait_until(lambda: all(is_up(session, name) for name in cluster.by_name), 20, "the nodes are up")
         try:
             yield server, session
         finally:
@@ -76,6 +80,27 @@ def test_a_run_starts_on_the_node_it_names_and_is_refused_where_it_never_can(tmp
             ResourceLimitError, match="no node is called 'ws4'; those that are up: here, ws2, ws3"
         ):
             session.submit({"command": ["true"], "node": "ws4"}, None)
+
+
+def test_what_only_a_node_can_hold_that_is_about_to_be_taken_in_is_not_refused(tmp_path: Path) -> None:
+    cluster = FakeCluster(tmp_path / "nodes", ws2=2)
+    # Given a server that has just started, and a node that is slow to say what it is
+    cluster.by_name["ws2"].delay_seconds = 0.5
+    with yard(tmp_path, cluster, is_awaited=False) as (_, session):
+        run = session.submit({"command": python("print(1)"), "num_cpus": 1, "node": "ws2"}, None)
+        assert run.wait(60).fields["node"] == "ws2"
+
+
+def test_a_node_that_does_not_come_delays_a_refusal_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow_nodes, "ARRIVAL_SECONDS", 1.0)
+    cluster = FakeCluster(tmp_path / "nodes", ws2=2)
+    cluster.by_name["ws2"].is_cut = True
+    with yard(tmp_path, cluster, is_awaited=False) as (_, session):
+        with pytest.raises(ResourceLimitError, match="no node is called 'ws9'"):
+            session.submit({"command": ["true"], "node": "ws9"}, None)
+        assert session.submit({"command": python("print(1)"), "node": "here"}, None).wait(30).exit_code == 0
 
 
 def test_nothing_starts_on_a_drained_node_and_what_runs_there_goes_on(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ class RunManager:
             cluster = cluster or _ray_nodes(self._yard)
             self._yard.spawn(follow_nodes.follow_nodes(self._yard, cluster), "follow nodes")
             self._yard.spawn(bring.bring_for_ever(self._yard), "bring logs")
+        else:
+            self._yard.is_cluster_known.set()
         self._yard.spawn(pause_when.pause_when(self._yard, rules), "ask pause_when")
         self._yard.spawn(prune.prune_for_ever(self._yard), "prune")
         self._yard.spawn(back_up.back_up_for_ever(self._yard), "back up")

@@ -29,6 +29,8 @@ from runyard_cluster.errors import UnavailableError
 FOLLOW_SECONDS = 1.0
 #: So many nodes are asked for their use in a second, in turn: each answer is a call over the network.
 ASKED_AT_ONCE = 100
+#: How long a manager that has just started waits for the nodes that it finds, before it says what nothing can hold.
+ARRIVAL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ async def follow_nodes(yard: Yard, cluster: Cluster) -> None:
     """Look at the cluster once a second, for ever."""
     steps = Steps()
     before = time.monotonic()
+    yard.spawn(_know_cluster(yard), "know the cluster")
     while True:
         await steps.do("looking at the cluster", _look(yard, cluster))
         await asyncio.sleep(FOLLOW_SECONDS)
@@ -68,11 +71,24 @@ async def follow_nodes(yard: Yard, cluster: Cluster) -> None:
         before = now
 
 
+async def _know_cluster(yard: Yard) -> None:
+    """Say that the cluster is known: once all nodes that were found at first are taken in, or time is over."""
+    try:
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            await yard.has_looked.wait()
+            for node in list(yard.others.values()):
+                await node.line.is_open.wait()
+    except TimeoutError:
+        log.warning("the cluster is not known as a whole yet")
+    yard.is_cluster_known.set()
+
+
 async def _look(yard: Yard, cluster: Cluster) -> None:
     try:
         found = {node.name: node for node in await cluster.nodes()}
         for each in found.values():
             await _meet(yard, cluster, each)
+        yard.has_looked.set()
         _miss(yard, found.keys())
         active = _active_there(yard)
         await asyncio.gather(*(_ask(yard, node, active.get(node.name, ())) for node in _next_to_ask(yard)))

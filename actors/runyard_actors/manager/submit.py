@@ -45,6 +45,9 @@ async def submit(yard: Yard, submission: Submission) -> Accepted:
 
 
 async def _refuse(yard: Yard, submission: Submission) -> None:
+    if not yard.is_cluster_known.is_set() and any(_never_fits(yard, s.request) for s in submission.runs):
+        # It may be meant for a node that a manager which has just started is about to take in.
+        await yard.is_cluster_known.wait()
     _refuse_what_never_fits(yard, submission)
     if any(spec.after or spec.terms for spec in submission.runs):
         await _refuse_unknown_dependencies(yard, submission)

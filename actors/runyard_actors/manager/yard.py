@@ -89,6 +89,8 @@ class Yard:
         self.agent = NodeAgent()
         #: The other nodes of the cluster, by name, those not heard of included.
         self.others: dict[str, OtherNode] = {}
+        #: The cluster was looked at, and what was found then is taken in; without a cluster, both hold at once.
+        self.has_looked, self.is_cluster_known = asyncio.Event(), asyncio.Event()
         self.core = Core(max_concurrent_runs=settings.max_concurrent_runs)
         self.writer = StoreWriter(data_dir.database, owner=f"{capacity.node}:{data_dir.path}")
         self.reader = StoreReader(data_dir.database)
