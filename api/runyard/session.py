@@ -6,7 +6,8 @@ import asyncio
 import atexit
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,6 +16,7 @@ from runyard.batch import Batch
 from runyard.client import Client
 from runyard.ended import is_ended
 from runyard.run import Run, RunResult, error_class
+from runyard.submitting import REASON, Submitting
 from runyard_actors.store.event_kinds import EVENT_KINDS
 from runyard_cluster.errors import ConflictError, RunError, RunyardError
 
@@ -42,12 +44,18 @@ class Session:
         self._early_closed: set[str] = set()
         self._submitting = 0
         self._was_interrupted = False
-        self._opened: asyncio.Event = self._background.call(_event())
         self._seen: int | None = None
         self._kinds: Set[str] = KINDS_OF_MOST
-        self._listener = self._background.start(self._listen())
-        self._background.call(self._open())
-        atexit.register(self._at_exit)
+        self._listener: Future[None] = Future()
+        try:
+            self._opened: asyncio.Event = self._background.call(_event())
+            self._listener = self._background.start(self._listen())
+            self._background.call(self._open())
+            atexit.register(self._at_exit)
+        except BaseException:
+            # Nobody has it in hand, and its stream would keep an embedded server from leaving.
+            self.close()
+            raise
 
     @property
     def is_closed(self) -> bool:
@@ -61,16 +69,22 @@ class Session:
         self.client.close()
 
     def submit(self, body: Mapping[str, Any], key: str | None) -> Run:
-        """Submit one run."""
-        with self._catching_early_ends():
-            return self._handle(self.client.submit(body, key))
+        """Submit one run. Interrupted by Ctrl-C, it leaves none, unless it has a key to be found by."""
+        with (
+            Submitting(lambda own: self.client.submit(body, own), self._undo_run, key) as submitting,
+            self._catching_early_ends(),
+        ):
+            return self._handle(submitting.submit())
 
     def submit_batch(self, body: Mapping[str, Any], key: str | None) -> Batch:
-        """Submit a batch."""
+        """Submit a batch. Interrupted by Ctrl-C, it leaves none, unless it has a key to be found by."""
         if body.get("open"):
             self._listen_to_all()
-        with self._catching_early_ends():
-            answer = self.client.submit_batch(body, key)
+        with (
+            Submitting(lambda own: self.client.submit_batch(body, own), self._undo_batch, key) as submitting,
+            self._catching_early_ends(),
+        ):
+            answer = submitting.submit()
             batch = self._batch(answer, body, is_open=answer["open"])
             if batch.is_open:
                 self._open_batches[batch.batch_id] = batch
@@ -80,19 +94,32 @@ class Session:
 
     def add_runs(self, batch: Batch, body: Mapping[str, Any], key: str | None) -> list[Run]:
         """Add runs to an open batch."""
-        with self._catching_early_ends():
-            answer = self.client.add_runs(batch.batch_id, body, key)
+        with (
+            Submitting(
+                lambda own: self.client.add_runs(batch.batch_id, body, own), self._undo_added, key
+            ) as submitting,
+            self._catching_early_ends(),
+        ):
+            answer = submitting.submit()
             return [batch.joined(fields, self._handle) for fields in self._fields(answer, body)]
 
     def retry_failed(self, batch: Batch) -> Batch:
         """Submit the failed runs of a batch again."""
-        with self._catching_early_ends():
-            return self._batch(self.client.retry_failed(batch.batch_id), {})
+        with (
+            Submitting(
+                lambda own: self.client.retry_failed(batch.batch_id, own), self._undo_batch
+            ) as submitting,
+            self._catching_early_ends(),
+        ):
+            return self._batch(submitting.submit(), {})
 
     def restart(self, run: Run, edits: Mapping[str, Any]) -> Run:
         """Submit a run again."""
-        with self._catching_early_ends():
-            return self._handle(self.client.restart(run.run_id, edits))
+        with (
+            Submitting(lambda own: self.client.restart(run.run_id, edits, own), self._undo_run) as submitting,
+            self._catching_early_ends(),
+        ):
+            return self._handle(submitting.submit())
 
     def cancel(self, run: Run, reason: str | None) -> bool:
         """Cancel a run; return whether that was still possible."""
@@ -153,11 +180,24 @@ class Session:
             return
         batches = {run.fields.get("batch_id") for run in left} - {None}
         for batch_id in batches:
-            self.client.cancel_batch(str(batch_id), "interrupted by Ctrl-C")
+            self.client.cancel_batch(str(batch_id), REASON)
         for run in left:
             if run.fields.get("batch_id") is None:
-                self.cancel(run, "interrupted by Ctrl-C")
+                self.cancel(run, REASON)
         print(f"runyard: interrupted; {len(left)} runs were cancelled", file=sys.stderr)  # noqa: T201 it is told to the person at the terminal
+
+    def _undo_run(self, accepted: Mapping[str, Any]) -> None:
+        with suppress(ConflictError):
+            self.client.cancel(accepted["run_id"], REASON)
+
+    def _undo_added(self, accepted: Mapping[str, Any]) -> None:
+        for run in accepted["runs"]:
+            self._undo_run(run)
+
+    def _undo_batch(self, accepted: Mapping[str, Any]) -> None:
+        if accepted.get("open"):
+            self.client.close_batch(accepted["batch_id"])
+        self.client.cancel_batch(accepted["batch_id"], REASON)
 
     def _handle(self, fields: Mapping[str, Any]) -> Run:
         # A submit repeated by its key is answered with runs that somebody may be waiting for already.
@@ -206,10 +246,12 @@ class Session:
         """Wait until the stream is open. Raises what kept it from that."""
         opened = asyncio.ensure_future(self._opened.wait())
         listener = asyncio.wrap_future(self._listener)
-        await asyncio.wait((opened, listener), return_when=asyncio.FIRST_COMPLETED)
-        if not opened.done():
+        try:
+            await asyncio.wait((opened, listener), return_when=asyncio.FIRST_COMPLETED)
+            if not opened.done():
+                await listener
+        finally:
             opened.cancel()
-            await listener
 
     async def _listen(self) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runyard.cli.exit_code import GOOD, INTERRUPTED, SOME_FAILED
-from runyard.cli.interrupt import REASON, Submitting, terminate_as_interrupt
+from runyard.cli.interrupt import terminate_as_interrupt
 from runyard.cli.resumed import resumed
 from runyard.cli.say import complain, is_terminal, put, put_json, say
 from runyard.cli.select import select_batch
@@ -24,6 +24,7 @@ from runyard.cli.view.batch_view import batch_view
 from runyard.cli.view.dry_lines import dry_lines
 from runyard.cli.view.words import plural, window_width
 from runyard.cli.watch import Watch
+from runyard.submitting import REASON, Submitting
 from runyard_cluster.errors import RunyardError
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ import click
 
 from runyard.cli.exit_code import GOOD, INTERRUPTED, OWN_FAILURE, code_of_run
 from runyard.cli.follow import Follower, write_out
-from runyard.cli.interrupt import REASON, Submitting, terminate_as_interrupt
+from runyard.cli.interrupt import terminate_as_interrupt
 from runyard.cli.params import CPUS, DURATION, FACTOR, GPU_MEMORY, MEMORY, PATIENCE, SHARE, pairs
 from runyard.cli.say import complain, put, put_json, say
 from runyard.cli.term_options import term_options, terms_given
 from runyard.cli.verb import Options, Verb, verb
 from runyard.cli.view.words import cause
 from runyard.cli.why_queued import telling_why_queued
+from runyard.submitting import REASON, Submitting
 from runyard_cluster.errors import ConflictError, RunyardError
 
 if TYPE_CHECKING:
