@@ -1,6 +1,6 @@
 """Measure runyard and a bare asyncio loop side by side, round by round, and print the ratios.
 
-    python tests/benchmarks/side_by_side.py [--rounds 3] [--work W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest]
+    python tests/benchmarks/side_by_side.py [--rounds 3] [--work W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest] [--peers]
 
 The loop is a semaphore of ten and `create_subprocess_exec`: nothing durable, no limits, no history. runyard is a
 server with a Ray of its own, to which everything is submitted over REST. CPU time is that of all processes that took
@@ -28,6 +28,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.load_memory import pss_bytes
+from tests.benchmarks.peers import installed
 from tests.faults.chaos_victims import has_mark
 from tests.integration.conftest import TestSession, embedded
 
@@ -88,8 +89,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--work", default="W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest")
+    options.add_argument(
+        "--peers", action="store_true", help="other schedulers that are installed, in our place"
+    )
     chosen = options.parse_args()
     _count_cpu()
+    if chosen.peers:
+        peers(chosen.rounds)
+        return
     with (
         tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder,
         _marked(folder, SETTINGS) as session,
@@ -108,6 +115,27 @@ def _marked(folder: str, settings: str) -> Iterator[TestSession]:
     with embedded(settings) as session:
         del os.environ["TMPDIR"]
         yield session
+
+
+def peers(rounds: int) -> None:
+    """Print what others make of the same commands, against the same loop."""
+    print("| scheduler | asyncio loop | scheduler | ratio, lowest to highest |\n| --- | ---: | ---: | ---: |")
+    works = (
+        ("`true`", TRUE, 300),
+        ("`python -S -c pass`", PYTHON, 200),
+        ("`sleep 0.2`", ["sleep", "0.2"], 100),
+    )
+    for name, peer in installed().items():
+        with peer(LIMIT) as batch:
+            batch(TRUE, 2 * LIMIT)
+            for what, command, count in works:
+                _compare(
+                    f"{name}, {count} times {what}",
+                    count,
+                    rounds,
+                    lambda c=command, n=count: _loop(c, n),
+                    lambda b=batch, c=command, n=count: b(c, n),
+                )
 
 
 def w1(yard: Yard, rounds: int) -> None:
