@@ -23,7 +23,7 @@ SETTLE_SECONDS = 1.0
 #: The most runs that share a lease, so that the end of one worker concerns no more.
 MOST_SLOTS = 100
 #: So many small leases more than their runs need are left alone: to put runs together starts a task, too.
-SPARE_LEASES = 4
+SPARE_LEASES = 2
 
 
 @dataclass(frozen=True, slots=True)
