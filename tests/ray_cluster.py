@@ -52,16 +52,19 @@ class Loopback:
 class RayNode:
     """One node, and all processes of it."""
 
-    def __init__(self, temp: Path, address: str, inside: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, temp: Path, address: str, inside: Sequence[str], environ: Mapping[str, str], python: str
+    ) -> None:
         self.temp = temp
         self.address = address
+        self._python = python
         self._inside = inside
         self._environ = environ
 
     def start(self, *options: str) -> None:
         """Start it, and wait until it has joined."""
         command = [
-            *(*self._inside, sys.executable, "-m", "ray.scripts.scripts", "start", *options),
+            *(*self._inside, self._python, "-m", "ray.scripts.scripts", "start", *options),
             *(f"--node-ip-address={self.address}", "--include-log-monitor=false", "--disable-usage-stats"),
             *("--object-store-memory=80000000", "--min-worker-port=0", "--max-worker-port=0"),
             *("--dashboard-agent-listen-port=0", "--log-style=record", "--log-color=false"),
@@ -106,9 +109,10 @@ class RayNode:
 class RayCluster:
     """A head, and further nodes at the addresses after its own."""
 
-    def __init__(self, folder: Path, where: Where, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, where: Where, environ: Mapping[str, str], python: str) -> None:
         self.folder = folder
         self._where = where
+        self._python = python
         self.environ = dict(environ)
         self.nodes: list[RayNode] = []
         self.gcs = ""
@@ -152,16 +156,18 @@ class RayCluster:
         number = len(self.nodes) + 1
         temp = self.folder / f"n{number}"
         variables = {**self.environ, **environ, "RY_NODE": str(temp)}
-        node = RayNode(temp, self._where.address(number), self._where.inside(number), variables)
+        node = RayNode(temp, self._where.address(number), self._where.inside(number), variables, self._python)
         self.nodes.append(node)
         return node
 
 
 @contextmanager
-def ray_cluster(*, head_cpus: int, where: Where | None = None) -> Iterator[RayCluster]:
+def ray_cluster(
+    *, head_cpus: int, where: Where | None = None, python: str = sys.executable
+) -> Iterator[RayCluster]:
     """Lend a cluster that has a head and nothing else; the caller's environment becomes that of its drivers.
 
-    The nodes are at loopback addresses, or `where` it says.
+    The nodes are at loopback addresses, or `where` it says. Ray is that of `python`, and so is runyard there.
     """
     folder = Path(tempfile.mkdtemp(prefix="ryc-", dir="/tmp"))
     token = folder / "token"
@@ -180,7 +186,8 @@ def ray_cluster(*, head_cpus: int, where: Where | None = None) -> Iterator[RayCl
     }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
-    cluster = RayCluster(folder, where or Loopback(), os.environ)
+    environ = {k: v for k, v in os.environ.items() if python == sys.executable or k != "PYTHONPATH"}
+    cluster = RayCluster(folder, where or Loopback(), environ, python)
     try:
         cluster.start_head(_free_port(), cpus=head_cpus)
         yield cluster

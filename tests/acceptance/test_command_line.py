@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,14 @@ def test_a_bad_batch_file_is_told_with_its_rows_and_runs_nothing(shell: Shell) -
     assert json.loads(shell.run("history", "--json").stdout)["total"] == before
 
 
+def _stop_what_goes_on(shell: Shell, mark: Path, said: str) -> None:
+    """A server that was told to be up keeps what it accepted, and the command says how that is stopped."""
+    assert processes_with({"MARK": str(mark)})
+    command = re.search(r"'runyard (cancel \S+)' stops it", said)
+    assert command, said
+    assert shell.run(*command[1].split()).returncode == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a single process there")
 def test_ctrl_c_cancels_what_the_batch_still_runs_and_says_so(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "sleepers.jsonl"
@@ -109,6 +118,8 @@ def test_ctrl_c_cancels_what_the_batch_still_runs_and_says_so(shell: Shell, tmp_
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "cancel" in (out + err).lower()
+    if shell.mode != "embedded":
+        _stop_what_goes_on(shell, tmp_path, err)
     wait_until(lambda: not processes_with({"MARK": str(tmp_path)}), 10, "all are gone")
 
 
@@ -129,13 +140,21 @@ def test_ctrl_c_in_a_python_program_cancels_what_it_submitted(shell: Shell, tmp_
     wait_until(lambda: len(processes_with({"MARK": str(tmp_path)})) == 3, 120, "three runs are up")
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert "3 runs were cancelled" in err
+    if shell.mode == "embedded":
+        assert "3 runs were cancelled" in err
+    else:
+        newest = json.loads(shell.run("history", "--json", "--limit", "3").stdout)["runs"]
+        assert {run["status"] for run in newest} == {"running"}, "a server that was told to be up keeps them"
+        assert shell.run("cancel", *[run["run_id"] for run in newest]).returncode == 0
     wait_until(lambda: not processes_with({"MARK": str(tmp_path)}), 10, "all are gone")
 
 
 def test_an_embedded_server_finishes_what_it_accepted_and_leaves_by_itself(
     shell: Shell, tmp_path: Path
 ) -> None:
+    if shell.mode == "server":
+        pytest.skip("a server that was told to be up stays")
+    shell.run("down")
     program = tmp_path / "program.py"
     program.write_text(
         "import sys\nfrom runyard import Module, submit_batch\n"

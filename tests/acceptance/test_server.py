@@ -23,6 +23,7 @@ def status_of(shell: Shell, run_id: str) -> str:
 
 
 def test_a_server_says_where_it_is_and_a_second_one_is_refused(shell: Shell) -> None:
+    shell.run("down")
     said = up(shell)
     record = json.loads((shell.folder / "data" / "server.json").read_bytes())
     assert record["url"] in said
