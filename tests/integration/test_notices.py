@@ -229,7 +229,8 @@ def test_nothing_waits_for_who_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("batch", "words"),
     [
-        ({"webhook": "file:///etc/passwd"}, "webhook"),
+        ({"webhook": "file:///etc/passwd"}, "webhook: must be an address that begins with http://"),
+        ({"webhook": "http://me:secret@h/"}, "no user and no password"),
         ({"webhook": "https://"}, "webhook"),
         ({"on_end": [""]}, "must begin with a program"),
         ({"on_end": "echo"}, "on_end"),

@@ -295,3 +295,12 @@ def test_of_two_batches_that_wait_for_each_other_only_one_does_though_asked_at_o
             for each in both:
                 each.join()
             assert sorted(codes) == [202, 422]
+
+
+def test_what_is_added_is_an_object_and_its_refusal_says_so(tmp_path: Path) -> None:
+    with in_process(tmp_path) as server, server.http() as client:
+        batch = client.post("/api/batches", json={"runs": [], "open": True}).json()["batch_id"]
+        run = {"command": ["true"], "num_cpus": 0.1, "memory": "64MiB"}
+        answer = client.post(f"/api/batches/{batch}/runs", json=[run])
+        assert_problem(answer, 422, "must be an object with fields")
+        assert client.post(f"/api/batches/{batch}/runs", json={"runs": [run]}).status_code == 202

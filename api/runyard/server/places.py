@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from runyard_cluster.setting_kinds import WEB_ADDRESS
+
 #: Characters of a field's name and of a message that are shown; callers send names of any length.
 MAX_FIELD = 200
 MAX_MESSAGE = 500
@@ -66,4 +68,8 @@ def _words(error: Mapping[str, Any], fields: Collection[str]) -> str:
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(error["loc"][-1])[:MAX_FIELD], fields, 1)
         return "unknown field" + (f"; did you mean {close[0]}?" if close else "")
+    if error["type"] in ("model_type", "model_attributes_type"):
+        return 'must be an object with fields, as {"runs": [...]} is one'
+    if error.get("ctx", {}).get("pattern") == WEB_ADDRESS:
+        return "must be an address that begins with http:// or https:// and a host; no user and no password before it"
     return str(error["msg"]).removeprefix("Value error, ")

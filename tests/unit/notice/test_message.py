@@ -57,6 +57,12 @@ def test_a_batch_is_told_of_by_its_counts(counts: tuple[int, int], headline: str
     assert variables(said)["RUNYARD_COUNT_FAILED"] == str(counts[1])
 
 
+def test_what_was_cancelled_is_not_told_as_failed() -> None:
+    ended = batch(2, 1)
+    ended["counts"]["cancelled"] = 4
+    assert title(of_batch(ended, [])) == "batch sweep ended, 1 failed, 4 cancelled"
+
+
 def test_a_digest_names_the_first_failures_only() -> None:
     said = of_batch(batch(0, 100), [{"run_id": str(n)} for n in range(100)])
     assert len(said["failures"]) == NAMED_FAILURES

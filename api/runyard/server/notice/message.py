@@ -29,8 +29,9 @@ def title(message: Message) -> str:
     if run := message.get("run"):
         return f"{run['module_name']} {run['status']}"
     batch = message["batch"]
-    bad = batch["total"] - batch["counts"][Status.COMPLETED]
-    return f"batch {batch['name'] or batch['batch_id']} " + (f"ended, {bad} failed" if bad else "completed")
+    counts = ((status, batch["counts"][status]) for status in (Status.FAILED, Status.CANCELLED))
+    bad = ", ".join(f"{count} {status}" for status, count in counts if count)
+    return f"batch {batch['name'] or batch['batch_id']} " + (f"ended, {bad}" if bad else "completed")
 
 
 def text(message: Message) -> str:
