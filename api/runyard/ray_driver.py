@@ -21,7 +21,7 @@ def endpoint() -> Endpoint | None:
 
     try:
         manager = ray.get_actor(NAME, namespace=NAMESPACE)
-        found: Endpoint | None = ray.get(manager.endpoint.remote(), timeout=ANSWER_SECONDS)
+        found: Endpoint | None = ray.get(manager.ask.remote("endpoint", ()), timeout=ANSWER_SECONDS)
     except (ValueError, ray.exceptions.RayError):
         return None
     return found

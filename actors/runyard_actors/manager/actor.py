@@ -1,4 +1,4 @@
-"""The RunManager actor: a thin shell that receives, hands to one verb, and answers.
+"""The RunManager: it receives, hands to one verb, and answers; `shell.py` is what Ray knows of it.
 
 Every method may be repeated by Ray after a crash, so each is idempotent. Errors leave as `Refused` values.
 """

@@ -54,7 +54,7 @@ class ManagerClient:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        from runyard_actors.manager.actor import RunManager
+        from runyard_actors.manager.shell import RunManager
 
         actor = ray.remote(RunManager).options(
             name=NAME,
@@ -275,7 +275,12 @@ class ManagerClient:
 
 
 async def _carried(handle: Any, method: str, args: Sequence[Any]) -> Any:
-    return await getattr(handle, method).remote(*args)
+    ask = getattr(handle, "ask", None)
+    if ask is None:
+        raise UnavailableError(
+            "the manager that is there is of an earlier version; end it with that version's `runyard down`"
+        )
+    return await ask.remote(method, args)
 
 
 async def _within(limit_seconds: float, answer: Awaitable[Answer]) -> Answer:
