@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from runyard.client import Client
 from runyard.server import up
 from runyard.server.stop_runs import REASON, stop_runs
 from runyard.server.up import cancel_all
+from runyard_actors.run_folder import RunFolder
 from runyard_actors.store import StoreReader
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import ConflictError
@@ -139,6 +141,43 @@ def test_a_closed_terminal_ends_the_server_and_its_runs_where_that_is_asked_for(
         assert (run["status"], run["reason"], run["exit_code"]) == ("cancelled", "cancelled_by_user", 4)
         assert run["reason_detail"] == REASON
         assert not data_dir.paused_file.exists(), "the next server starts what is submitted to it"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_logout_that_ends_all_of_the_session_leaves_the_runs(tmp_path: Path) -> None:
+    ground = Ground(tmp_path)
+    with terminal() as (shown, data_dir):
+        with calling(data_dir) as client:
+            run_id = going(client, ground)
+            pid = client.run(run_id)["pid"]
+        # When the terminal goes, and then, one way after the other, whatever else there is of the login's session
+        session = os.getsid(shown.process.pid)
+        shown.close()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for each in of_session(session):
+                each.send_signal(number)
+            psutil.wait_procs(of_session(session), timeout=10)
+        shown.process.wait(LEAVE_SECONDS)
+        wait_until(lambda: not of_session(session), 60, "nothing of the session is left")
+        # Then the run goes on, to its own end
+        assert psutil.pid_exists(pid)
+        assert not was_asked(ground)
+        ground.gate.touch()
+        folder = RunFolder.of(data_dir.runs, run_id, 1)
+        wait_until(folder.exit, 60, "it has ended by itself")
+        assert (folder.exit() or {})["exit_code"] == 7
+    assert ground.noted() == {(run_id, 1): 1}
+
+
+def of_session(session: int) -> list[psutil.Process]:
+    """Return the living processes of a session, as a system finds those of a login."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(OSError, psutil.Error):
+            if os.getsid(each.pid) == session and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
