@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 #: Bytes read at once.
 BLOCK = 256 * 1024
@@ -26,11 +27,12 @@ class Log:
 
 
 def size(path: Path) -> int:
-    """Return the log's size in bytes; 0 when there is none yet."""
+    """Return the log's size in bytes; 0 when there is none yet, or something that is no file has taken its place."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
         return 0
+    return found.st_size if S_ISREG(found.st_mode) else 0
 
 
 def read(path: Path, offset: int, limit: int | None = None, block: int = BLOCK) -> Iterator[bytes]:
@@ -104,6 +106,8 @@ def tail_offset(path: Path, lines: int, gap: Gap | None = None, end: int | None 
 
 
 def _backwards(path: Path, end: int, gap: Gap | None) -> Iterator[tuple[int, bytes]]:
+    if not size(path):
+        return  # To open what is no file could take for ever.
     try:
         file = path.open("rb", buffering=0)
     except FileNotFoundError:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runyard_cluster.errors import UnavailableError
 from runyard_cluster.process import is_locked
 
 if TYPE_CHECKING:
@@ -34,9 +35,16 @@ def running_server(data_dir: DataDir) -> Endpoint | None:
 
 
 def server_record(data_dir: DataDir) -> dict[str, Any] | None:
-    """Return what the running server wrote of itself: a record without a living server is not one."""
-    if not is_locked(data_dir.server_lock):
-        return None
+    """Return what the running server wrote of itself: a record without a living server is not one.
+
+    Raises UnavailableError for a data folder that none can be: a file, somebody else's, a name that is too long.
+    """
+    try:
+        if not is_locked(data_dir.server_lock):
+            return None
+    except OSError as error:
+        words = f"the data folder {data_dir.path} cannot be used: {error.strerror}"
+        raise UnavailableError(words) from error
     try:
         found = json.loads(data_dir.server_file.read_bytes())
     except (OSError, ValueError):

@@ -19,8 +19,9 @@ MAX_CPUS = 100_000
 MAX_GPUS = 10_000
 MAX_TEXT = 200
 MAX_PATH = 4_096
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 #: An address that a webhook may have, and how long it may be.
-WEB_ADDRESS = r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[1-9][0-9]{0,4})?([/?][!-~]*)?$"
+WEB_ADDRESS = rf"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:{_PORT})?([/?][!-~]*)?$"
 MAX_ADDRESS = 2_000
 #: What Linux takes as one argument of a program.
 MAX_ARGUMENT = 131_071

@@ -48,7 +48,10 @@ async def _ask(yard: Yard, run_ids: Sequence[RunId], what: str) -> None:
     attempts = [await _running(yard, run_id, what) for run_id in run_ids]
     is_suspended = what == "suspended"
     here = [attempt.folder for attempt in attempts if yard.other(attempt) is None]
-    await asyncio.to_thread(hold_still, here, is_suspended=is_suspended)
+    try:
+        await asyncio.to_thread(hold_still, here, is_suspended=is_suspended)
+    except OSError as error:
+        raise ConflictError(f"they cannot be {what}: {error.filename}: {error.strerror}") from error
     await note(yard, attempts)
     for attempt in attempts:
         if node := yard.other(attempt):

@@ -99,7 +99,12 @@ def _data_folder(config: Path | None) -> Fact:
         path = locate(config).path
     except RunyardError as error:
         return Fact("data folder", "missing", str(error), True)
-    existing = next(p for p in (path, *path.parents) if p.exists())
+    try:
+        existing = next(p for p in (path, *path.parents) if p.exists())
+    except OSError as error:
+        return Fact("data folder", "missing", f"{path} cannot be used: {error.strerror}")
+    if not existing.is_dir():
+        return Fact("data folder", "missing", f"{path} cannot be used: {existing} is no folder")
     if not os.access(existing, os.W_OK):
         return Fact("data folder", "missing", f"{path} cannot be written", True)
     free = shutil.disk_usage(existing).free

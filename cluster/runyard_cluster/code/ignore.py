@@ -50,13 +50,16 @@ def rules_in(folder: Path, base: str) -> list[Rule]:
     found: list[Rule] = []
     for name in FILES:
         path = folder / name
-        if path.is_file():
-            try:
-                with path.open("rb") as file:
-                    text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-            except OSError as error:
-                raise InvalidRequestError(f"{path} cannot be read: {error.strerror}") from error
-            found += rules_of(text.splitlines(), base)
+        try:
+            if not path.is_file():
+                continue
+            with path.open("rb") as file:
+                text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+        except OSError as error:
+            raise InvalidRequestError(
+                f"code cannot be shipped: {path} cannot be read: {error.strerror}"
+            ) from error
+        found += rules_of(text.splitlines(), base)
     return found
 
 

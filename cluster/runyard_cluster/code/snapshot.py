@@ -77,7 +77,13 @@ def _within(folder: Path, rules: Sequence[Rule], base: str) -> Iterator[_Found]:
         ) from error
     for entry in entries:
         name = f"{base}/{entry.name}" if base else entry.name
-        state = entry.stat(follow_symlinks=False)
+        try:
+            state = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue  # Somebody else's, who has removed it since.
+        except OSError as error:
+            words = f"code cannot be shipped: {folder / entry.name} cannot be read: {error.strerror}"
+            raise InvalidRequestError(words) from error
         is_folder = stat.S_ISDIR(state.st_mode)
         if is_ignored(rules, name, is_folder=is_folder):
             continue

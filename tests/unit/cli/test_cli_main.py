@@ -172,3 +172,21 @@ def test_modules_are_listed_from_the_settings_without_a_server(runyard: Runyard,
 def test_the_help_of_every_verb_has_an_example(runyard: Runyard, verb: str) -> None:
     words = runyard(verb, "--help").out.decode()
     assert f"runyard {verb}" in words.partition("Examples:")[2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names what POSIX says")
+@pytest.mark.parametrize("place", ["a-file", "a-file/below", "n" * 300])
+@pytest.mark.parametrize(
+    "line", ["up --port 0", "run -- true", "down", "resources", "open", "ps", "doctor", "logs last"]
+)
+def test_a_data_folder_that_none_can_be_is_told_of_in_words(
+    line: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runyard: Runyard
+) -> None:
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("RUNYARD_DATA_DIR", str(tmp_path / place))
+    answer = runyard(*line.split())
+    assert "internal error" not in answer.err
+    if line == "doctor":
+        assert "cannot be used" in answer.text
+    else:
+        assert answer.code in (1, 2, 3) and str(tmp_path / place) in answer.err

@@ -120,6 +120,35 @@ def test_a_file_that_cannot_be_read_is_named(root: Path, tmp_path: Path) -> None
         take_snapshot(root, tmp_path / "data" / "code", LIMITS)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="paths of 4,095 bytes")
+def test_a_folder_that_cannot_be_looked_into_is_named(root: Path, tmp_path: Path) -> None:
+    # Given a folder whose own path is as long as a path may be, so that nothing in it can be named
+    deep = root
+    while (left := 4090 - len(str(deep))) > 1:
+        deep = deep / ("d" * min(200, left - 1))
+        deep.mkdir()
+    with pytest.raises(InvalidRequestError, match=r"code cannot be shipped: .*/\.gitignore cannot be read"):
+        take_snapshot(root, tmp_path / "data" / "code", LIMITS)
+
+
+def test_what_somebody_removes_meanwhile_is_left_out(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "lib" / "kept.py").touch()
+    real = os.scandir
+
+    def removing(folder: Path) -> list[os.DirEntry[str]]:
+        with real(folder) as found:
+            entries = list(found)
+        (root / "lib" / "tool.py").unlink(missing_ok=True)
+        return entries
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", removing)
+        taken = take_snapshot(root, tmp_path / "data" / "code", LIMITS)
+    assert files(copied(taken, tmp_path) / "lib") == {"kept.py"}
+
+
 def test_after_a_run_only_what_it_wrote_is_left_of_its_copy(root: Path, tmp_path: Path) -> None:
     copy = copied(take_snapshot(root, tmp_path / "data" / "code", LIMITS), tmp_path)
     (copy / "out").mkdir()

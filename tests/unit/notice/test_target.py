@@ -65,3 +65,18 @@ def test_what_rest_tells_of_a_target_holds_no_secret_either() -> None:
     in_front = Target("webhook", ("https://me:secret@hooks.example:8443/a",))
     assert in_front.told()["name"] == "https://hooks.example:8443/…"
     assert Target("desktop").told() == {"kind": "desktop", "name": "desktop notification"}
+
+
+def test_an_address_that_the_store_has_from_before_it_was_refused_is_shown() -> None:
+    assert Target("webhook", ("http://Host:99999/x",)).shown() == "webhook http://host:99999/…"
+
+
+@pytest.mark.parametrize("port", [1, 80, 9_999, 10_000, 59_999, 65_000, 65_535])
+def test_a_webhook_may_have_any_port_that_there_is(port: int) -> None:
+    assert settings(webhook=f"http://host:{port}/x").webhook == f"http://host:{port}/x"
+
+
+@pytest.mark.parametrize("port", ["0", "08", "65536", "65540", "66000", "70000", "99999", "100000", "x", ""])
+def test_a_webhook_with_a_port_that_there_is_not_is_refused(port: str) -> None:
+    with pytest.raises(ValueError, match="must be an address"):
+        settings(webhook=f"http://host:{port}/x")

@@ -25,8 +25,9 @@ class Target:
     def shown(self) -> str:
         """Return words for people; an address may hold secrets behind the host, and in front of it."""
         if self.kind == "webhook":
+            # Not by its port, which may be none that can be: the store keeps what was allowed once.
             parts = urlsplit(self.words[0])
-            return f"webhook {parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}/…"
+            return f"webhook {parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}/…"
         return f"on_end {self.words[0]}" if self.words else "desktop notification"
 
     def told(self) -> dict[str, str]:
