@@ -143,6 +143,17 @@ time.sleep(0.5); sys.exit(6 if full else 1)"""
         assert wait_ended(http, submit(http, **small(ground))["run_id"])["status"] == "completed"
 
 
+def test_a_run_is_cancelled_while_there_is_no_room_for_the_words(tmp_path: Path) -> None:
+    ground, place = Ground(tmp_path), tmp_path / "data"
+    store = {"database_url": f"sqlite:///{tmp_path}/store/runyard.db"}
+    with mortal_server(tmp_path, prefix=on_small_disk(place), **store) as server, caller(server) as http:
+        run_id = going(http, ground)
+        SmallDisk(server.pid, place).fill()
+        assert http.post(f"/api/runs/{run_id}/cancel", json={}).is_success
+        ended = wait_ended(http, run_id)
+        assert (ended["status"], ended["reason"]) == ("cancelled", "cancelled_by_user")
+
+
 FAILS = {
     "sync fails": ("fdatasync,fsync:error=EIO", 503),
     "write fails": ("pwrite64:error=EIO", 503),

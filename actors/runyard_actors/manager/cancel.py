@@ -96,7 +96,7 @@ def stop_attempt(attempt: ActiveRun, order: CancelOrder) -> None:
     """Keep an attempt on this node from ever starting, or have its shim end it: who claims the folder first decides."""
     if attempt.is_started and not attempt.folder.path.is_dir():
         _end_without_folder(attempt)
-    elif not attempt.folder.never_start(order.reason, order.detail):
+    elif attempt.is_started or not attempt.folder.never_start(order.reason, order.detail):
         attempt.folder.request_stop(order.reason, order.detail)
 
 

@@ -76,10 +76,10 @@ def forget_suspended() -> None:
 
 
 def read_stop() -> Json | None:
-    """Return the request to end the run, if there is one."""
+    """Return the request to end the run, if there is one; an empty one was made on a disk without room for words."""
     try:
         with open(attempt_file.STOP, "rb") as file:
-            found = loads(file.read().decode())
+            found = loads(file.read().decode() or "{}")
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
