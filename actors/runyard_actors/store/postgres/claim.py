@@ -37,8 +37,10 @@ def name_of(owner: str) -> str:
 def claim(raw: Raw, where: PostgresUrl, name: str) -> None:
     """Take the lock; one that an earlier writer of the same name holds is taken away from it.
 
-    Raises StoreError when another one holds it, StoreUnavailable when the earlier one does not go, and psycopg.Error.
+    Raises StoreError when another one holds it, or a pooler does not let it be held, StoreUnavailable when the earlier
+    one does not go, and psycopg.Error.
     """
+    _refuse_shared_sessions(raw, where)
     if _try(raw):
         return
     held = raw.execute(_HOLDERS).fetchall()
@@ -66,6 +68,27 @@ def let_go(raw: Raw) -> None:
         with suppress(psycopg.Error):
             raw.execute("SELECT pg_advisory_unlock_all()")
     raw.close()
+
+
+def _refuse_shared_sessions(raw: Raw, where: PostgresUrl) -> None:
+    """A pooler that hands out the server's sessions by transaction gives our lock to whoever comes next."""
+    own = _session_of(raw)
+    if own == raw.info.backend_pid:
+        return
+    # A pooler is between. While another transaction goes on, does ours still get the session it had?
+    with psycopg.connect(where.conninfo) as other:
+        other.execute("SELECT 1")
+        if _session_of(raw) == own:
+            return
+    raise StoreError(
+        f"the pooler at {where} hands out connections by transaction, so no lock can be held there: have it pool by "
+        "session (pool_mode = session), or connect to PostgreSQL itself"
+    )
+
+
+def _session_of(raw: Raw) -> int:
+    row = raw.execute("SELECT pg_backend_pid()").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _try(raw: Raw) -> bool:
