@@ -212,8 +212,9 @@ class ManagerClient:
         )
 
     async def close(self) -> None:
-        """Have the manager write what is pending and release the store."""
-        await self._call("close")
+        """Have the manager write what is pending and release the store, also if it was left already."""
+        asked = self._carry("close", ()) if self._direct.is_closed else self._ask("close", ())
+        _granted(await _within(ANSWER_SECONDS, asked))
         self.leave()
 
     def leave(self) -> None:
@@ -253,10 +254,13 @@ class ManagerClient:
         return door
 
     async def _ask_through_ray(self, method: str, args: Sequence[Any]) -> Any:
-        from ray.exceptions import RayError
-
         if self._direct.is_closed:
             raise UnavailableError(_LEFT)
+        return await self._carry(method, args)
+
+    async def _carry(self, method: str, args: Sequence[Any]) -> Any:
+        from ray.exceptions import RayError
+
         call = asyncio.ensure_future(_carried(self._handle, method, args))
         self._carried.add(call)
         try:

@@ -273,6 +273,19 @@ def test_calls_that_ray_carries_are_given_up_when_the_manager_is_left() -> None:
     asyncio.run(work())
 
 
+def test_a_manager_that_was_left_can_still_be_closed() -> None:
+    async def work() -> None:
+        handle = NeverAnswers()
+        client = ManagerClient(handle)
+        client.leave()
+        closing = asyncio.create_task(client.close())
+        await is_true(lambda: handle.asked == ["call"])
+        closing.cancel()
+        await asyncio.wait([closing], timeout=LIMIT_SECONDS)
+
+    asyncio.run(work())
+
+
 def test_a_caller_that_is_cancelled_just_as_its_answer_comes_does_not_go_on() -> None:
     async def work() -> None:
         answers: list[asyncio.Future[int]] = []
