@@ -61,8 +61,13 @@ def swept(point: str, times: int) -> Row:
     row = Row()
     for number in range(times):
         with tempfile.TemporaryDirectory(prefix="ry-sweep-") as folder:
-            row.add(f"{number}", *swept_once(point, Path(folder)))
-        row.tests["passed"] += 1
+            try:
+                row.add(f"{number}", *swept_once(point, Path(folder)))
+            except AssertionError as error:
+                row.tests["failed"] += 1
+                row.failures.append(f"killed at {point}, time {number}: {error}")
+            else:
+                row.tests["passed"] += 1
     return row
 
 
