@@ -45,8 +45,9 @@ async def submit(
     accepted = await here.manager.submit(submission)
     assert accepted.batch_id is not None
     runs = [{**run, "batch_index": index} for index, run in enumerate(await _accepted_runs(here, accepted))]
+    shown = {**await one(here, accepted.batch_id), "tells": await tells.of_batch(here, accepted.batch_id)}
     # All of it is ours, so 10,000 runs go out as they are; a test holds the answer against the documented model.
-    return JSONResponse({**await one(here, accepted.batch_id), "runs": runs}, 202)
+    return JSONResponse({**shown, "runs": runs}, 202)
 
 
 @router.post("/{batch_id}/runs", status_code=202, response_model=BatchAccepted)
