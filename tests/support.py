@@ -6,9 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from types import FrameType
+from typing import Any, TypeVar
 
 import psutil
 
@@ -101,3 +102,14 @@ def lines_of(folder: Path) -> Iterator[str]:
     """Yield the lines of all files in a folder."""
     for path in sorted(folder.iterdir()):
         yield from path.read_text().splitlines()
+
+
+@contextmanager
+def tracing(trace: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
+    """Within: `trace` is told of each call and each line of this thread, as `sys.settrace` has it."""
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)

@@ -89,17 +89,12 @@ def terminal(*options: str) -> Iterator[tuple[Terminal, DataDir]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def calling(data_dir: DataDir) -> Iterator[Client]:
+def going(data_dir: DataDir, ground: Ground) -> tuple[str, int]:
+    """Start a run that can end by itself when it is asked to; return its id and its process once it does."""
     with closing(Client(locate=lambda: running_server(data_dir))) as client:
-        yield client
-
-
-def going(client: Client, ground: Ground) -> str:
-    """Start a run that can end by itself when it is asked to; return its id once it does."""
-    run_id = str(client.submit({"command": ground.command(GRACEFUL), "num_cpus": 0.1})["run_id"])
-    wait_until(lambda: client.log(run_id) == b"ready\n", START_SECONDS, "the run goes on")
-    return run_id
+        run_id = str(client.submit({"command": ground.command(GRACEFUL), "num_cpus": 0.1})["run_id"])
+        wait_until(lambda: client.log(run_id) == b"ready\n", START_SECONDS, "the run goes on")
+        return run_id, client.run(run_id)["pid"]
 
 
 def was_asked(ground: Ground) -> bool:
@@ -111,9 +106,7 @@ def was_asked(ground: Ground) -> bool:
 def test_a_ctrl_c_at_the_terminal_ends_the_server_and_leaves_its_runs(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     with terminal() as (shown, data_dir):
-        with calling(data_dir) as client:
-            run_id = going(client, ground)
-            pid = client.run(run_id)["pid"]
+        run_id, pid = going(data_dir, ground)
         shown.press_ctrl_c()
         shown.process.wait(LEAVE_SECONDS)
         assert psutil.pid_exists(pid), "the run goes on"
@@ -128,9 +121,7 @@ def test_a_ctrl_c_at_the_terminal_ends_the_server_and_leaves_its_runs(tmp_path: 
 def test_a_closed_terminal_ends_the_server_and_its_runs_where_that_is_asked_for(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     with terminal("--stop-runs") as (shown, data_dir):
-        with calling(data_dir) as client:
-            run_id = going(client, ground)
-            pid = client.run(run_id)["pid"]
+        run_id, pid = going(data_dir, ground)
         shown.close()
         shown.process.wait(LEAVE_SECONDS)
         assert not psutil.pid_exists(pid)
@@ -148,9 +139,7 @@ def test_a_closed_terminal_ends_the_server_and_its_runs_where_that_is_asked_for(
 def test_a_logout_that_ends_all_of_the_session_leaves_the_runs(tmp_path: Path) -> None:
     ground = Ground(tmp_path)
     with terminal() as (shown, data_dir):
-        with calling(data_dir) as client:
-            run_id = going(client, ground)
-            pid = client.run(run_id)["pid"]
+        run_id, pid = going(data_dir, ground)
         # When the terminal goes, and then, one way after the other, whatever else there is of the login's session
         session = os.getsid(shown.process.pid)
         shown.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import linecache
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import runyard
 from runyard import submission
 from runyard.submitting import REASON
 from tests.in_process import InProcess, in_process
-from tests.support import wait_until
+from tests.support import tracing, wait_until
 
 #: Interrupted between the making of a coroutine and its start, Python says so.
 pytestmark = [
@@ -33,7 +32,7 @@ LAST_LINES = 8
 @contextmanager
 def interrupted_at(line: int) -> Iterator[list[str]]:
     """Within: raise KeyboardInterrupt at that line of ours that this thread comes to; its place is in the list then."""
-    before, places, lines = sys.gettrace(), [], itertools.count()
+    places, lines = list[str](), itertools.count()
     entered: set[tuple[int, int]] = set()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -44,11 +43,8 @@ def interrupted_at(line: int) -> Iterator[list[str]]:
             raise KeyboardInterrupt
         return trace
 
-    sys.settrace(trace)
-    try:
+    with tracing(trace):
         yield places
-    finally:
-        sys.settrace(before)
 
 
 def _is_left(frame: FrameType, entered: set[tuple[int, int]]) -> bool:

@@ -90,4 +90,4 @@ class Lease:
     @property
     def is_own(self) -> bool:
         """Whether it is the lease of one run and carries its name."""
-        return self.slots == 1 and self.name in self.runs.values()
+        return self.is_alone and self.name in self.runs.values()

@@ -119,7 +119,7 @@ class LeasePool:
         return done
 
     def tidy(self, now: float) -> None:
-        """Close what nobody uses, and give runs that last leases of their own."""
+        """Close what nobody uses, give runs that last leases of their own, and put together what became many."""
         for lease in list(self._leases.values()):
             if lease.is_leaving or not lease.is_granted:
                 continue
@@ -128,10 +128,13 @@ class LeasePool:
             elif not lease.is_own and _is_settled(lease, now):
                 self._settle(lease, now)
         for small in self._small(now).values():
-            runs = [pair for lease in small for pair in lease.runs.items()]
-            groups = list(_batched(runs, MOST_SLOTS))
-            if len(small) - len(groups) >= SPARE_LEASES:
-                self._replace(small, groups, now)
+            self._unite(small, now)
+
+    def _unite(self, small: Sequence[Lease], now: float) -> None:
+        """Put the runs of leases of one shape together where that saves enough of them."""
+        groups = list(_batched([pair for lease in small for pair in lease.runs.items()], MOST_SLOTS))
+        if len(small) - len(groups) >= SPARE_LEASES:
+            self._replace(small, groups, now)
 
     def _small(self, now: float) -> dict[Shape, list[Lease]]:
         """Return by their shapes the leases that could be put together: the oldest runs keep what is their own."""

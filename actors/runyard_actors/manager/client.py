@@ -261,7 +261,7 @@ class ManagerClient:
     async def _carry(self, method: str, args: Sequence[Any]) -> Any:
         from ray.exceptions import RayError
 
-        call = asyncio.ensure_future(_carried(self._handle, method, args))
+        call = asyncio.ensure_future(_through_shell(self._handle, method, args))
         self._carried.add(call)
         try:
             await asyncio.wait([call])
@@ -278,7 +278,7 @@ class ManagerClient:
             call.cancel()
 
 
-async def _carried(handle: Any, method: str, args: Sequence[Any]) -> Any:
+async def _through_shell(handle: Any, method: str, args: Sequence[Any]) -> Any:
     ask = getattr(handle, "ask", None)
     if ask is None:
         raise UnavailableError(

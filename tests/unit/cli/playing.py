@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from runyard_cluster.errors import ConflictError
+from tests.support import tracing
 
 #: What a run that waits in the queue has none of.
 NOTHING = (
@@ -117,7 +117,7 @@ def interrupted_at(line: int, package: str) -> Iterator[list[str]]:
     Lines are counted as they come, from 0 on, until `hand_over` has returned. Gives a list that has the place once it
     was raised.
     """
-    before, places, is_counting = sys.gettrace(), [], False
+    places, is_counting = list[str](), False
     lines = itertools.count()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -132,11 +132,8 @@ def interrupted_at(line: int, package: str) -> Iterator[list[str]]:
             raise KeyboardInterrupt
         return trace
 
-    sys.settrace(trace)
-    try:
+    with tracing(trace):
         yield places
-    finally:
-        sys.settrace(before)
 
 
 @dataclass

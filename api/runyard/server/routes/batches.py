@@ -45,7 +45,7 @@ async def submit(
     accepted = await here.manager.submit(submission)
     assert accepted.batch_id is not None
     runs = [{**run, "batch_index": index} for index, run in enumerate(await _accepted_runs(here, accepted))]
-    shown = {**await one(here, accepted.batch_id), "tells": await tells.of_batch(here, accepted.batch_id)}
+    shown = await _with_tells(here, await one(here, accepted.batch_id))
     # All of it is ours, so 10,000 runs go out as they are; a test holds the answer against the documented model.
     return JSONResponse({**shown, "runs": runs}, 202)
 
@@ -85,8 +85,7 @@ async def list_batches(here: Here, page: Annotated[Page, Query()]) -> Any:
 @router.get("/{batch_id}", response_model=Batch)
 async def show(here: Here, batch_id: BatchId) -> Any:
     """Show one batch: counts by status, progress, estimated seconds to its end."""
-    batch = await _with_eta(here, await one(here, batch_id))
-    return {**batch, "tells": await tells.of_batch(here, batch_id)}
+    return await _with_tells(here, await _with_eta(here, await one(here, batch_id)))
 
 
 @router.get("/{batch_id}/advice", response_model=BatchAdvice)
@@ -173,6 +172,10 @@ def _advice(here: Context, registry: Mapping[str, ModuleSettings], batch_id: str
         for m in here.reader.modules_of_batch(batch_id, ADVISED_MODULES)
     )
     return [{"module_id": module_id, **advice[0]} for module_id, advice in found if advice]
+
+
+async def _with_tells(here: Context, batch: dict[str, Any]) -> dict[str, Any]:
+    return {**batch, "tells": await tells.of_batch(here, batch["batch_id"])}
 
 
 async def _with_eta(here: Context, batch: dict[str, Any]) -> dict[str, Any]:
