@@ -61,8 +61,9 @@ class NoLeases:
     def give_back(self, attempt: ActiveRun) -> None:
         """There is nothing to give back."""
 
-    async def hold(self, lease_id: int) -> None:
+    async def hold(self, lease_id: int) -> bool:
         """Nobody asks."""
+        return False
 
     async def tidy_for_ever(self) -> None:
         """There is nothing to tidy."""

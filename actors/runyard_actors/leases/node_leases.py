@@ -73,15 +73,20 @@ class NodeLeases:
         self._held.pop(attempt.run_id, None)
         self._pool.give_back(attempt.run_id, time.monotonic())
 
-    async def hold(self, lease_id: int) -> None:
-        """A lease is granted: return when it is to end."""
+    async def hold(self, lease_id: int) -> bool:
+        """A lease is granted: return False when it is to end, and True after a while if it is still wanted."""
         if not self._pool.is_open(lease_id):
-            return
+            return False
         for run_id in self._pool.on_granted(lease_id, time.monotonic()):
             if held := self._held.get(run_id):
                 held.set()
         self._plan_soon()
-        await self._closed[lease_id].wait()
+        try:
+            async with asyncio.timeout(task.ASK_SECONDS):
+                await self._closed[lease_id].wait()
+        except TimeoutError:
+            return True
+        return False
 
     def tidy(self) -> None:
         """Close unused leases and divide up those that last."""

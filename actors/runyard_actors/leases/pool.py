@@ -84,9 +84,9 @@ class LeasePool:
             waiting.pop(run_id, None)
 
     def on_granted(self, lease_id: int, now: float) -> list[RunId]:
-        """Ray granted a lease: return the runs that hold their slots from now on."""
+        """Ray granted a lease: return the runs that hold their slots from now on. To be told again changes nothing."""
         lease = self._leases.get(lease_id)
-        if lease is None:
+        if lease is None or lease.is_granted:
             return []
         lease.is_granted = True
         lease.changed_at = now

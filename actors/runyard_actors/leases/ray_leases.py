@@ -46,12 +46,12 @@ class RayLeases:
         """Have done with what the attempt declared."""
         self._of(attempt).give_back(attempt)
 
-    async def hold(self, lease_id: int) -> None:
-        """A lease is granted: return when it is to end."""
+    async def hold(self, lease_id: int) -> bool:
+        """A lease is granted: return False when it is to end, and True after a while if it is still wanted."""
         for node in (self._home, *self._others.values()):
             if node.owns(lease_id):
                 return await node.hold(lease_id)
-        return None
+        return False
 
     async def tidy_for_ever(self) -> None:
         """Close unused leases and divide up those that last."""

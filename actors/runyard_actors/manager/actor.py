@@ -199,9 +199,9 @@ class RunManager:
         """Submit the failed runs of a batch again, as new runs of the same batch."""
         return await _guarded(retry_failed.retry_failed(self._yard, batch_id, key, digest))
 
-    async def hold_lease(self, lease_id: int) -> None:
-        """A lease tells that Ray granted it; the answer is its end."""
-        await self._yard.leases.hold(lease_id)
+    async def hold_lease(self, lease_id: int) -> bool:
+        """A lease tells that Ray granted it; the answer is whether it is still wanted, after a while or at its end."""
+        return await self._yard.leases.hold(lease_id)
 
     async def bring_log(self, run_id: RunId, attempt: int) -> Refused | None:
         """Bring what an active attempt wrote on another node, for who reads its files here."""

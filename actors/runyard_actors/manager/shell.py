@@ -26,6 +26,6 @@ class RunManager:
         """Call a method of the manager; every one of them may be called twice."""
         return await getattr(self._manager, method)(*args)
 
-    async def hold_lease(self, lease_id: int) -> None:
-        """A lease tells that Ray granted it; the answer is its end."""
-        await self._manager.hold_lease(lease_id)
+    async def hold_lease(self, lease_id: int) -> bool:
+        """A lease tells that Ray granted it; the answer is whether it is still wanted, after a while or at its end."""
+        return await self._manager.hold_lease(lease_id)

@@ -58,8 +58,8 @@ class Leases(Protocol):
         """Have done with what the attempt declared."""
         ...
 
-    async def hold(self, lease_id: int) -> None:
-        """A lease is granted: return when it is to end."""
+    async def hold(self, lease_id: int) -> bool:
+        """A lease is granted: return False when it is to end, and True after a while if it is still wanted."""
         ...
 
     async def tidy_for_ever(self) -> None:

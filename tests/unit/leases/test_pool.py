@@ -51,6 +51,16 @@ def test_one_run_gets_a_lease_with_its_own_name_and_holds_it_once_granted() -> N
     assert granted(leases, actions) == ["a"]
 
 
+def test_a_lease_that_asks_again_whether_it_is_wanted_is_no_change() -> None:
+    leases = pool()
+    take(leases, "a", "b")
+    actions = leases.plan(0)
+    assert granted(leases, actions) == ["a", "b"]
+    assert granted(leases, actions, SETTLE_SECONDS) == []
+    leases.tidy(SETTLE_SECONDS)
+    assert opened(leases.plan(SETTLE_SECONDS)) == [("module a", 1), ("module b", 1)]
+
+
 def test_runs_that_start_together_share_a_lease_of_their_sum() -> None:
     leases = pool()
     take(leases, "a", "b", "c")
