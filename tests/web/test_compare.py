@@ -85,6 +85,23 @@ def test_the_original_of_a_restarted_run_is_at_hand_and_keys_go_from_one_differe
     expect(page).to_have_url(re.compile(f"/runs/{second}.*#L603"))
 
 
+def test_a_key_right_after_a_click_finds_the_difference_where_it_is_now(
+    open_pair: Opener, pair: InProcess
+) -> None:
+    first, second = pair.ids  # type: ignore[attr-defined]
+    page = open_pair(height=500).go(f"/compare?a={first}&b={second}")
+    differences = page.get_by_role("region", name="Differences")
+    fold = differences.get_by_role("button", name="298 lines alike")
+    fold.evaluate(
+        """async (fold) => {
+            fold.click()
+            await Promise.resolve()
+            document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true }))
+        }"""
+    )
+    expect(differences.get_by_text("loss 0.7")).to_be_visible()
+
+
 def test_what_cannot_be_compared_says_why(open_pair: Opener, pair: InProcess) -> None:
     first, _ = pair.ids  # type: ignore[attr-defined]
     opened = open_pair()
