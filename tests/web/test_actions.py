@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -219,7 +220,7 @@ def test_runs_are_narrowed_to_an_exit_code_that_stands_in_the_address(
     field.fill("3")
     expect(page.get_by_text("of 1 runs")).to_be_visible()
     expect(page.get_by_role("link", name="Report")).to_be_visible()
-    assert page.url.endswith("?exit=3")
+    expect(page).to_have_url(re.compile(r"\?exit=3$"))
     page.reload()
     expect(field).to_have_value("3")
     expect(page.get_by_text("of 1 runs")).to_be_visible()

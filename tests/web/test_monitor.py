@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Request, expect
 
 from runyard_actors.ids import new_id
 from tests.integration.test_log_routes import Logged
@@ -29,12 +29,6 @@ def written(pages: LogPages, count: int) -> list[Logged]:
     return runs
 
 
-def active(page: Page) -> str:
-    found = page.locator("[role=tab][aria-selected=true]").get_attribute("id")
-    assert found
-    return found.removeprefix("tab-")
-
-
 def test_each_tab_shows_its_log_and_its_status(pages: LogPages) -> None:
     runs = written(pages, 3)
     page = pages.open(address(runs))
@@ -54,8 +48,8 @@ def test_closing_the_active_tab_goes_to_its_neighbour(pages: LogPages, at: int, 
     page.locator("[role=tab][aria-selected=true]").focus()
     page.keyboard.press("Delete")
     expect(page.locator(".log-text")).to_have_text(f"log of {then}")
-    assert active(page) == runs[then].spec.run_id
-    assert runs[at].spec.run_id not in page.url
+    expect(page.locator("[role=tab][aria-selected=true]")).to_have_id(f"tab-{runs[then].spec.run_id}")
+    expect(page).not_to_have_url(re.compile(runs[at].spec.run_id))
     page.reload()
     expect(page.locator(".log-text")).to_have_text(f"log of {then}")
 
