@@ -1,4 +1,4 @@
-"""Submissions on their way in: checked and perhaps on disk already, but not yet known to the scheduling core."""
+"""Submissions on their way in: checked, but not on disk yet or not known to the scheduling core."""
 
 from __future__ import annotations
 
@@ -12,30 +12,41 @@ from runyard_actors.run import BatchId, RunId, RunSpec
 
 
 @dataclass(eq=False, slots=True)
-class _OnItsWay:
+class OnItsWay:
+    """One submission; who tells the core of it sets `is_counted`."""
+
     ids: frozenset[str]
     runs: tuple[RunSpec, ...]
+    #: The core counts them already, though they are not on disk yet.
+    is_counted: bool = False
     is_in: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Admitting:
-    """Knows who is between the commit and the queue, where readers see them and the core does not."""
+    """Knows whom the store and the core do not both know yet."""
 
     def __init__(self) -> None:
-        self.runs = 0
-        self._on_their_way: set[_OnItsWay] = set()
+        self._on_their_way: set[OnItsWay] = set()
+
+    @property
+    def runs(self) -> int:
+        """How many runs the core is still to be told of."""
+        return sum(len(one.runs) for one in self._on_their_way if not one.is_counted)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether a submission is on its way."""
+        return bool(self._on_their_way)
 
     @contextmanager
-    def on_its_way(self, submission: Submission) -> Iterator[None]:
+    def on_its_way(self, submission: Submission) -> Iterator[OnItsWay]:
         """Count the submission as on its way for the length of the block."""
         batch = [submission.batch.batch_id] if submission.batch else []
-        one = _OnItsWay(frozenset([*(run.run_id for run in submission.runs), *batch]), submission.runs)
+        one = OnItsWay(frozenset([*(run.run_id for run in submission.runs), *batch]), submission.runs)
         self._on_their_way.add(one)
-        self.runs += len(submission.runs)
         try:
-            yield
+            yield one
         finally:
-            self.runs -= len(submission.runs)
             self._on_their_way.discard(one)
             one.is_in.set()
 

@@ -34,7 +34,7 @@ def start(yard: Yard, starts: Sequence[Start]) -> Awaitable[None]:
     nothing has to be read first they stand in line for the disk, too: behind the end that made room for them, with
     which they share a commit.
     """
-    attempts = [_register(yard, decision) for decision in starts]
+    attempts = [register(yard, decision) for decision in starts]
     specs = yard.specs_at_hand([a.run_id for a in attempts])
     return _start(yard, attempts, _committed(yard, attempts, specs) if specs else None)
 
@@ -47,6 +47,11 @@ async def _start(yard: Yard, attempts: Sequence[ActiveRun], committed: Awaitable
     except StoreUnavailable as error:
         _withdraw(yard, attempts, str(error))
         return
+    carry_out(yard, attempts)
+
+
+def carry_out(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
+    """See attempts through whose start was committed."""
     hit("start.after_commit")
     for attempt in attempts:
         yard.spawn(see_through(yard, attempt), f"run {attempt.run_id}")
@@ -57,7 +62,7 @@ def _committed(yard: Yard, attempts: Sequence[ActiveRun], specs: Mapping[RunId, 
     for attempt in attempts:
         attempt.spec = specs[attempt.run_id]
     hit("start.before_commit")
-    return yard.write([_starting(yard, a) for a in attempts])
+    return yard.write([starting(yard, a) for a in attempts])
 
 
 async def see_through(yard: Yard, attempt: ActiveRun) -> None:
@@ -118,7 +123,8 @@ def on_started(yard: Yard, started: Started) -> None:
     yard.noted_starts.note(change)
 
 
-def _register(yard: Yard, decision: Start) -> ActiveRun:
+def register(yard: Yard, decision: Start) -> ActiveRun:
+    """Enter a decision among the active runs, as the next attempt of its run."""
     run_id = decision.run_id
     number = yard.attempts_used.get(run_id, 0) + 1
     attempt = ActiveRun(
@@ -166,7 +172,8 @@ async def _drop_cancelled(yard: Yard, attempt: ActiveRun) -> None:
     )
 
 
-def _starting(yard: Yard, attempt: ActiveRun) -> AttemptStarting:
+def starting(yard: Yard, attempt: ActiveRun) -> AttemptStarting:
+    """Return what is committed of an attempt before anything of it exists."""
     return AttemptStarting(
         run_id=attempt.run_id,
         attempt=attempt.attempt,

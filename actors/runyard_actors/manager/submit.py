@@ -6,10 +6,14 @@ import asyncio
 import time
 from dataclasses import replace
 
+from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.admitting import OnItsWay
+from runyard_actors.manager.at_once import start_at_once, take_back
 from runyard_actors.manager.batches import known_batches
 from runyard_actors.manager.circles import refuse_circles
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.queued_run import queued_run
+from runyard_actors.manager.start import carry_out, starting
 from runyard_actors.manager.view import waiting_for
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
 from runyard_actors.request import Request
@@ -34,8 +38,8 @@ async def submit(yard: Yard, submission: Submission) -> Accepted:
     try:
         await _refuse(yard, submission)
         # Those being committed count as taken, or two submits at once could both get the last slot.
-        with yard.admitting.on_its_way(submission):
-            return await _commit(yard, submission)
+        with yard.admitting.on_its_way(submission) as way:
+            return await _commit(yard, submission, way)
     except UnavailableError:
         raise
     except RunyardError:
@@ -54,14 +58,19 @@ async def _refuse(yard: Yard, submission: Submission) -> None:
     _refuse_when_full(yard, submission)
 
 
-async def _commit(yard: Yard, submission: Submission) -> Accepted:
+async def _commit(yard: Yard, submission: Submission, way: OnItsWay) -> Accepted:
     if submission.batch and submission.is_addition:
         submission = replace(submission, runs=yard.batches.placed(submission.batch, submission.runs))
     now = time.time_ns() // 1000
     hit("submit.before_commit")
-    await yard.write([_change(submission, now)])
-    hit("submit.after_commit")
-    _enqueue(yard, submission, now)
+    change = _change(submission, now)
+    if attempt := start_at_once(yard, submission):
+        way.is_counted = True
+        await _commit_with_start(yard, change, attempt)
+    else:
+        await yard.write([change])
+        hit("submit.after_commit")
+        _enqueue(yard, submission, now)
     ids = tuple(run.run_id for run in submission.runs)
     words = waiting_for(yard, ids).get(ids[0]) if submission.batch is None else None
     return Accepted(
@@ -71,6 +80,17 @@ async def _commit(yard: Yard, submission: Submission) -> Accepted:
         waiting_for=words,
         first_index=submission.runs[0].batch_index if ids else None,
     )
+
+
+async def _commit_with_start(yard: Yard, change: RunsSubmitted, attempt: ActiveRun) -> None:
+    hit("start.before_commit")
+    try:
+        await yard.write([change, starting(yard, attempt)])
+    except RunyardError:
+        take_back(yard, attempt)
+        raise
+    hit("submit.after_commit")
+    carry_out(yard, [attempt])
 
 
 def _change(submission: Submission, now: int) -> RunsSubmitted:

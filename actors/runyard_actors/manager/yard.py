@@ -137,7 +137,10 @@ class Yard:
         """Ask the core what may start now, and have it carried out."""
         if self.core.next_moment is not None:
             self._tell_time()
-        decisions = self.core.decide()
+        self.carry_out(self.core.decide())
+
+    def carry_out(self, decisions: Sequence[Start | Drop]) -> None:
+        """Have what the core decided done, beside whoever asked it."""
         starts = [d for d in decisions if isinstance(d, Start)]
         drops = [d for d in decisions if isinstance(d, Drop)]
         if starts and self.on_starts:

@@ -270,6 +270,10 @@ class Core:
         """Whether a node is there."""
         return name in self._admission.nodes.by_name
 
+    def knows(self, run_id: RunId) -> bool:
+        """Whether a run has not ended, of those that it was told of."""
+        return run_id in self._runs.entries
+
     def counts(self) -> Counts:
         """Return how many runs there are of each kind."""
         admission = self._admission
