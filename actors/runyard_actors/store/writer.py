@@ -31,9 +31,12 @@ log = logging.getLogger("runyard.store")
 
 #: A commit takes in no more once it holds so many changes or runs: its first caller waits for all of it.
 GROUP_LIMIT = 10_000
-#: After a commit of several calls the next ones gather, for so long at most and so long for each beside the first: a
-#: storm of short runs costs half the commits, and who is alone waits for nobody.
+#: In a storm, after a commit of several calls the next ones gather, for so long at most and so long for each beside the
+#: first: a storm of short runs costs half the commits, and who is alone waits for nobody.
 GATHER_SECONDS, GATHER_SECONDS_EACH = 0.002, 0.0005
+#: It is a storm after so many commits in a row, each within so long of the last: a few runs that end together and the
+#: next ones in their place are none, and what they wait for is all the delay there is.
+STORM_COMMITS, STORM_SECONDS = 20, 0.005
 
 
 @dataclass(slots=True)
@@ -102,12 +105,15 @@ class StoreWriter:
             raise self._database.unavailable(error) from error
 
     def _work(self) -> None:
-        is_open = True
+        is_open, in_a_row, last_at = True, 0, 0.0
         while is_open:
             group, is_open = self._gather()
             if group:
+                in_a_row = in_a_row + 1 if time.monotonic() - last_at < STORM_SECONDS else 0
                 self._answer(group)
-                time.sleep(min(GATHER_SECONDS, (len(group) - 1) * GATHER_SECONDS_EACH))
+                if in_a_row >= STORM_COMMITS:
+                    time.sleep(min(GATHER_SECONDS, (len(group) - 1) * GATHER_SECONDS_EACH))
+                last_at = time.monotonic()
         if self._connection is not None:
             self._connection.close()
 
