@@ -20,8 +20,8 @@ from runyard_actors.run import RunId
 IDLE_SECONDS = 1.0
 #: A shared lease in which nothing changed for so long holds runs that last, and is divided up.
 SETTLE_SECONDS = 1.0
-#: The most runs that share a lease, so that the end of one worker concerns no more.
-MOST_SLOTS = 100
+#: The most runs that share a lease, so that the end of one worker concerns no more: each has to be taken again then.
+MOST_SLOTS = 250
 #: So many small leases more than their runs need are left alone: to put runs together starts a task, too.
 SPARE_LEASES = 2
 
