@@ -34,6 +34,7 @@ from runyard_actors.nodes.line import Agent
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.event_loop import new_event_loop
 from runyard_cluster.server_record import Endpoint
 from runyard_cluster.settings import Settings
 from tests.support import wait_until
@@ -118,7 +119,7 @@ class InProcess:
         self.context: Context
         self.manager: RunManager
         self.app: FastAPI
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="in-process server")
         self._stopping: asyncio.Event
         self._leaves_runs = False

@@ -19,6 +19,7 @@ from runyard_actors.run_folder import RunFolder
 from runyard_actors.spawner.spawners import Launched, Spawners
 from runyard_cluster import process
 from runyard_cluster.code import archive_name, forget_unchanged, unpack
+from runyard_cluster.event_loop import new_event_loop
 from runyard_cluster.failpoint import hit
 
 STOP_SECONDS = 5.0
@@ -35,7 +36,7 @@ class NodeAgent:
     """Works in a thread and an event loop of its own, so that a slow disk of the runs holds nobody else up."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="node agent", daemon=True)
         self._thread.start()
         self._spawners = Spawners()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 #: Each value is sent with its size before it, in so many bytes.
 SIZE_BYTES = 4
@@ -30,8 +30,8 @@ class Frames(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the stream."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # A loop that is not asyncio's own has transports that only look like its.
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that there will be no more values."""

@@ -25,6 +25,7 @@ from runyard.server.listen import Listen, Tls
 from runyard.server.supervisor import Supervisor
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import ConflictError, RunyardError
+from runyard_cluster.event_loop import new_event_loop
 from runyard_cluster.files import durable_replace
 from runyard_cluster.process import FileLock
 from runyard_cluster.server_record import server_record
@@ -71,7 +72,8 @@ def serve(
     try:
         # One that was killed leaves its record, and with the lock held again that would be taken for ours.
         data_dir.server_file.unlink(missing_ok=True)
-        asyncio.run(_Host(settings, data_dir, is_embedded, on_ready, stops_runs).run(listen))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_Host(settings, data_dir, is_embedded, on_ready, stops_runs).run(listen))
     finally:
         data_dir.server_file.unlink(missing_ok=True)
         lock.release()

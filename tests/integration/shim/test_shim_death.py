@@ -37,7 +37,11 @@ def test_a_killed_shim_takes_its_main_process_along(make: Make) -> None:
     wait_until(lambda: report.pid not in attempt.processes(), 5, "the main process's end")
     assert attempt.folder.exit() is None
     # What it left has no supervisor, and is found by its cookie.
-    wait_until(lambda: len(attempt.processes()) == 1, 5, "what it left, which shows no cookie while it becomes `sleep`")
+    wait_until(
+        lambda: len(attempt.processes()) == 1,
+        5,
+        "what it left, which shows no cookie while it becomes `sleep`",
+    )
     assert process.sweep(COOKIE, attempt.nonce, limit_seconds=5) == []
     assert attempt.processes() == []
 

@@ -38,7 +38,9 @@ def test_the_whole_tree_is_in_the_group_and_the_group_is_gone_afterwards(start: 
     attempt = start(["sh", "-c", "setsid sleep 60 & sleep 60; true"], cgroup=str(PARENT))
     group = group_of(attempt)
     # A process that is just becoming another program shows no cookie.
-    wait_until(lambda: len(members(group)) == 3 and members(group) == set(attempt.processes()), 10, "all of them")
+    wait_until(
+        lambda: len(members(group)) == 3 and members(group) == set(attempt.processes()), 10, "all of them"
+    )
     assert (attempt.folder.child() or {})["enforcement"]["tree"] == "cgroup"
     attempt.folder.request_stop("cancelled_by_user", "x")
     attempt.end()

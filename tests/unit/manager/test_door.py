@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from runyard_actors.manager.direct import Direct, Way, WayLostError
 from runyard_actors.manager.door import Address, Door
 from runyard_actors.manager.frames import SIZE_BYTES, Frames
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.event_loop import new_event_loop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no door on Windows")
 
@@ -46,6 +47,12 @@ class Manager:
     async def broken(self) -> None:
         """Fail."""
         raise ZeroDivisionError
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    """Play a story on the loop that managers and servers have."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(story)
 
 
 @asynccontextmanager
@@ -83,7 +90,7 @@ def test_each_call_gets_its_own_answer_in_whatever_order_they_come(tmp_path: Pat
             manager.may_answer.set()
             assert await late == "late"
 
-    asyncio.run(work())
+    run(work())
 
 
 def test_a_call_that_nobody_waits_for_any_more_disturbs_no_other(tmp_path: Path) -> None:
@@ -97,7 +104,7 @@ def test_a_call_that_nobody_waits_for_any_more_disturbs_no_other(tmp_path: Path)
             manager.may_answer.set()
             assert await way.call("echo", (2,)) == (2,)
 
-    asyncio.run(work())
+    run(work())
 
 
 def test_a_method_that_fails_is_an_error_of_that_call_alone(
@@ -111,7 +118,7 @@ def test_a_method_that_fails_is_an_error_of_that_call_alone(
                 await way.call("broken", ())
             assert await way.call("echo", (3,)) == (3,)
 
-    asyncio.run(work())
+    run(work())
     assert "broken failed" in caplog.text
 
 
@@ -143,7 +150,7 @@ def test_who_waits_when_the_manager_is_lost_hears_of_it_and_the_next_door_is_fou
         doors[-1].close()
         await asyncio.sleep(0)
 
-    asyncio.run(work())
+    run(work())
 
 
 @pytest.mark.parametrize("where", ["no room for the name", "nobody listens"])
@@ -166,7 +173,7 @@ def test_without_a_door_there_is_no_way_and_nothing_breaks(
         assert not any(ways)
         direct_way.close()
 
-    asyncio.run(work())
+    run(work())
 
 
 class Trap:
@@ -194,7 +201,7 @@ def test_nothing_is_read_of_a_stranger(tmp_path: Path) -> None:
             writer.close()
             await writer.wait_closed()
 
-    asyncio.run(work())
+    run(work())
     assert not Trap.is_sprung
 
 
@@ -203,7 +210,7 @@ def test_the_socket_is_its_owners_alone_and_gone_with_the_door(tmp_path: Path) -
         async with opened(tmp_path, Manager()):
             assert (tmp_path / "m.sock").stat().st_mode & 0o077 == 0
 
-    asyncio.run(work())
+    run(work())
     assert not (tmp_path / "m.sock").exists()
 
 
@@ -233,7 +240,7 @@ def test_a_way_that_was_never_opened_is_lost_with_its_calls() -> None:
             await call
         assert not way.is_open
 
-    asyncio.run(work())
+    run(work())
 
 
 class NeverAnswers:
@@ -270,7 +277,7 @@ def test_calls_that_ray_carries_are_given_up_when_the_manager_is_left() -> None:
             await client.resume()
         assert len(handle.asked) == 4
 
-    asyncio.run(work())
+    run(work())
 
 
 def test_a_manager_that_was_left_can_still_be_closed() -> None:
@@ -283,7 +290,7 @@ def test_a_manager_that_was_left_can_still_be_closed() -> None:
         closing.cancel()
         await asyncio.wait([closing], timeout=LIMIT_SECONDS)
 
-    asyncio.run(work())
+    run(work())
 
 
 def test_a_caller_that_is_cancelled_just_as_its_answer_comes_does_not_go_on() -> None:
@@ -307,4 +314,4 @@ def test_a_caller_that_is_cancelled_just_as_its_answer_comes_does_not_go_on() ->
         await asyncio.wait([calling], timeout=LIMIT_SECONDS)
         assert calling.cancelled()
 
-    asyncio.run(work())
+    run(work())
