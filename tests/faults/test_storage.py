@@ -23,7 +23,7 @@ import pytest
 
 from runyard_actors.store import StoreReader, StoreWriter, connection, lending
 from runyard_actors.store.connection import BUSY_SECONDS, WAL_LIMIT_BYTES
-from runyard_actors.store.errors import StoreUnavailable
+from runyard_actors.store.errors import StoreTakenOver, StoreUnavailable
 from tests.faults.mortal_server import MortalServer, mortal_server
 from tests.faults.oracle import Ground, judge
 from tests.faults.small_disk import SmallDisk, on_small_disk
@@ -228,6 +228,40 @@ def test_a_store_that_somebody_locks_refuses_in_time_and_serves_again(tmp_path: 
             other.execute("ROLLBACK")
         assert wait_ended(http, run_id)["exit_code"] == 5
         assert ended(http, submit(http, **small(ground))["run_id"]) is None or run_count(http) == 2
+
+
+def test_a_store_that_somebody_moves_away_takes_nothing_in_until_it_is_back(tmp_path: Path) -> None:
+    ground, away = Ground(tmp_path), tmp_path / "away"
+    away.mkdir()
+    with in_process(tmp_path) as server, server.http() as http:
+        run_id = going(http, ground)
+        database = server.data_dir.database
+        files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")]
+        for file in files:
+            file.rename(away / file.name)
+        assert_problem(http.post("/api/runs", json=small(ground)), 503, "moved away or removed")
+        assert_problem(http.get(f"/api/runs/{run_id}"), 503, "put it back")
+        ground.gate.touch()
+        wait_until(lambda: http.get("/readyz").status_code == 503, 30, "not ready: an end cannot be recorded")
+        assert not database.exists(), "nobody made an empty one in its place"
+        for file in files:
+            (away / file.name).rename(file)
+        # Then the end that happened meanwhile is there, and new work is accepted, by itself
+        assert wait_ended(http, run_id)["exit_code"] == 5
+        assert wait_ended(http, submit(http, **small(ground))["run_id"])["status"] == "completed"
+        assert run_count(http) == 2
+
+
+def test_a_writer_whose_database_was_replaced_writes_no_more(tmp_path: Path) -> None:
+    path, copy = tmp_path / "runyard.db", tmp_path / "copy.db"
+    writer = StoreWriter(path)
+    writer.write([submitted(specs(3))]).result(20)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.replace(path)
+    with pytest.raises(StoreTakenOver):
+        writer.write([submitted(specs(3))]).result(20)
+    writer.close()
 
 
 def test_a_reader_that_never_leaves_lets_the_log_grow_no_longer_than_it_stays(tmp_path: Path) -> None:

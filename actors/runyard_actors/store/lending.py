@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from runyard_actors.store.database import Connection, Database
+from runyard_actors.store.errors import gone
+from runyard_cluster.database_url import Where
 
 log = logging.getLogger("runyard.store")
 
@@ -26,8 +28,10 @@ Identity: TypeAlias = object
 class Lending:
     """Lends each caller a connection of its own, in any thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, where: Where) -> None:
+        self._where = where
         self._database = database
+        self._was_there = False
         self._idle: list[tuple[Connection, Identity]] = []
         #: What is lent, and since when, by a monotonic clock.
         self._lent: dict[int, tuple[Connection, float]] = {}
@@ -86,7 +90,10 @@ class Lending:
         """Return a connection inside a transaction that has read nothing yet."""
         identity = self._database.identity()
         if identity is None:
+            if self._was_there:
+                raise gone(self._where)
             return None
+        self._was_there = True
         while True:
             with self._gate:
                 kept = self._idle.pop() if self._idle else None

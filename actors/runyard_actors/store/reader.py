@@ -32,7 +32,7 @@ class StoreReader:
 
     def __init__(self, where: Where) -> None:
         self._database = database(where)
-        self._lending = Lending(self._database)
+        self._lending = Lending(self._database, where)
         self._index = SharedIndex()
 
     def close(self) -> None:

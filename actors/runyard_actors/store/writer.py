@@ -22,7 +22,7 @@ from runyard_actors.store.changes import Change, RunsSubmitted
 from runyard_actors.store.connection import BUSY_SECONDS
 from runyard_actors.store.counts import CountChanges
 from runyard_actors.store.database import Connection, Cursor, database
-from runyard_actors.store.errors import StoreError, StoreTakenOver, StoreUnavailable
+from runyard_actors.store.errors import StoreError, StoreGone, StoreTakenOver, StoreUnavailable, gone
 from runyard_actors.store.queries import sql
 from runyard_cluster.database_url import Where
 from runyard_cluster.errors import ConflictError, RunyardError
@@ -63,12 +63,14 @@ class StoreWriter:
         `owner` tells the servers apart that might use one database: see `database`.
         """
         self.on_commit: Callable[[int], None] | None = None
+        self._where = where
         self._database = database(where, owner)
         self._queue: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._is_closed = False
         self._progress_events: dict[str, int] = {}
         self._connection: Connection | None = self._database.open_writer()
+        self._identity = self._database.identity()
         #: Counts up with each writer that takes the database; an earlier one records nothing any more.
         self.epoch = self._take_epoch()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -135,7 +137,12 @@ class StoreWriter:
 
     def _answer(self, group: list[_Asked]) -> None:
         try:
+            self._check_place()
             refused, last_seq = self._commit(group)
+        except StoreGone as error:
+            # What is open still holds all of it, and goes on once it is back in its place.
+            self._refuse(group, error)
+            return
         except RunyardError as error:
             log.warning("%d calls were not recorded: %s", len(group), error)
             self._fail(group, error)
@@ -157,8 +164,22 @@ class StoreWriter:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._refuse(group, error)
+
+    def _refuse(self, group: list[_Asked], error: RunyardError) -> None:
         for asked in group:
             asked.future.set_exception(error)
+
+    def _check_place(self) -> None:
+        """Write to nothing that nobody would find again. Raises StoreGone, StoreUnavailable and StoreTakenOver."""
+        try:
+            identity = self._database.identity()
+        except OSError as error:
+            raise self._database.unavailable(error) from error
+        if identity is None:
+            raise gone(self._where)
+        if identity != self._identity:
+            raise StoreTakenOver
 
     def _tell(self, last_seq: int) -> None:
         if self.on_commit is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
+from runyard_cluster.server_record import server_record
 
 if TYPE_CHECKING:
     from runyard.client import Client
@@ -52,10 +54,15 @@ class StoreSource:
     """The store of a data folder on this machine, read directly: fast, and with no server up."""
 
     def __init__(self, data_dir: DataDir) -> None:
+        """Raises StoreGone where a server runs on a database that is not there any more."""
+        from runyard_actors.store.errors import gone
         from runyard_actors.store.reader import StoreReader
 
+        database = data_dir.database
+        if server_record(data_dir) and isinstance(database, Path) and not database.exists():
+            raise gone(database)
         self.data_dir = data_dir
-        self._reader = StoreReader(data_dir.database)
+        self._reader = StoreReader(database)
 
     def run(self, run_id: str) -> Json:
         """Return a run. Raises NotFoundError."""
