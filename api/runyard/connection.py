@@ -61,9 +61,7 @@ class Connection:
                 ) from error
             except httpx.TransportError as error:
                 if time.monotonic() > end:
-                    raise ConnectionFailedError(
-                        f"no runyard server answers at {self.endpoint.url}: {error}"
-                    ) from error
+                    raise unanswered(self.endpoint.url, error) from error
             await asyncio.sleep(RETRY_SECONDS)
             await self._find_again()
 
@@ -91,9 +89,7 @@ class Connection:
                 # Patience begins when the connection is lost: a stream may have been quiet for hours before.
                 lost_since = lost_since or time.monotonic()
                 if time.monotonic() - lost_since > PATIENCE_SECONDS:
-                    raise ConnectionFailedError(
-                        f"no runyard server answers at {self.endpoint.url}: {error}"
-                    ) from error
+                    raise unanswered(self.endpoint.url, error) from error
             await asyncio.sleep(RETRY_SECONDS)
             await self._find_again()
 
@@ -115,6 +111,14 @@ class Connection:
             limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
+
+
+def unanswered(url: str, error: Exception) -> ConnectionFailedError:
+    """Return what a caller sees once its patience with a server has ended."""
+    # A timeout has no words of its own.
+    return ConnectionFailedError(
+        f"no runyard server answers at {url}: {str(error) or 'there is one, and it is silent'}"
+    )
 
 
 def checked(response: httpx.Response) -> httpx.Response:

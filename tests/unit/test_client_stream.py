@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import httpx
 import pytest
 
 from runyard import connection
@@ -92,3 +93,14 @@ def test_a_server_that_stays_away_is_told_after_the_patience() -> None:
     ):
         list(client.follow_log("r"))
     assert PATIENCE < time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (httpx.ReadTimeout(""), "it is silent"),
+        (httpx.ConnectError("connection refused"), "connection refused"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_told_from_none(error: httpx.TransportError, words: str) -> None:
+    assert str(connection.unanswered("http://127.0.0.1:1", error)).endswith(words)
