@@ -19,7 +19,7 @@ from typing import Protocol
 
 import psutil
 
-from tests.support import the_one, wait_until
+from tests.support import name_of, the_one, wait_until
 
 #: Starting one node takes seconds, and tens of them on a machine that is busy.
 START_SECONDS = 120.0
@@ -90,7 +90,7 @@ class RayNode:
 
     def raylet(self) -> psutil.Process:
         """Return the process that a node stands and falls with."""
-        return the_one([p for p in self.processes() if p.name() == "raylet"])
+        return the_one([p for p in self.processes() if name_of(p) == "raylet"])
 
     def kill(self) -> None:
         """End all of it at once, as by a power cut, less the runs: those of a machine that is cut off go on."""

@@ -65,6 +65,30 @@ def described(process: psutil.Process) -> str:
         return f"{process}"
 
 
+def name_of(process: psutil.Process) -> str:
+    """Return a process's name; nothing of one that has ended since it was found."""
+    try:
+        return process.name()
+    except (psutil.Error, OSError):
+        return ""
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return a process's command line; nothing of one that has ended since it was found."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.Error, OSError):
+        return ""
+
+
+def below(process: psutil.Process) -> list[psutil.Process]:
+    """Return what a process started, and what that did; nothing of one that has ended since it was found."""
+    try:
+        return process.children(recursive=True)
+    except (psutil.Error, OSError):
+        return []
+
+
 def processes_naming(text: str) -> list[psutil.Process]:
     """Return living processes with `text` in their command line, less this one."""
     found = []

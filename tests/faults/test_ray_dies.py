@@ -27,7 +27,7 @@ from runyard_cluster.errors import ConnectionFailedError, UnavailableError
 from tests.faults.oracle import Ground, judge
 from tests.integration.conftest import TestSession, embedded
 from tests.integration.test_crash import manager_process, raylet
-from tests.support import processes_naming, wait_until
+from tests.support import below, command_of, name_of, processes_naming, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -65,9 +65,9 @@ def ray_yard(hangups_are_heard: None) -> Iterator[tuple[TestSession, Ground]]:
 
 def ray_processes(session: TestSession, name: str = "") -> list[psutil.Process]:
     """Return the processes of this server's Ray, all or those of one name."""
-    found = [*processes_naming(str(session.data_dir.ray_temp)), *raylet(session).children(recursive=True)]
+    found = [*processes_naming(str(session.data_dir.ray_temp)), *below(raylet(session))]
     unique = {p.pid: p for p in found}.values()
-    return [p for p in unique if name in p.name() and p.pid != session.server()["pid"]]
+    return [p for p in unique if name in name_of(p) and p.pid != session.server()["pid"]]
 
 
 VICTIMS: dict[str, Callable[[TestSession], list[psutil.Process]]] = {
@@ -126,11 +126,8 @@ def is_whole(session: TestSession, killed: Sequence[psutil.Process]) -> bool:
 
     A manager whose raylet was killed lives, and answers its server, for some seconds more.
     """
-    names: list[str] = []
-    for process in processes_naming(str(session.data_dir.ray_temp)):
-        with suppress(psutil.NoSuchProcess):
-            if process not in killed:
-                names.append(process.name())
+    others = [each for each in processes_naming(str(session.data_dir.ray_temp)) if each not in killed]
+    names = [name_of(process) for process in others]
     if names.count("raylet") != 1 or names.count("gcs_server") != 1:
         return False
     try:
@@ -220,7 +217,7 @@ def test_a_lease_that_dies_is_taken_again_and_nothing_is_granted_twice(
     with going(session, ground) as run:
 
         def lease() -> list[psutil.Process]:
-            return [p for p in ray_processes(session) if any(run.run_id in part for part in p.cmdline())]
+            return [p for p in ray_processes(session) if run.run_id in command_of(p)]
 
         (worker,) = wait_until(lease, 30, "the run has a lease of its own")
         worker.kill()
@@ -289,12 +286,7 @@ def test_a_manager_that_hangs_is_shown_and_reads_go_on(ray_yard: tuple[TestSessi
 
 def managers(session: TestSession) -> list[psutil.Process]:
     """Return the processes that are a RunManager of this server's Ray."""
-    found = []
-    for process in ray_processes(session):
-        with suppress(psutil.NoSuchProcess):
-            if "RunManager" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    return [process for process in ray_processes(session) if "RunManager" in command_of(process)]
 
 
 @pytest.mark.long

@@ -9,23 +9,17 @@ from pathlib import Path
 import psutil
 
 from runyard.session import Session
-from tests.support import lines_of, processes_naming, python, the_one, wait_until
+from tests.support import below, command_of, lines_of, name_of, processes_naming, python, the_one, wait_until
 
 
 def raylet(session: Session) -> psutil.Process:
     """Return the raylet of this session's Ray."""
-    return the_one([p for p in processes_naming(str(session.data_dir.ray_temp)) if p.name() == "raylet"])
+    return the_one([p for p in processes_naming(str(session.data_dir.ray_temp)) if name_of(p) == "raylet"])
 
 
 def manager_process(session: Session) -> psutil.Process:
     """Return the process of the RunManager actor below this session's raylet."""
-    named = []
-    for process in raylet(session).children(recursive=True):
-        # Ray ends idle workers at any time.
-        with suppress(psutil.NoSuchProcess):
-            if "RunManager" in " ".join(process.cmdline()):
-                named.append(process)
-    return the_one(named)
+    return the_one([process for process in below(raylet(session)) if "RunManager" in command_of(process)])
 
 
 def counting(starts: Path, number: int, then: str) -> list[str]:
@@ -72,7 +66,7 @@ def test_runs_outlive_their_server_and_are_taken_over_by_the_next_one(
     ours = [
         psutil.Process(session.server()["pid"]),
         *processes_naming(str(session.data_dir.ray_temp)),
-        *head.children(recursive=True),
+        *below(head),
     ]
     for process in ours:
         # Ray's own end when another one of its processes was killed.
