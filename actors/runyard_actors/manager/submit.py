@@ -83,10 +83,11 @@ async def _commit(yard: Yard, submission: Submission, way: OnItsWay) -> Accepted
 
 
 async def _commit_with_start(yard: Yard, change: RunsSubmitted, attempt: ActiveRun) -> None:
-    hit("start.before_commit")
     try:
+        hit("start.before_commit")
         await yard.write([change, starting(yard, attempt)])
-    except RunyardError:
+    except Exception:
+        # Whatever it was: nothing is on disk, so nothing may be held for it.
         take_back(yard, attempt)
         raise
     hit("submit.after_commit")
