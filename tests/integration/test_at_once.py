@@ -11,15 +11,11 @@ import pytest
 
 from runyard_actors.manager.messages import Accepted, Refused
 from runyard_actors.store.connection import BUSY_SECONDS
-from tests.in_process import InProcess, in_process
-from tests.integration.test_submit_races import committed_but_not_queued, submission
+from tests.in_process import InProcess
+from tests.integration.test_submit_races import committed_but_not_queued, shared, submission
 from tests.support import wait_until
 
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
-    with in_process(tmp_path_factory.mktemp("server"), max_concurrent_runs=2) as found:
-        yield found
+__all__ = ["shared"]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ async def committed_but_not_queued(server: InProcess, one: Submission) -> asynci
     task = asyncio.create_task(server.manager.submit([one]))
     reader, ids = server.context.reader, [run.run_id for run in one.runs]
     # The submit goes as far as handing its runs to the writer; from then on the loop belongs to this wait.
-    while not server.manager._yard.admitting.is_any:
+    while not server.manager._yard.admitting._on_their_way:
         await asyncio.sleep(0)
     wait_until(lambda: len(reader.statuses(ids)) == len(ids), 10, "the submission is on disk")
     assert not task.done()

@@ -33,11 +33,6 @@ class Admitting:
         """How many runs the core is still to be told of."""
         return sum(len(one.runs) for one in self._on_their_way if not one.is_counted)
 
-    @property
-    def is_any(self) -> bool:
-        """Whether a submission is on its way."""
-        return bool(self._on_their_way)
-
     @contextmanager
     def on_its_way(self, submission: Submission) -> Iterator[OnItsWay]:
         """Count the submission as on its way for the length of the block."""
