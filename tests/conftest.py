@@ -6,8 +6,10 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -41,9 +43,13 @@ def nothing_survives_the_tests() -> Iterator[None]:
     yield
     os.environ["PATH"] = before
     end = time.monotonic() + GONE_SECONDS
-    while left := processes_marked(mark):
-        assert time.monotonic() < end, f"left after {GONE_SECONDS} s: {[described(p) for p in left]}"
+    while (left := processes_marked(mark)) and time.monotonic() < end:
         time.sleep(0.1)
+    words = [described(process) for process in left]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    assert not left, f"left after {GONE_SECONDS} s: {words}"
 
 
 @pytest.fixture(scope="session")

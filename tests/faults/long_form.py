@@ -1,8 +1,9 @@
 """The long form: every fault many times, and a table of what was lost, started twice, or left behind.
 
-    python -m tests.faults.long_form [TIMES] [--only WORD]
+    python -m tests.faults.long_form [TIMES] [--files TIMES] [--only WORD]
 
-Each failpoint has a row of its own, and each file of faults one; `--only` takes rows with that word in their names.
+Each failpoint has a row of its own, and each file of faults one. A file may take minutes where a failpoint takes
+seconds, so `--files` has a number of its own. `--only` takes rows with that word in their names.
 The exit code is 1 if anything but zeros is in the last four columns.
 """
 
@@ -31,11 +32,14 @@ def main() -> int:
     """Break everything, and print; return 1 if anything was wrong."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("times", nargs="?", type=int, default=10)
+    options.add_argument(
+        "--files", type=int, help="how often each file is run; as often as the rest if left out"
+    )
     options.add_argument("--only", default="", help="rows with this in their names")
     asked = options.parse_args()
     print(f"| {' | '.join(HEAD)} |\n| --- |{' ---: |' * (len(HEAD) - 1)}", flush=True)
     is_good = True
-    for name, row in rows(asked.times, asked.only):
+    for name, row in rows(asked.times, asked.times if asked.files is None else asked.files, asked.only):
         cells = row.cells
         left_out = f" ({row.tests['skipped']} cannot be had here)" if row.tests["skipped"] else ""
         print(f"| {name}{left_out} | {' | '.join(map(str, cells))} |", flush=True)
@@ -44,7 +48,7 @@ def main() -> int:
     return not is_good
 
 
-def rows(times: int, only: str) -> Iterator[tuple[str, Row]]:
+def rows(times: int, times_of_files: int, only: str) -> Iterator[tuple[str, Row]]:
     """Yield each fault's row as soon as it is there."""
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         wanted = [point for point in points() if only in f"killed at {point}"]
@@ -53,7 +57,7 @@ def rows(times: int, only: str) -> Iterator[tuple[str, Row]]:
     for path in sorted(HERE.glob("test_*.py")):
         name = path.stem.removeprefix("test_").replace("_", " ")
         if path.stem not in NOT_HERE and only in name:
-            yield name, tested(path, times)
+            yield name, tested(path, times_of_files)
 
 
 def swept(point: str, times: int) -> Row:

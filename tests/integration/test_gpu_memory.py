@@ -43,7 +43,9 @@ def test_four_runs_of_a_quarter_hold_a_fifth_waits_and_only_the_one_that_takes_m
         words = fifth.refresh().waiting_for
         assert words is not None
         assert words.startswith("8 GiB gpu_memory: most free on one GPU is 0 B (")
-        assert {run.refresh().enforcement["gpu_memory"] for run in four} == {"poll"}
+        # And the limit of each is held, which a server knows once it has looked at the GPUs for the first time
+        for run in four:
+            wait_until(lambda run=run: run.refresh().enforcement["gpu_memory"] == "poll", 30, "it is held")
         # When one passes its limit
         for run in four:
             gpus.hold(run.run_id, 7.0, percent=20)
