@@ -46,6 +46,8 @@ if sys.platform != "win32":
         cookie = Cookie()
         for name in preload:
             importlib.import_module(name)
+        # Python makes a hundred types for syntax trees when it first compiles anything.
+        compile("", "", "exec")
         kept = _open_descriptors()
         # Held on to, so that a copy that forgets their names does not take them apart.
         ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] in _OURS}
