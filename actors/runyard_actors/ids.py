@@ -9,13 +9,12 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from base64 import b32encode
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 26
-_TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
-#: Base 32 takes whole groups of five bytes; an id is the end of the last four.
-_BYTES = 20
+#: Two characters at a time, of ten bits; an id is thirteen such pairs.
+_PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
+_SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
 #: Ids of one millisecond lie up to 62 bits apart, so that a few letters tell them apart when typed.
 _STEP_BYTES = 8
@@ -59,4 +58,4 @@ def is_id(text: str) -> bool:
 
 
 def _encode(number: int) -> str:
-    return b32encode(number.to_bytes(_BYTES)).translate(_TO_CROCKFORD)[-LENGTH:].decode()
+    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])

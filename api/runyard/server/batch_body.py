@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from fastapi import Body
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from runyard.server import places
 from runyard.server.fields import MAX_BATCH
+from runyard.server.likeness import Likeness
 from runyard.server.problems import BODY_FIELDS
 from runyard.server.schemas import (
     AdditionEnvelope,
@@ -38,12 +40,19 @@ AdditionBody = Annotated[Any, PlainValidator(_as_it_came, json_schema_input_type
 Options = TypeVar("Options", BatchOptions, AdditionOptions)
 
 
+class AskedRun(NamedTuple):
+    """One run of a batch, and its arguments. Runs that differ in these alone may share one `run`, with those of one."""
+
+    run: RunIn
+    args: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked(Generic[Options]):
     """A batch, or more runs of one, as far as can be understood. `runs` has None where one is wrong; `bad` says how."""
 
     options: Options
-    runs: list[RunIn | None]
+    runs: list[AskedRun | None]
     bad: list[dict[str, Any]]
 
 
@@ -77,14 +86,15 @@ def _refused(error: ValidationError) -> RequestValidationError:
     )
 
 
-def _runs(given: list[Any]) -> tuple[list[RunIn | None], list[dict[str, Any]]]:
+def _runs(given: list[Any]) -> tuple[list[AskedRun | None], list[dict[str, Any]]]:
     if len(given) > MAX_BATCH:
         raise HTTPException(413, f"a batch may have at most {MAX_BATCH} runs, not {len(given)}")
-    runs: list[RunIn | None] = []
+    runs: list[AskedRun | None] = []
     bad: list[dict[str, Any]] = []
+    likeness = Likeness()
     for index, run in enumerate(given):
         try:
-            runs.append(RunIn.model_validate(run))
+            runs.append(AskedRun(*likeness.checked(run)))
         except ValidationError as error:
             runs.append(None)
             bad += _told(error, index)

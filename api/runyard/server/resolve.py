@@ -18,7 +18,7 @@ from runyard.server.terms import terms_of
 from runyard_actors.ids import is_id, new_id, new_ids
 from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
-from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec
+from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, all_before
 from runyard_actors.shipment import Shipment
 from runyard_actors.store.records import FoundBatch
 from runyard_cluster.capacity import Capacity, auto_request
@@ -57,7 +57,7 @@ class Resolver:
 
     def single(self, run: SubmitIn, *, key: str | None, digest: str | None) -> Submission:
         """Return the submission of one run. Raises InvalidRequestError or NotFoundError."""
-        spec = self._spec(run, RunId(new_id()), (), BatchPlace())
+        spec = self._filled(run, (), BatchPlace()).spec(RunId(new_id()), run.args, None)
         return Submission(runs=(spec,), when_full=run.when_full, idempotency_key=key, digest=digest)
 
     def batch(self, batch: Checked[BatchOptions], *, key: str | None, digest: str | None) -> Submission:
@@ -96,66 +96,64 @@ class Resolver:
     ) -> tuple[RunSpec, ...]:
         ids = [RunId(i) for i in new_ids(len(batch.runs))]
         specs, bad = [], list(batch.bad)
-        for index, run in enumerate(batch.runs):
-            if run is None:
+        likes: dict[int, _Filled] = {}
+        for index, asked in enumerate(batch.runs):
+            if asked is None:
                 continue
             try:
-                specs.append(
-                    self._spec(run, ids[index], ids, BatchPlace(batch_id, index), earlier[index : index + 1])
+                filled = likes.get(id(asked.run)) or self._filled(
+                    asked.run, ids, BatchPlace(batch_id, index), earlier[index : index + 1]
                 )
             except (InvalidRequestError, NotFoundError) as error:
                 bad.append({"index": index, "field": None, "message": str(error)})
+                continue
+            if not filled.is_of_one:
+                likes[id(asked.run)] = filled
+            specs.append(filled.spec(ids[index], asked.args, index))
         if bad:
             bad.sort(key=lambda b: b["index"])
             raise InvalidRequestError(_summary(bad), bad)
         return tuple(specs)
 
-    def _spec(
-        self,
-        run: RunIn,
-        run_id: RunId,
-        ids: Sequence[RunId],
-        place: BatchPlace,
-        earlier: Sequence[RunId] = (),
-    ) -> RunSpec:
+    def _filled(
+        self, run: RunIn, ids: Sequence[RunId], place: BatchPlace, earlier: Sequence[RunId] = ()
+    ) -> _Filled:
         module = self._module(run)
         head = _head(run, module)
-        command = (*head, *run.args)
         cwd = run.cwd or _text(module.cwd) or self.home
         if self.settings.check_files:
             file_check.check(script=_script(run, module), cwd=cwd)
-        module_id = run.module_id or _id_from(run, command)
+        module_id = run.module_id or _id_from(run, head)
         request, note = self._request(run, module, module_id)
         after = _dependencies(run.after, ids, place.index)
         if earlier:
             after = tuple(dict.fromkeys((*after, *earlier)))
-        return RunSpec(
-            run_id=run_id,
-            module_id=module_id,
-            module_name=run.name or module.name or module_id,
-            command=command,
-            args_from=len(head),
-            cwd=cwd,
-            env=_with(module.env, run.env),
-            request=request,
-            request_note=note,
-            preload=_preload(run, module),
-            code=self._shipped(run, module, cwd) if self._code(run, module) == "ship" else None,
-            timeout_seconds=_first(run.timeout, module.timeout, self.settings.defaults.timeout),
-            stall_after_seconds=_first(
+        terms = terms_of(run, partial(_dependencies, ids=ids, own=place.index), after)
+        fields = {
+            "module_id": module_id,
+            "module_name": run.name or module.name or module_id,
+            "args_from": len(head),
+            "cwd": cwd,
+            "env": _with(module.env, run.env),
+            "request": request,
+            "request_note": note,
+            "preload": _preload(run, module),
+            "code": self._shipped(run, module, cwd) if self._code(run, module) == "ship" else None,
+            "timeout_seconds": _first(run.timeout, module.timeout, self.settings.defaults.timeout),
+            "stall_after_seconds": _first(
                 run.stall_after, module.stall_after, self.settings.defaults.stall_after
             ),
-            on_stall=_first(run.on_stall, module.on_stall, self.settings.defaults.on_stall),
-            priority=_first(run.priority, module.priority, 0),
-            labels=_with(module.labels, run.labels),
-            max_retries=_first(run.max_retries, module.max_retries, 0),
-            retry_on_out_of_memory=_first(run.retry_on_out_of_memory, module.retry_on_out_of_memory),
-            max_concurrent=_first(run.max_concurrent, module.max_concurrent),
-            after=after,
-            terms=terms_of(run, partial(_dependencies, ids=ids, own=place.index), after),
-            batch_id=place.batch_id,
-            batch_index=place.index,
-        )
+            "on_stall": _first(run.on_stall, module.on_stall, self.settings.defaults.on_stall),
+            "priority": _first(run.priority, module.priority, 0),
+            "labels": _with(module.labels, run.labels),
+            "max_retries": _first(run.max_retries, module.max_retries, 0),
+            "retry_on_out_of_memory": _first(run.retry_on_out_of_memory, module.retry_on_out_of_memory),
+            "max_concurrent": _first(run.max_concurrent, module.max_concurrent),
+            "after": after,
+            "terms": terms,
+            "batch_id": place.batch_id,
+        }
+        return _Filled(head, fields, is_of_one=bool(all_before(after, terms)))
 
     def _code(self, run: RunIn, module: ModuleSettings) -> str:
         return str(_first(run.code, module.code, self.settings.defaults.code))
@@ -233,6 +231,19 @@ class BatchPlace:
 
     batch_id: BatchId | None = None
     index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """All of a run but its id, arguments and index; `is_of_one` if its index made a difference."""
+
+    head: tuple[str, ...]
+    fields: Mapping[str, Any]
+    is_of_one: bool
+
+    def spec(self, run_id: RunId, args: Sequence[str], index: int | None) -> RunSpec:
+        """Return the run."""
+        return RunSpec(run_id=run_id, command=(*self.head, *args), batch_index=index, **self.fields)
 
 
 def digest(path: str, body: bytes) -> str:
