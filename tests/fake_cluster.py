@@ -14,6 +14,7 @@ from runyard_actors.nodes.actor import NodeActor
 from runyard_actors.nodes.line import Agent
 from runyard_actors.nodes.messages import NodeOrders
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.gpu_processes import GpuMeter
 
 GIB = 2**30
 
@@ -31,6 +32,8 @@ class FakeNode:
         self.is_cut = False
         self.is_mute = False
         self.delay_seconds = 0.0
+        #: What looks at its GPUs; the machine's own if there is none.
+        self.gpus: GpuMeter | None = None
         self._folder = folder
         self._actor: NodeActor | None = None
 
@@ -57,7 +60,7 @@ class FakeNode:
         orders = NodeOrders(
             name=self.node.name, data_dir=str(self._folder), token_digest="", reserve_memory=0
         )
-        return NodeActor(orders)
+        return NodeActor(orders, self.gpus)
 
 
 class FakeCluster:

@@ -82,12 +82,15 @@ class FakeGpus:
 
     def meter(self, cgroup: Cgroup = Cgroup()) -> NodeMeter:  # noqa: B008 - frozen
         """Return what looks at a node with these GPUs, as a manager in this process needs it."""
+        return NodeMeter(cpu_threshold=101, has_gpus=True, cgroup=cgroup, gpus=self.gpu_meter())
+
+    def gpu_meter(self) -> GpuMeter:
+        """Return what looks at these GPUs."""
         spec = importlib.util.spec_from_file_location("fake_pynvml", MODULE_FOLDER / "pynvml.py")
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        reader = GpuReader(lambda: module)
-        return NodeMeter(cpu_threshold=101, has_gpus=True, cgroup=cgroup, gpus=GpuMeter(reader))
+        return GpuMeter(GpuReader(lambda: module))
 
     def _say(self, run_id: str, text: str) -> None:
         path = self.folder / "wanted" / run_id

@@ -38,6 +38,8 @@ class Assignment:
     grace_seconds: float
     max_log_bytes: int
     max_processes: int
+    gpu_indexes: tuple[int, ...] = ()
+    gpu_memory_bytes: int = 0
     preload: tuple[str, ...] | None = None
     code: Shipment | None = None
     #: Where the node keeps snapshots.

@@ -14,6 +14,8 @@ from runyard_actors.terms import Terms
 
 RunId = NewType("RunId", str)
 BatchId = NewType("BatchId", str)
+#: An attempt: its run's id and its number.
+AttemptKey = tuple[str, int]
 
 
 class Status(StrEnum):

@@ -64,6 +64,8 @@ def test_a_run_on_another_node_its_log_and_the_loss_of_the_node(tmp_path: Path) 
         # Its log can be read while it is written on a disk that the manager does not see
         wait_until(lambda: session.client.log(run.run_id) == b"on second\n", 30, "its log is here")
         assert list(own.rglob("output.log"))
+        # And what it uses is known, by what the agent there measures
+        wait_until(lambda: [u["memory"] > 0 for u in session.client.usage()["runs"]] == [True], 30, "its use")
         gate.touch()
         assert run.wait(60).exit_code == 3
         assert session.client.log(run.run_id) == b"on second\nend\n"

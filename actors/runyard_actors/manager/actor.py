@@ -48,8 +48,8 @@ from runyard_actors.manager.messages import (
     Submission,
     YardView,
 )
-from runyard_actors.manager.usage import RunUsage
 from runyard_actors.manager.yard import Leases, Yard
+from runyard_actors.measure import RunUsage
 from runyard_actors.run import BatchId, RunId
 from runyard_actors.store.changes import NoticeFailed
 from runyard_actors.store.errors import StoreTakenOver

@@ -17,7 +17,8 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
-from runyard_actors.nodes.messages import FileState, Key
+from runyard_actors.nodes.messages import FileState
+from runyard_actors.run import AttemptKey
 from runyard_actors.run_folder import RunFolder
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.files import durable_replace
@@ -61,7 +62,7 @@ async def bring_for_ever(yard: Yard) -> None:
         await asyncio.gather(*news)
 
 
-async def bring_lost(yard: Yard, node: OtherNode, keys: Iterable[Key]) -> None:
+async def bring_lost(yard: Yard, node: OtherNode, keys: Iterable[AttemptKey]) -> None:
     """Bring the rest of attempts that were given up, now that their node is heard of again."""
     if not node.sees_data_dir:
         try:
@@ -85,13 +86,13 @@ async def _bring_new(yard: Yard, node: OtherNode) -> None:
         log.warning("logs are not brought from %s: %s", node.name, error)
 
 
-async def _bring(node: OtherNode, key: Key, folder: RunFolder) -> None:
+async def _bring(node: OtherNode, key: AttemptKey, folder: RunFolder) -> None:
     found: list[list[FileState]] = await node.line.ask("files", [key])
     await _bring_files(node, key, folder, found[0])
 
 
 async def _bring_files(
-    node: OtherNode, key: Key, folder: RunFolder, files: Iterable[FileState], most: int | None = None
+    node: OtherNode, key: AttemptKey, folder: RunFolder, files: Iterable[FileState], most: int | None = None
 ) -> None:
     """Bring files, `most` bytes of the log at once."""
     async with node.bringing.setdefault(key, asyncio.Lock()):
@@ -105,7 +106,9 @@ async def _bring_files(
                 await asyncio.to_thread(_replace, path, data, file)
 
 
-async def _bring_log(node: OtherNode, key: Key, folder: RunFolder, file: FileState, most: int | None) -> None:
+async def _bring_log(
+    node: OtherNode, key: AttemptKey, folder: RunFolder, file: FileState, most: int | None
+) -> None:
     at = folder.log_size()
     gap = folder.log_gap()
     end = file.size if most is None else min(file.size, at + most)

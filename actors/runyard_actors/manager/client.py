@@ -20,7 +20,7 @@ from runyard_actors.manager.messages import (
     YardView,
 )
 from runyard_actors.manager.name import NAME
-from runyard_actors.manager.usage import RunUsage
+from runyard_actors.measure import RunUsage
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.ray_head import NAMESPACE

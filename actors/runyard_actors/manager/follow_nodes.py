@@ -19,9 +19,11 @@ from runyard_actors.manager.bring import bring_lost
 from runyard_actors.manager.near_memory_there import tell_near_memory_there
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.steps import Steps
+from runyard_actors.manager.watch_there import WatchThere
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.line import Agent
-from runyard_actors.nodes.messages import Key, Lost, NodeFacts
+from runyard_actors.nodes.messages import Lost, NodeFacts, NodeMeasure
+from runyard_actors.run import AttemptKey
 from runyard_actors.scheduling.node import GpuSpec, NodeSpec
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
@@ -58,11 +60,11 @@ class Cluster(Protocol):
 
 async def follow_nodes(yard: Yard, cluster: Cluster) -> None:
     """Look at the cluster once a second, for ever."""
-    steps = Steps()
+    steps, watches = Steps(), Watches(yard)
     before = time.monotonic()
     yard.spawn(_know_cluster(yard), "know the cluster")
     while True:
-        await steps.do("looking at the cluster", _look(yard, cluster))
+        await steps.do("looking at the cluster", _look(yard, cluster, watches))
         await asyncio.sleep(FOLLOW_SECONDS)
         now = time.monotonic()
         # Time in which this process did not run is no time in which it could have heard of anybody.
@@ -83,7 +85,7 @@ async def _know_cluster(yard: Yard) -> None:
     yard.is_cluster_known.set()
 
 
-async def _look(yard: Yard, cluster: Cluster) -> None:
+async def _look(yard: Yard, cluster: Cluster, watches: Watches) -> None:
     try:
         found = {node.name: node for node in await cluster.nodes()}
         for each in found.values():
@@ -91,7 +93,8 @@ async def _look(yard: Yard, cluster: Cluster) -> None:
         yard.has_looked.set()
         _miss(yard, found.keys())
         active = _active_there(yard)
-        await asyncio.gather(*(_ask(yard, node, active.get(node.name, ())) for node in _next_to_ask(yard)))
+        asked = (watches.ask(node, active.get(node.name, ())) for node in _next_to_ask(yard))
+        await asyncio.gather(*asked)
     except UnavailableError as error:
         log.warning("the cluster cannot be looked at: %s", error)
 
@@ -161,17 +164,19 @@ def _active_there(yard: Yard) -> dict[str, list[ActiveRun]]:
     return active
 
 
-async def _ask(yard: Yard, node: OtherNode, attempts: Sequence[ActiveRun]) -> None:
-    node.asked_at = time.monotonic()
-    await _ask_use(node)
-    await tell_near_memory_there(yard, node, attempts, FOLLOW_SECONDS)
+class Watches:
+    """The watch over each other node."""
 
+    def __init__(self, yard: Yard) -> None:
+        self._yard = yard
+        self._by_name: dict[str, WatchThere] = {}
 
-async def _ask_use(node: OtherNode) -> None:
-    try:
-        node.use = await node.line.ask("use", limit_seconds=FOLLOW_SECONDS)
-    except UnavailableError:
-        return  # What is shown is what it was, until the node is heard of again.
+    async def ask(self, node: OtherNode, attempts: Sequence[ActiveRun]) -> None:
+        """Ask a node what it measures, and do what follows for the attempts there."""
+        node.asked_at = time.monotonic()
+        watch = self._by_name.setdefault(node.name, WatchThere(self._yard, node))
+        await watch.beat(attempts, FOLLOW_SECONDS)
+        await tell_near_memory_there(self._yard, node, attempts, FOLLOW_SECONDS)
 
 
 def _miss(yard: Yard, found: Collection[str]) -> None:
@@ -185,7 +190,8 @@ def _miss(yard: Yard, found: Collection[str]) -> None:
 
 async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeFacts) -> None:
     """Make sure that nothing runs there which was given up, and then let the core count with the node."""
-    node.use = await node.line.ask("use")
+    measure: NodeMeasure = await node.line.ask("measure")
+    node.use = measure.use
     await _end_lost(node, await asyncio.to_thread(yard.reader.lost_on, node.name))
     # It may be given up while this goes on.
     while given_up := dict(node.given_up):
@@ -199,7 +205,7 @@ async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeF
     yard.hold_or_go_on()
 
 
-async def _end_lost(node: OtherNode, given_up: Mapping[Key, str]) -> None:
+async def _end_lost(node: OtherNode, given_up: Mapping[AttemptKey, str]) -> None:
     if lost := [Lost(key=key, nonce=nonce) for key, nonce in given_up.items()]:
         stuck = await node.line.end_lost(lost)
         log.info("node %s: %d attempts were lost before, %d do not end", node.name, len(lost), len(stuck))

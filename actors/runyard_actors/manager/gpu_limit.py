@@ -5,15 +5,14 @@ No system enforces them: CUDA gives each process what it asks for, so a run that
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook
-from runyard_actors.manager.usage import RunLook
-from runyard_actors.manager.yard import Yard, log
+from runyard_actors.manager.look import NodeLook, RunLook
+from runyard_actors.manager.stop_run import stop_run
+from runyard_actors.manager.yard import Yard
 from runyard_actors.run import Reason, RunId
 from runyard_actors.store.changes import Change, EnforcementFound, RunWarned
 from runyard_cluster.sizes import format_size
@@ -88,7 +87,9 @@ async def hold_gpu_limits(yard: Yard, judge: GpuMemoryJudge, look: NodeLook) -> 
         if yard.active.get(attempt.run_id) is not attempt or attempt.cancel:
             continue
         if verdict.is_over:
-            await asyncio.to_thread(_stop, verdict)
+            # At once, since its neighbours on the GPU are short of what it took.
+            reason, by = Reason.GPU_MEMORY_LIMIT, "gpu_memory"
+            await stop_run(yard, attempt, reason, verdict.words, ended_by=by, grace_seconds=0.0)
         else:
             now = time.time_ns() // 1000
             changes.append(RunWarned(run_id=attempt.run_id, words=verdict.words, at=now))
@@ -97,13 +98,3 @@ async def hold_gpu_limits(yard: Yard, judge: GpuMemoryJudge, look: NodeLook) -> 
 
 def _limit(attempt: ActiveRun) -> int:
     return attempt.spec.request.gpu_memory_bytes if attempt.spec else 0
-
-
-def _stop(verdict: Verdict) -> None:
-    """Ask its shim, which also outlives us; at once, since its neighbours on the GPU are short of what it took."""
-    try:
-        verdict.attempt.folder.request_stop(
-            Reason.GPU_MEMORY_LIMIT, verdict.words, ended_by="gpu_memory", grace_seconds=0.0
-        )
-    except OSError as error:
-        log.warning("run %s cannot be stopped now: %s", verdict.attempt.run_id, error)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runyard_actors.manager.usage import RunUsage
+from runyard_actors.measure import RunUsage
 
 #: Bytes at the end of a log in which its last line is looked for.
 TAIL_BYTES = 4 * 1024

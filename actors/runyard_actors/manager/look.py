@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.usage import RunLook, UsageMeter
+from runyard_actors.measure import RunMeasure, RunUsage, UsageMeter, Watched
+from runyard_actors.timeline import Limits
 from runyard_cluster.capacity import Use, read_use
 from runyard_cluster.cgroup import Cgroup
 from runyard_cluster.cpu_watch import CpuWatch
 from runyard_cluster.gpu_processes import GpuLook, GpuMeter
 from runyard_cluster.trees import ProcessRow, process_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLook:
+    """What one look showed of an active attempt; the fields are those of `RunMeasure`."""
+
+    attempt: ActiveRun
+    usage: RunUsage
+    cpu_seconds: float
+    gpu_memory_on: Mapping[int, int] = field(default_factory=dict)
+    pids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +79,14 @@ class NodeMeter:
             self._last_gpus = self._gpus.look()
         now = time.monotonic()
         rows = self._processes() if started else []
+        measures = self._runs.measure([watched(a) for a in started], rows, self._last_gpus, now)
         return NodeLook(
             at=time.time(),
             monotonic=now,
             others_busy_percent=busy,
             use=read_use(cgroup=self._cgroup),
             gpus=self._last_gpus,
-            runs=tuple(self._runs.measure(started, rows, self._last_gpus, now)),
+            runs=run_looks(started, measures),
             # Nobody misses an NVML where there never were GPUs.
             warnings=() if self._gpus.is_absent and not self._has_gpus else self._gpus.warnings,
         )
@@ -82,3 +95,38 @@ class NodeMeter:
         if self._rows is None:
             self._rows = process_rows()
         return self._rows
+
+
+def watched(attempt: ActiveRun) -> Watched:
+    """Return how an attempt whose process runs is measured."""
+    assert attempt.started is not None
+    request = attempt.spec.request if attempt.spec else None
+    return Watched(
+        key=attempt.key,
+        shim_pid=attempt.started.shim_pid,
+        gpu_indexes=attempt.placement.gpu_indexes,
+        limits=Limits(
+            cpu_milli=request.cpu_milli,
+            memory_bytes=request.memory_bytes,
+            gpu_memory_bytes=request.gpu_memory_bytes,
+        )
+        if request
+        else Limits(),
+        usage_file=attempt.folder.usage_file,
+    )
+
+
+def run_looks(attempts: Iterable[ActiveRun], measures: Iterable[RunMeasure]) -> tuple[RunLook, ...]:
+    """Return what was measured of those that are among the attempts."""
+    active = {attempt.key: attempt for attempt in attempts}
+    return tuple(
+        RunLook(
+            attempt=active[run.key],
+            usage=run.usage,
+            cpu_seconds=run.cpu_seconds,
+            gpu_memory_on=run.gpu_memory_on,
+            pids=run.pids,
+        )
+        for run in measures
+        if run.key in active
+    )

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook
-from runyard_actors.manager.usage import RunLook
+from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.yard import Yard
 from runyard_actors.run import RunId
 from runyard_actors.store.changes import RunWarned

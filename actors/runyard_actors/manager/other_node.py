@@ -7,8 +7,10 @@ from collections.abc import Collection, Coroutine
 from typing import Any, TypeVar
 
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.look import NodeLook
 from runyard_actors.nodes.line import Agent, Line
-from runyard_actors.nodes.messages import Key, Order
+from runyard_actors.nodes.messages import Order
+from runyard_actors.run import AttemptKey
 from runyard_cluster.capacity import Capacity, Use
 
 Answer = TypeVar("Answer")
@@ -27,18 +29,19 @@ class OtherNode:
         self.ray_id: str | None = None
         #: What it offers to runs; None until it was first heard of.
         self.capacity: Capacity | None = None
-        #: What all programs used of it when it was asked last.
+        #: What all programs used of it when it was asked last, and what it looked like then.
         self.use: Use | None = None
+        self.look: NodeLook | None = None
         self.asked_at = 0.0
         #: The share of its memory limit that was told of each attempt, and when it was asked for that last.
-        self.memory_told: dict[Key, float] = {}
+        self.memory_told: dict[AttemptKey, float] = {}
         self.memory_asked_at = float("-inf")
         self.silent_seconds = 0.0
         self.is_lost = False
         #: What was given up there, with the nonces; to be ended before anything new starts.
-        self.given_up: dict[Key, str] = {}
+        self.given_up: dict[AttemptKey, str] = {}
         #: Each attempt's files are brought from there by one at a time.
-        self.bringing: dict[Key, asyncio.Lock] = {}
+        self.bringing: dict[AttemptKey, asyncio.Lock] = {}
         #: Each snapshot of code is sent there by one at a time.
         self.shipping: dict[str, asyncio.Lock] = {}
         self._lost = asyncio.Event()
@@ -82,7 +85,7 @@ class OtherNode:
         self.line.find_anew()
         self._lost.set()
 
-    def forget_brought(self, active: Collection[Key]) -> None:
+    def forget_brought(self, active: Collection[AttemptKey]) -> None:
         """Forget what was for bringing attempts that are active no more."""
         for key in [k for k, lock in self.bringing.items() if k not in active and not lock.locked()]:
             del self.bringing[key]

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook
-from runyard_actors.manager.usage import RunLook
-from runyard_actors.manager.yard import Yard, log
+from runyard_actors.manager.look import NodeLook, RunLook
+from runyard_actors.manager.stop_run import stop_run
+from runyard_actors.manager.yard import Yard
 from runyard_actors.run import Reason, RunId
 from runyard_actors.store.changes import Change, RunStalled
 from runyard_cluster.durations import format_duration
@@ -103,17 +103,10 @@ async def hold_stalls(yard: Yard, stalls: StallWatch, look: NodeLook) -> None:
         since = None if seconds is None else int((look.at - seconds) * 1e6)
         changes.append(RunStalled(run_id=attempt.run_id, since=since, at=time.time_ns() // 1000))
         if seconds is not None and attempt.spec and attempt.spec.on_stall == "stop" and not attempt.cancel:
-            await asyncio.to_thread(_stop, attempt, seconds)
+            words = f"no output, no CPU and no GPU use for {format_duration(seconds)}; stopped"
+            await stop_run(yard, attempt, Reason.STALLED, words, ended_by="stalled")
     await yard.write_if_possible(changes)
 
 
 def _outputs(attempts: list[ActiveRun]) -> dict[RunId, Output]:
     return {a.run_id: (a.folder.log_size(), a.folder.report_mark()) for a in attempts}
-
-
-def _stop(attempt: ActiveRun, seconds: float) -> None:
-    words = f"no output, no CPU and no GPU use for {format_duration(seconds)}; stopped"
-    try:
-        attempt.folder.request_stop(Reason.STALLED, words, ended_by="stalled")
-    except OSError as error:
-        log.warning("run %s cannot be stopped: %s", attempt.run_id, error)

@@ -112,7 +112,8 @@ def on_started(yard: Yard, started: Started) -> None:
     if attempt is None or attempt.attempt != started.attempt or attempt.is_started:
         return
     attempt.started = started
-    attempt.gpu_enforcement = gpu_limit.enforcement(attempt, None if yard.other(attempt) else yard.look)
+    node = yard.other(attempt)
+    attempt.gpu_enforcement = gpu_limit.enforcement(attempt, node.look if node else yard.look)
     change = AttemptStarted(
         run_id=attempt.run_id,
         attempt=attempt.attempt,
@@ -203,6 +204,8 @@ def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu]) -> Assignme
         cpu_milli=spec.request.cpu_milli,
         memory_bytes=spec.request.memory_bytes,
         gpu_ids=tuple(uuids.get(i, str(i)) for i in attempt.placement.gpu_indexes),
+        gpu_indexes=attempt.placement.gpu_indexes,
+        gpu_memory_bytes=spec.request.gpu_memory_bytes,
         timeout_seconds=spec.timeout_seconds,
         grace_seconds=yard.settings.grace,
         max_log_bytes=yard.settings.max_log_size,

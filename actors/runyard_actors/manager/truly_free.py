@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runyard_actors.manager.look import NodeLook
-from runyard_actors.manager.usage import RunLook
+from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.yard import Yard
 from runyard_actors.scheduling.node import Measured, Use
 from runyard_cluster.gpu import Gpu
@@ -23,7 +22,7 @@ def truly_free(look: NodeLook, gpus: Sequence[Gpu], reserve_memory: int) -> Meas
     return Measured(
         memory_bytes=look.use.memory_free_bytes - reserve_memory,
         gpu_memory_bytes=tuple(_free_of(look, gpu.index) for gpu in gpus),
-        used={run.usage.run_id: _use(run) for run in look.runs},
+        used={run.attempt.run_id: _use(run) for run in look.runs},
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.messages import GpuView, NodeView, YardView
 from runyard_actors.manager.other_node import OtherNode
-from runyard_actors.manager.usage import RunLook, RunUsage
 from runyard_actors.manager.yard import Yard
+from runyard_actors.measure import RunUsage
 from runyard_actors.request import WHOLE
 from runyard_actors.run import RunId
-from runyard_actors.scheduling.node import NodeFree
+from runyard_actors.scheduling.node import GpuFree, NodeFree
+from runyard_cluster.capacity import Capacity
 from runyard_cluster.gpu_processes import GpuLook
 
 
@@ -31,7 +33,8 @@ def waiting_for(yard: Yard, run_ids: Sequence[RunId]) -> dict[str, str]:
 
 def usage(yard: Yard) -> list[tuple[RunUsage, Path]]:
     """Return what each run that is still active used at the last look, and where its log lies."""
-    return [(run.usage, run.attempt.folder.log_file) for run in _active_looks(yard)]
+    looks = (yard.look, *(node.look for node in yard.others.values()))
+    return [(run.usage, run.attempt.folder.log_file) for look in looks for run in _active_looks(yard, look)]
 
 
 def warnings(yard: Yard) -> tuple[str, ...]:
@@ -54,26 +57,25 @@ def view(yard: Yard) -> YardView:
     )
 
 
-def _active_looks(yard: Yard) -> list[RunLook]:
-    """Return what the last look showed of the runs that are still active."""
-    runs = yard.look.runs if yard.look else ()
+def _active_looks(yard: Yard, look: NodeLook | None) -> list[RunLook]:
+    """Return what a look showed of the runs that are still active."""
+    runs = look.runs if look else ()
     return [run for run in runs if yard.active.get(run.attempt.run_id) is run.attempt]
 
 
 def _node(yard: Yard) -> NodeView:
     capacity, free = yard.capacity, yard.core.free_on(yard.capacity.node)
-    looked = _active_looks(yard)
     return NodeView(
         node=capacity.node,
         cpu_milli=capacity.cpu_milli,
         memory_bytes=capacity.memory_bytes,
         declared_cpu_milli=capacity.cpu_milli - free.cpu_milli,
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes,
-        gpus=_gpus(yard, free),
+        gpus=_gpus(yard, capacity, free, yard.look, yard.lost_gpus),
         guard=yard.guard_on(capacity.node),
         warnings=warnings(yard),
-        runs_cpu_milli=round(sum(run.usage.cpu_percent for run in looked) * 10) if yard.look else None,
-        runs_memory_bytes=sum(run.usage.memory for run in looked) if yard.look else None,
+        runs_cpu_milli=_runs_cpu_milli(yard, yard.look),
+        runs_memory_bytes=_runs_memory_bytes(yard, yard.look),
     )
 
 
@@ -82,37 +84,37 @@ def _other(yard: Yard, node: OtherNode) -> NodeView:
     capacity = node.capacity
     assert capacity is not None
     free = None if node.is_lost else yard.core.free_on(node.name)
-    left = {g.index: g for g in free.gpus} if free else {}
     return NodeView(
         node=node.name,
         cpu_milli=capacity.cpu_milli,
         memory_bytes=capacity.memory_bytes,
         declared_cpu_milli=capacity.cpu_milli - free.cpu_milli if free else 0,
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes if free else 0,
-        gpus=tuple(
-            GpuView(
-                index=gpu.index,
-                uuid=gpu.uuid,
-                name=gpu.name,
-                memory_bytes=gpu.memory_bytes,
-                declared_milli=WHOLE - left[gpu.index].milli if gpu.index in left else 0,
-                declared_memory_bytes=gpu.memory_bytes - left[gpu.index].memory_bytes
-                if gpu.index in left
-                else 0,
-            )
-            for gpu in capacity.gpus
-        ),
+        gpus=_gpus(yard, capacity, free, node.look, node.look.gpus.lost if node.look else {}),
         guard="the node is lost" if node.is_lost else yard.guard_on(node.name),
         use=node.use,
+        runs_cpu_milli=_runs_cpu_milli(yard, node.look),
+        runs_memory_bytes=_runs_memory_bytes(yard, node.look),
     )
 
 
-def _gpus(yard: Yard, free: NodeFree) -> tuple[GpuView, ...]:
-    left = {g.index: g for g in free.gpus}
-    looks = yard.look.gpus if yard.look else GpuLook()
-    unused = {g.uuid: g.free_bytes for g in looks.gpus}
+def _runs_cpu_milli(yard: Yard, look: NodeLook | None) -> int | None:
+    return round(sum(run.usage.cpu_percent for run in _active_looks(yard, look)) * 10) if look else None
+
+
+def _runs_memory_bytes(yard: Yard, look: NodeLook | None) -> int | None:
+    return sum(run.usage.memory for run in _active_looks(yard, look)) if look else None
+
+
+def _gpus(
+    yard: Yard, capacity: Capacity, free: NodeFree | None, look: NodeLook | None, lost: Mapping[int, str]
+) -> tuple[GpuView, ...]:
+    """Return the GPUs of a node; nothing is declared on those of one that is lost."""
+    left = {g.index: g for g in free.gpus} if free else None
+    seen = look.gpus if look else GpuLook()
+    unused = {g.uuid: g.free_bytes for g in seen.gpus}
     held: dict[int, int] = {}
-    for run in _active_looks(yard):
+    for run in _active_looks(yard, look):
         for index, size in run.gpu_memory_on.items():
             held[index] = held.get(index, 0) + size
     return tuple(
@@ -121,14 +123,21 @@ def _gpus(yard: Yard, free: NodeFree) -> tuple[GpuView, ...]:
             uuid=gpu.uuid,
             name=gpu.name,
             memory_bytes=gpu.memory_bytes,
-            # Of a lost GPU nothing is to be had.
-            declared_milli=WHOLE - (left[gpu.index].milli if gpu.index in left else 0),
-            declared_memory_bytes=gpu.memory_bytes
-            - (left[gpu.index].memory_bytes if gpu.index in left else 0),
+            declared_milli=_declared(left, gpu.index, WHOLE, lambda g: g.milli),
+            declared_memory_bytes=_declared(left, gpu.index, gpu.memory_bytes, lambda g: g.memory_bytes),
             free_bytes=unused.get(gpu.uuid),
-            busy_percent=looks.busy_percent.get(gpu.index),
-            lost=yard.lost_gpus.get(gpu.index),
+            busy_percent=seen.busy_percent.get(gpu.index),
+            lost=lost.get(gpu.index),
             runs_memory_bytes=held.get(gpu.index, 0) if gpu.uuid in unused else None,
         )
-        for gpu in yard.capacity.gpus
+        for gpu in capacity.gpus
     )
+
+
+def _declared(
+    left: Mapping[int, GpuFree] | None, index: int, whole: int, free_of: Callable[[GpuFree], int]
+) -> int:
+    """Return what is declared of a GPU. Of a lost one nothing is to be had."""
+    if left is None:
+        return 0
+    return whole - (free_of(left[index]) if index in left else 0)

@@ -10,17 +10,17 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.full_disk import DiskWatch, tell_full_disk
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
-from runyard_actors.manager.look import NodeLook, NodeMeter
+from runyard_actors.manager.look import NodeLook, NodeMeter, watched
 from runyard_actors.manager.near_memory import MemoryWatch, tell_near_memory
 from runyard_actors.manager.near_timeout import TimeoutWatch, tell_near_timeouts
 from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
-from runyard_actors.manager.record_usage import UsageRecorders
 from runyard_actors.manager.stall import StallWatch, hold_stalls
 from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.unresponsive import SupervisorWatch
 from runyard_actors.manager.yard import Yard, log
+from runyard_actors.record_usage import UsageRecorders
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_cluster import ray_monitor
 from runyard_cluster.sizes import format_size
@@ -92,7 +92,9 @@ class NodeWatch:
 
 def _look(yard: Yard, meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
     look = meter.look(active, spawners=yard.agent.spawner_pids)
-    recorders.record(look)
+    recorders.record(look.at, ((watched(run.attempt), run.usage) for run in look.runs))
+    for run in look.runs:
+        run.attempt.peak_gpu_memory = recorders.peaks.get(run.attempt.key)
     return look
 
 
@@ -111,7 +113,8 @@ def _memory_words(yard: Yard, free: int) -> str | None:
 
 
 async def _take_reports(yard: Yard) -> None:
-    started = [a for a in yard.active_here() if a.is_started]
+    # What others report is brought here with their logs.
+    started = [a for a in yard.active.values() if a.is_started]
     changes = await asyncio.to_thread(_new_reports, started)
     await yard.write_if_possible(changes)
     await suspend.follow(yard, started)

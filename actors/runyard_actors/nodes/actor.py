@@ -12,22 +12,27 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from runyard_actors.assignment import Assignment, Started
 from runyard_actors.attempt_file import LOG
+from runyard_actors.measure import Watched
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.nodes.code_store import forget_old_code, has_code, put_code
 from runyard_actors.nodes.contact_keeper import ContactKeeper
 from runyard_actors.nodes.fence import end_lost
-from runyard_actors.nodes.messages import FileState, Key, Lost, News, NodeFacts, NodeOrders, Order
+from runyard_actors.nodes.looks import Looks
+from runyard_actors.nodes.messages import FileState, Lost, News, NodeFacts, NodeMeasure, NodeOrders, Order
 from runyard_actors.nodes.near_memory import near_memory
 from runyard_actors.nodes.place import contact_file, runs_folder
-from runyard_actors.run import Outcome
+from runyard_actors.run import AttemptKey, Outcome
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.suspending import hold_still
+from runyard_actors.timeline import Limits
 from runyard_cluster import process
-from runyard_cluster.capacity import Use, read_capacity, read_use
+from runyard_cluster.capacity import read_capacity
 from runyard_cluster.errors import UnavailableError
+from runyard_cluster.gpu_processes import GpuMeter
 
 log = logging.getLogger("runyard.node")
 
@@ -35,7 +40,8 @@ log = logging.getLogger("runyard.node")
 class NodeActor:
     """Keeps the attempts of one node, and tells how they go."""
 
-    def __init__(self, orders: NodeOrders) -> None:
+    def __init__(self, orders: NodeOrders, gpus: GpuMeter | None = None) -> None:
+        """`gpus` looks at this node's GPUs; NVML if left out."""
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._orders = orders
         self._runs, self._is_shared = runs_folder(orders)
@@ -44,8 +50,10 @@ class NodeActor:
         self._contact = ContactKeeper(contact_file(self._runs, orders.name))
         self._incarnation = secrets.token_hex(8)
         self._epoch = 0
-        self._kept: dict[Key, asyncio.Task[None]] = {}
-        self._started: dict[Key, Started] = {}
+        self._kept: dict[AttemptKey, asyncio.Task[None]] = {}
+        self._started: dict[AttemptKey, Started] = {}
+        self._watched: dict[AttemptKey, Watched] = {}
+        self._looks = Looks(lambda: list(self._watched.values()), gpus or GpuMeter())
         self._news: dict[int, News] = {}
         self._number = 0
         self._has_news = asyncio.Event()
@@ -69,16 +77,16 @@ class NodeActor:
             incarnation=self._incarnation,
         )
 
-    async def use(self) -> Use:
-        """Say what all programs together use of this machine now."""
-        return await asyncio.to_thread(read_use)
+    async def measure(self) -> NodeMeasure:
+        """Say what all programs together, and each run, use of this machine now."""
+        return await self._looks.last()
 
-    async def near_memory(self, least: Mapping[Key, int]) -> dict[Key, int]:
+    async def near_memory(self, least: Mapping[AttemptKey, int]) -> dict[AttemptKey, int]:
         """Say what those runs hold, in bytes, that hold at least as much as is given for them."""
         shims = {key: self._started[key].shim_pid for key in least if key in self._started}
         return await asyncio.to_thread(near_memory, shims, least)
 
-    async def end_lost(self, lost: Sequence[Lost]) -> list[Key]:
+    async def end_lost(self, lost: Sequence[Lost]) -> list[AttemptKey]:
         """End what is left of attempts that were given up; return those of which something does not die."""
         return await asyncio.to_thread(end_lost, [(self._folder(each.key), each) for each in lost])
 
@@ -105,7 +113,7 @@ class NodeActor:
         """Keep attempts from ever starting, or have their shims end them."""
         await asyncio.to_thread(self._stop, orders)
 
-    async def suspend(self, keys: Sequence[Key], is_suspended: bool) -> list[int | None]:
+    async def suspend(self, keys: Sequence[AttemptKey], is_suspended: bool) -> list[int | None]:
         """Hold attempts still, or let them go on; return since when each is held still once its shim has acted."""
         folders = [self._folder(key) for key in keys]
         await asyncio.to_thread(hold_still, folders, is_suspended=is_suspended)
@@ -142,33 +150,37 @@ class NodeActor:
         """Take a part of a snapshot."""
         await asyncio.to_thread(partial(put_code, self._code, digest, offset, data, is_last=is_last))
 
-    async def files(self, keys: Sequence[Key]) -> list[list[FileState]]:
+    async def files(self, keys: Sequence[AttemptKey]) -> list[list[FileState]]:
         """List the files of attempts."""
         return await asyncio.to_thread(lambda: [_files(self._folder(key)) for key in keys])
 
-    async def read(self, key: Key, name: str, offset: int, limit: int) -> bytes:
+    async def read(self, key: AttemptKey, name: str, offset: int, limit: int) -> bytes:
         """Return bytes of one of an attempt's files; none where it is gone."""
         return await asyncio.to_thread(_read, self._folder(key), name, offset, limit)
 
     async def close(self) -> None:
         """Stop watching; what runs goes on."""
+        self._looks.close()
         for task in self._kept.values():
             task.cancel()
         await asyncio.gather(*self._kept.values(), return_exceptions=True)
         await asyncio.to_thread(self._agent.close)
 
-    async def _see_through(self, key: Key, assignment: Assignment) -> None:
-        outcome = await self._agent.keep(assignment, partial(self._note_started, key))
+    async def _see_through(self, key: AttemptKey, assignment: Assignment) -> None:
+        outcome = await self._agent.keep(assignment, partial(self._note_started, key, assignment))
+        self._watched.pop(key, None)
         self._tell(key, outcome=outcome)
         self._started.pop(key, None)
         # Handed here again it would be read from its folder, so nothing is to be remembered of it.
         self._kept.pop(key, None)
 
-    def _note_started(self, key: Key, started: Started) -> None:
+    def _note_started(self, key: AttemptKey, assignment: Assignment, started: Started) -> None:
         self._started[key] = started
+        self._watched[key] = _watched(assignment, started)
+        self._looks.begin()
         self._tell(key, started=started)
 
-    def _tell(self, key: Key, started: Started | None = None, outcome: Outcome | None = None) -> None:
+    def _tell(self, key: AttemptKey, started: Started | None = None, outcome: Outcome | None = None) -> None:
         self._number += 1
         self._news[self._number] = News(number=self._number, key=key, started=started, outcome=outcome)
         self._has_news.set()
@@ -177,10 +189,29 @@ class NodeActor:
         for order in orders:
             folder = self._folder(order.key)
             if not folder.never_start(order.reason, order.detail):
-                folder.request_stop(order.reason, order.detail)
+                folder.request_stop(
+                    order.reason,
+                    order.detail,
+                    ended_by=order.ended_by,
+                    grace_seconds=order.grace_seconds,
+                )
 
-    def _folder(self, key: Key) -> RunFolder:
+    def _folder(self, key: AttemptKey) -> RunFolder:
         return RunFolder.of(self._runs, *key)
+
+
+def _watched(assignment: Assignment, started: Started) -> Watched:
+    return Watched(
+        key=(assignment.run_id, assignment.attempt),
+        shim_pid=started.shim_pid,
+        gpu_indexes=assignment.gpu_indexes,
+        limits=Limits(
+            cpu_milli=assignment.cpu_milli,
+            memory_bytes=assignment.memory_bytes,
+            gpu_memory_bytes=assignment.gpu_memory_bytes,
+        ),
+        usage_file=RunFolder(Path(assignment.folder)).usage_file,
+    )
 
 
 def _files(folder: RunFolder) -> list[FileState]:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from runyard_actors.attempt_file import COOKIE
-from runyard_actors.nodes.messages import Key, Lost
-from runyard_actors.run import Reason
+from runyard_actors.nodes.messages import Lost
+from runyard_actors.run import AttemptKey, Reason
 from runyard_actors.run_folder import RunFolder
 from runyard_cluster import process
 
@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.02
 _WORDS = "its node was lost, and the run was given up before the node came back"
 
 
-def end_lost(lost: Sequence[tuple[RunFolder, Lost]]) -> list[Key]:
+def end_lost(lost: Sequence[tuple[RunFolder, Lost]]) -> list[AttemptKey]:
     """End the attempts that live, all at once; return those of which something does not die."""
     living = [(folder, each) for folder, each in lost if not _is_over(folder)]
     for folder, _ in living:

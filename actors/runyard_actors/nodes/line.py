@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from runyard_actors.assignment import Assignment, Started
-from runyard_actors.nodes.messages import Key, Lost, News, NodeFacts, Order
-from runyard_actors.run import Outcome
+from runyard_actors.nodes.messages import Lost, News, NodeFacts, Order
+from runyard_actors.run import AttemptKey, Outcome
 from runyard_cluster.errors import UnavailableError
 
 log = logging.getLogger("runyard.manager")
@@ -57,8 +57,8 @@ class Line:
         self.on_open: Callable[[], None] = lambda: None
         self.is_open = asyncio.Event()
         self._agent: Agent | None = None
-        self._kept: dict[Key, _Kept] = {}
-        self._orders: dict[Key, Order] = {}
+        self._kept: dict[AttemptKey, _Kept] = {}
+        self._orders: dict[AttemptKey, Order] = {}
         self._seen = 0
         #: Whether what is to be kept from now on is told at once, as the agent was found.
         self._is_found = False
@@ -92,9 +92,9 @@ class Line:
             words = f"node {self.name} did not answer in {limit_seconds:g} s"
             raise UnavailableError(words) from error
 
-    async def end_lost(self, lost: Sequence[Lost]) -> list[Key]:
+    async def end_lost(self, lost: Sequence[Lost]) -> list[AttemptKey]:
         """End what is left of attempts that were given up; return those of which something does not die."""
-        stuck: list[Key] = await self.ask("end_lost", lost, limit_seconds=3 * ANSWER_SECONDS)
+        stuck: list[AttemptKey] = await self.ask("end_lost", lost, limit_seconds=3 * ANSWER_SECONDS)
         return stuck
 
     def find_anew(self) -> None:

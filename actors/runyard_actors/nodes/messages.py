@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runyard_actors.assignment import Started
-from runyard_actors.run import Outcome
-from runyard_cluster.capacity import Capacity
+from runyard_actors.measure import RunMeasure
+from runyard_actors.run import AttemptKey, Outcome
+from runyard_cluster.capacity import Capacity, Use
+from runyard_cluster.gpu_processes import GpuLook
 
 #: Counted up with each change of what travels. An agent of an earlier number, which Ray keeps from before an upgrade,
 #: is left alone: a new one beside it adopts what runs.
-PROTOCOL = 3
-
-#: An attempt's run id and number.
-Key = tuple[str, int]
+PROTOCOL = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +48,18 @@ class NodeFacts:
 class Order:
     """Somebody wants an attempt to end, or never to start. The fields are those of `RunFolder.request_stop`."""
 
-    key: Key
+    key: AttemptKey
     reason: str
     detail: str
+    ended_by: str = "user"
+    grace_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """An attempt that the store says was lost with its node: whatever is left of it has to end."""
 
-    key: Key
+    key: AttemptKey
     nonce: str
 
 
@@ -66,9 +68,22 @@ class News:
     """An attempt's process runs, or the attempt has ended. `number` counts up for as long as the agent lives."""
 
     number: int
-    key: Key
+    key: AttemptKey
     started: Started | None = None
     outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMeasure:
+    """A node at one moment: what all programs use, its GPUs, and each attempt whose process runs.
+
+    `gpu_peaks` is the most GPU memory that each was seen to hold, in bytes.
+    """
+
+    use: Use
+    gpus: GpuLook
+    runs: tuple[RunMeasure, ...]
+    gpu_peaks: Mapping[AttemptKey, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runyard_actors.nodes.messages import Key
+from runyard_actors.run import AttemptKey
 from runyard_cluster import process
 from runyard_cluster.trees import process_rows, tree_uses
 
 
-def near_memory(shims: Mapping[Key, int], least: Mapping[Key, int]) -> dict[Key, int]:
+def near_memory(shims: Mapping[AttemptKey, int], least: Mapping[AttemptKey, int]) -> dict[AttemptKey, int]:
     """Return the bytes that runs hold which hold at least so many; `shims` has the pids of their supervisors.
 
     Resident pages may be shared, and the exact figure is dear: it is asked for where the other one says so.

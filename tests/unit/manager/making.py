@@ -8,8 +8,8 @@ from typing import Any
 from runyard_actors.assignment import Started
 from runyard_actors.ids import new_id
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook
-from runyard_actors.manager.usage import RunLook, RunUsage
+from runyard_actors.manager.look import NodeLook, RunLook
+from runyard_actors.measure import RunUsage
 from runyard_actors.request import Request
 from runyard_actors.run import Placement, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runyard_actors.manager.last_line import LENGTH, TAIL_BYTES, last_line, with_last_lines
-from runyard_actors.manager.usage import RunUsage
+from runyard_actors.measure import RunUsage
 from runyard_actors.run import RunId
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from runyard_actors.manager.active import ActiveRun
+from runyard_actors.manager.look import RunLook
 from runyard_actors.manager.near_memory import PATIENCE_SECONDS, MemoryWatch
-from runyard_actors.manager.usage import RunLook
 from runyard_actors.request import Request
 from tests.unit.manager.making import GIB, active, node_look, run_look
 

@@ -1,14 +1,26 @@
-"""Usage: what each active run's tree uses right now, from one look at all processes and all GPUs of the node."""
+"""Measure: what each run's tree uses right now, from one look at all processes and all GPUs of its node."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from runyard_actors.manager.active import ActiveRun
-from runyard_actors.run import RunId
+from runyard_actors.run import AttemptKey
+from runyard_actors.timeline import Limits
 from runyard_cluster.gpu_processes import GpuLook, GpuProcess
 from runyard_cluster.trees import ProcessRow, TreeUse, tree_uses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """An attempt that is measured: its supervisor's pid, its GPUs, what it declared, and where its use is recorded."""
+
+    key: AttemptKey
+    shim_pid: int
+    gpu_indexes: tuple[int, ...]
+    limits: Limits
+    usage_file: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +31,7 @@ class RunUsage:
     `last_line` is what the run printed last, for people.
     """
 
-    run_id: RunId
+    run_id: str
     cpu_percent: float
     memory: int
     gpu_memory: int | None = None
@@ -28,10 +40,10 @@ class RunUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLook:
+class RunMeasure:
     """What one look showed of an attempt: its use, its CPU seconds so far, and its memory on each GPU by index."""
 
-    attempt: ActiveRun
+    key: AttemptKey
     usage: RunUsage
     cpu_seconds: float
     gpu_memory_on: Mapping[int, int] = field(default_factory=dict)
@@ -42,52 +54,46 @@ class UsageMeter:
     """Measures between two looks; a run's first look shows no CPU use."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[RunId, int], tuple[float, float]] = {}
+        self._last: dict[AttemptKey, tuple[float, float]] = {}
 
     def measure(
-        self, attempts: Sequence[ActiveRun], rows: Iterable[ProcessRow], gpus: GpuLook, now: float
-    ) -> list[RunLook]:
-        """Return the use of every run that has started; `now` is a monotonic clock's, in seconds."""
+        self, runs: Sequence[Watched], rows: Iterable[ProcessRow], gpus: GpuLook, now: float
+    ) -> list[RunMeasure]:
+        """Return the use of every run, in their order; `now` is a monotonic clock's, in seconds."""
         before, self._last = self._last, {}
-        pid_of = {a.run_id: a.started.shim_pid for a in attempts if a.started}
-        trees = tree_uses(set(pid_of.values()), rows)
+        trees = tree_uses({run.shim_pid for run in runs}, rows)
         by_pid: dict[int, list[GpuProcess]] = {}
         for each in gpus.processes:
             by_pid.setdefault(each.pid, []).append(each)
         found = []
-        for attempt in attempts:
-            if attempt.run_id in pid_of:
-                tree = trees[pid_of[attempt.run_id]]
-                on_gpus = [p for pid in tree.pids & by_pid.keys() for p in by_pid[pid]]
-                percent = self._cpu_percent((attempt.run_id, attempt.attempt), tree.cpu_seconds, now, before)
-                found.append(_look(attempt, tree, percent, on_gpus, gpus))
+        for run in runs:
+            tree = trees[run.shim_pid]
+            on_gpus = [p for pid in tree.pids & by_pid.keys() for p in by_pid[pid]]
+            percent = self._cpu_percent(run.key, tree.cpu_seconds, now, before)
+            found.append(_measured(run, tree, percent, on_gpus, gpus))
         return found
 
     def _cpu_percent(
-        self,
-        key: tuple[RunId, int],
-        seconds: float,
-        now: float,
-        before: Mapping[tuple[RunId, int], tuple[float, float]],
+        self, key: AttemptKey, seconds: float, now: float, before: Mapping[AttemptKey, tuple[float, float]]
     ) -> float:
         self._last[key] = (now, seconds)
         then, spent = before.get(key, (now, seconds))
         return 100.0 * max(0.0, seconds - spent) / (now - then) if now > then else 0.0
 
 
-def _look(
-    attempt: ActiveRun, tree: TreeUse, cpu_percent: float, on_gpus: Sequence[GpuProcess], gpus: GpuLook
-) -> RunLook:
+def _measured(
+    run: Watched, tree: TreeUse, cpu_percent: float, on_gpus: Sequence[GpuProcess], gpus: GpuLook
+) -> RunMeasure:
     held: dict[int, int] = {}
     for each in on_gpus:
         held[each.gpu] = held.get(each.gpu, 0) + (each.memory or 0)
-    is_seen = bool(gpus.gpus) and not gpus.blind & {*attempt.placement.gpu_indexes, *held}
+    is_seen = bool(gpus.gpus) and not gpus.blind & {*run.gpu_indexes, *held}
     percents = [each.percent for each in on_gpus]
     is_timed = is_seen and None not in percents
-    return RunLook(
-        attempt=attempt,
+    return RunMeasure(
+        key=run.key,
         usage=RunUsage(
-            run_id=attempt.run_id,
+            run_id=run.key[0],
             cpu_percent=round(cpu_percent, 1),
             memory=tree.memory,
             gpu_memory=sum(held.values()) if is_seen else None,

@@ -1,0 +1,159 @@
+"""What runs on other nodes use is measured, recorded and held against them as it is here."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.run import Run
+from runyard.session import Session
+from runyard_actors import timeline
+from runyard_actors.nodes import actor
+from runyard_actors.timeline import Timeline
+from tests.fake_cluster import FakeCluster
+from tests.fake_gpus import GIB, fake_gpus, holder, node
+from tests.integration.test_other_nodes import guard, noting, waiting, yard
+from tests.support import python, wait_until
+
+MIB = 2**20
+
+#: Holds 64 MiB and a core until it may end.
+BUSY = """
+import os, sys
+held = bytearray(64 << 20)
+while not os.path.exists(sys.argv[1]):
+    sum(range(10_000))
+"""
+
+
+def busy(session: Session, gate: Path) -> Run:
+    command = [*python(BUSY), str(gate)]
+    return session.submit({"command": command, "num_cpus": 1, "memory": "1GiB", "node": "ws2"}, None)
+
+
+def usage_of(session: Session, run: Run) -> dict[str, Any]:
+    return next((u for u in session.client.usage()["runs"] if u["run_id"] == run.run_id), {})
+
+
+def recorded_there(tmp_path: Path) -> Timeline:
+    (file,) = (tmp_path / "nodes" / "ws2").rglob("usage")
+    found = timeline.read(file)
+    assert found
+    return found
+
+
+def test_what_a_run_uses_there_is_shown_now_and_over_time(tmp_path: Path) -> None:
+    cluster, gate = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "gate"
+    with yard(tmp_path, cluster) as (server, session), server.http() as http:
+        run = busy(session, gate)
+        wait_until(lambda: usage_of(session, run).get("memory", 0) > 64 * MIB, 30, "its memory is shown")
+        wait_until(lambda: usage_of(session, run)["cpu_percent"] > 1, 30, "its time is shown")
+
+        def memory_of_runs(name: str) -> int | None:
+            nodes = http.get("/api/resources/history").json()["nodes"]
+            found: int | None = next((n["runs_memory"][-1] for n in nodes if n["node"] == name), None)
+            return found
+
+        wait_until(lambda: (memory_of_runs("ws2") or 0) > 64 * MIB, 60, "it is the node's")
+        assert memory_of_runs("here") == 0
+
+        def over_time() -> dict[str, Any]:
+            found: dict[str, Any] = http.get(f"/api/runs/{run.run_id}/usage").json()
+            return found
+
+        wait_until(lambda: len(over_time()["at"]) > 1, 30, "it is shown over time while it runs")
+        gate.touch()
+        assert run.wait(30).exit_code == 0
+        columns = over_time()
+        assert max(columns["memory"]) > 64 * MIB
+        assert columns["limits"] == {"cpu_percent": 100.0, "memory": GIB, "gpu_memory": None}
+        assert len(columns["at"]) == len(recorded_there(tmp_path).samples)
+
+
+def test_it_is_recorded_while_nothing_is_heard_of_the_node(tmp_path: Path) -> None:
+    cluster, gate = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "gate"
+    with yard(tmp_path, cluster, node_timeout=60) as (server, session), server.http() as http:
+        run = busy(session, gate)
+        wait_until(lambda: usage_of(session, run), 30, "it is measured")
+        cluster.by_name["ws2"].is_cut = True
+        wait_until(lambda: guard(session, "ws2"), 30, "the node is missed")
+        missed_at = time.time()
+        wait_until(
+            lambda: [s for s in recorded_there(tmp_path).samples if s.at > missed_at + 1], 30, "it goes on"
+        )
+        cluster.by_name["ws2"].is_cut = False
+        back_at = time.time()
+        gate.touch()
+        assert run.wait(30).exit_code == 0
+        at = http.get(f"/api/runs/{run.run_id}/usage").json()["at"]
+        assert [moment for moment in at if missed_at < moment < back_at]
+
+
+def test_an_agent_that_comes_anew_goes_on_with_what_was_recorded(tmp_path: Path) -> None:
+    cluster, gate = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "gate"
+    with yard(tmp_path, cluster) as (server, session), server.http() as http:
+        run = busy(session, gate)
+        wait_until(lambda: usage_of(session, run), 30, "it is measured")
+        before = len(recorded_there(tmp_path).samples)
+        server.call(cluster.by_name["ws2"].kill_agent())
+        wait_until(lambda: len(recorded_there(tmp_path).samples) > before + 1, 30, "it goes on")
+        gate.touch()
+        assert run.wait(30).exit_code == 0
+        assert len(http.get(f"/api/runs/{run.run_id}/usage").json()["at"]) > before + 1
+
+
+def test_what_it_reports_is_shown_while_it_runs(tmp_path: Path) -> None:
+    cluster, gate, starts = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "gate", tmp_path / "starts"
+    report = """open(os.environ["RUNYARD_REPORT"], "w").write('{"progress": 0.25}\\n')\n"""
+    command = noting(starts, f"{report}while not os.path.exists({str(gate)!r}): time.sleep(0.02)\n")
+    with yard(tmp_path, cluster) as (_, session):
+        run = session.submit({"command": command, "num_cpus": 1, "node": "ws2"}, None)
+        wait_until(lambda: run.refresh().progress == 0.25, 30, "it is shown")
+        assert run.status == "running"
+        gate.touch()
+        assert run.wait(30).exit_code == 0
+
+
+def test_one_without_a_sign_of_life_is_stopped_where_it_said_so(tmp_path: Path) -> None:
+    cluster, gate, starts = FakeCluster(tmp_path / "nodes", ws2=2), tmp_path / "gate", tmp_path / "starts"
+    with yard(tmp_path, cluster) as (_, session):
+        what = {"command": waiting(starts, gate), "num_cpus": 1, "node": "ws2"}
+        told = session.submit({**what, "stall_after": "2s"}, None)
+        stopped = session.submit({**what, "stall_after": "2s", "on_stall": "stop"}, None)
+        ended = stopped.wait(60).fields
+        assert (ended["reason"], ended["ended_by"]) == ("stalled", "stalled")
+        wait_until(lambda: told.refresh().fields["stalled_since"], 30, "it is told")
+        gate.touch()
+        assert told.wait(30).exit_code == 0
+
+
+def test_who_takes_more_gpu_memory_there_than_it_asked_for_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(tmp_path / "nodes", ws2=2)
+    with fake_gpus(tmp_path / "gpus", [32]) as gpus:
+        monkeypatch.setattr(actor, "read_capacity", lambda reserve: node(gpus))
+        there = cluster.by_name["ws2"]
+        there.gpus, there.node = gpus.gpu_meter(), dataclasses.replace(there.node, gpus=1)
+        with yard(tmp_path, cluster) as (_, session):
+            one, other = (session.submit(holder(gpu_memory="8GiB", node="ws2"), None) for _ in range(2))
+            for run in (one, other):
+                wait_until(
+                    lambda run=run: (run.refresh().enforcement or {}).get("gpu_memory") == "poll", 30, "held"
+                )
+                gpus.hold(run.run_id, 7.0)
+                wait_until(lambda run=run: usage_of(session, run).get("gpu_memory") == 7 * GIB, 30, "seen")
+            (gpu,) = session.client.resources()["nodes"][1]["gpus"]
+            assert gpu["free_bytes"] == 18 * GIB
+            gpus.hold(one.run_id, 8.6)
+            ended = one.wait(60)
+            assert (ended.status, ended.reason) == ("failed", "gpu_memory_limit")
+            assert ended.reason_detail == "used 8.6 GiB of GPU memory, limit 8 GiB; stopped"
+            assert ended.peak_gpu_memory == int(8.6 * GIB)
+            assert other.refresh().status == "running"
+            gpus.let_go(other.run_id)
+            assert other.wait(30).status == "completed"
