@@ -6,11 +6,17 @@ Real agents, shims and processes; only Ray is left out.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from runyard_actors.manager import follow_nodes
+from runyard_actors.nodes import actor
+from runyard_actors.run_folder import RunFolder
+from runyard_actors.stopping import StopOrder
 from runyard_actors.store.errors import StoreTakenOver
 from runyard_cluster.errors import UnavailableError
 from tests.fake_cluster import FakeCluster
@@ -40,6 +46,49 @@ def test_answers_that_get_lost_start_nothing_twice_and_lose_no_end_and_no_cancel
         assert two.wait(20).exit_code == 0
         assert one.wait(20).status == "cancelled"
         assert list(lines_of(starts)) == ["1", "1"]
+
+
+def test_a_cancel_that_a_node_has_no_room_for_is_tried_again_and_the_node_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, gate, starts = FakeCluster(tmp_path / "nodes", ws2=3), tmp_path / "gate", tmp_path / "starts"
+    tries: list[str] = []
+
+    def full(folder: RunFolder, order: StopOrder, *, is_started: bool) -> None:
+        tries.append(order.key[0])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with yard(tmp_path, cluster) as (server, session):
+        one, two = (
+            session.submit({"command": waiting(starts, until), "num_cpus": 1, "node": "ws2"}, None)
+            for until in (tmp_path / "never", gate)
+        )
+        wait_until(lambda: {one.status, two.status} == {"running"}, 20, "they are going")
+        with monkeypatch.context() as patch:
+            patch.setattr(actor, "stop_attempt", full)
+            session.client.cancel(one.run_id, "enough")
+            wait_until(lambda: len(tries) > 1, 20, "it is tried again")
+            # And a node that is found anew meanwhile counts all the same
+            cluster.come_again("ws2")
+            known = server.manager._yard.others["ws2"]
+            wait_until(lambda: known.ray_id == cluster.by_name["ws2"].node.ray_id, 20, "it is found anew")
+            wait_until(lambda: is_up(session, "ws2"), 20, "the node is there")
+            gate.touch()
+            assert two.wait(20).exit_code == 0
+            assert set(tries) == {one.run_id}
+        assert one.wait(20).status == "cancelled"
+
+
+def test_a_run_there_whose_folder_is_gone_can_be_cancelled(tmp_path: Path) -> None:
+    cluster, gate, starts = FakeCluster(tmp_path / "nodes", ws2=3), tmp_path / "gate", tmp_path / "starts"
+    with yard(tmp_path, cluster) as (_, session):
+        run = session.submit({"command": waiting(starts, gate), "num_cpus": 1, "node": "ws2"}, None)
+        wait_until(lambda: run.status == "running", 20, "it is going")
+        (folder,) = (tmp_path / "nodes").rglob(run.run_id)
+        shutil.rmtree(folder)
+        session.client.cancel(run.run_id, "enough")
+        assert run.wait(30).status == "cancelled"
+        assert not alive(run.run_id)
 
 
 def test_a_slow_network_only_makes_it_slower(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from runyard_actors.assignment import Started
 from runyard_actors.run import BatchId, Placement, Reason, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
+from runyard_actors.stopping import StopOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,13 @@ class ActiveRun:
     def key(self) -> tuple[RunId, int]:
         """Its run and its number."""
         return (self.run_id, self.attempt)
+
+    @property
+    def stop_order(self) -> StopOrder | None:
+        """What its node is told for the cancel that was ordered."""
+        if self.cancel is None:
+            return None
+        return StopOrder(key=self.key, nonce=self.nonce, reason=self.cancel.reason, detail=self.cancel.detail)
 
     @property
     def is_started(self) -> bool:

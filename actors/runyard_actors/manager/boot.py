@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from runyard_actors.manager.active import ActiveRun, CancelOrder
-from runyard_actors.manager.cancel import stop_attempt
+from runyard_actors.manager.cancel import stop_here
 from runyard_actors.manager.follow_nodes import other_node
 from runyard_actors.manager.gpu_lost import node_spec
 from runyard_actors.manager.queued_run import queued_run
@@ -43,7 +43,7 @@ def rebuild(yard: Yard) -> None:
 async def _adopted(yard: Yard, attempt: ActiveRun) -> None:
     hit("boot.adopted")
     if attempt.cancel and yard.other(attempt) is None:
-        stop_attempt(attempt, attempt.cancel)
+        stop_here(attempt)
     await see_through(yard, attempt)
 
 

@@ -6,15 +6,13 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-from runyard_actors.attempt_file import COOKIE
-from runyard_actors.ending import SWEEP_SECONDS
 from runyard_actors.manager.active import ActiveRun, CancelOrder
 from runyard_actors.manager.batches import look_at_awaited
 from runyard_actors.manager.messages import CancelAnswer
-from runyard_actors.manager.yard import Yard, log
+from runyard_actors.manager.yard import Yard
 from runyard_actors.run import BatchId, Reason, RunId
+from runyard_actors.stopping import stop_attempt
 from runyard_actors.store.changes import BatchCancelled, BatchClosed, CancelRequested, Change, RunDropped
-from runyard_cluster import process
 from runyard_cluster.errors import NotFoundError
 from runyard_cluster.failpoint import hit
 
@@ -87,22 +85,12 @@ async def _stop(
         if node := yard.other(attempt):
             yard.spawn(node.stop(attempt), f"stop {attempt.run_id} on {node.name}")
         else:
-            await asyncio.to_thread(stop_attempt, attempt, order)
+            await asyncio.to_thread(stop_here, attempt)
     hit("cancel.before_answer")
     return CancelAnswer(gone=tuple(queued), stopping=tuple(a.run_id for a in active), ended=tuple(ended))
 
 
-def stop_attempt(attempt: ActiveRun, order: CancelOrder) -> None:
-    """Keep an attempt on this node from ever starting, or have its shim end it: who claims the folder first decides."""
-    if attempt.is_started and not attempt.folder.path.is_dir():
-        _end_without_folder(attempt)
-    elif attempt.is_started or not attempt.folder.never_start(order.reason, order.detail):
-        attempt.folder.request_stop(order.reason, order.detail)
-
-
-def _end_without_folder(attempt: ActiveRun) -> None:
-    """Somebody removed the folder of a run that goes on, and with it the way to ask its shim: end the run itself."""
-    left = process.sweep(COOKIE, attempt.nonce, limit_seconds=SWEEP_SECONDS)
-    log.warning(
-        "the folder of %s is gone; it was ended without%s", attempt.run_id, f", but {left}" if left else ""
-    )
+def stop_here(attempt: ActiveRun) -> None:
+    """Carry out a cancel on this node."""
+    if order := attempt.stop_order:
+        stop_attempt(attempt.folder, order, is_started=attempt.is_started)

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.look import NodeLook
 from runyard_actors.nodes.line import Agent, Line
-from runyard_actors.nodes.messages import Order
 from runyard_actors.run import AttemptKey
 from runyard_cluster.capacity import Capacity, Use
 
@@ -63,8 +62,8 @@ class OtherNode:
 
     async def stop(self, attempt: ActiveRun) -> None:
         """Have an attempt end for which a cancel was ordered; as soon as the node is heard of."""
-        if order := attempt.cancel:
-            await self.line.stop(Order(key=attempt.key, reason=order.reason, detail=order.detail))
+        if order := attempt.stop_order:
+            await self.line.stop(order)
 
     def connect(self, ray_id: str, agent: Agent) -> None:
         """Talk with the agent of this node of Ray's from now on."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.yard import Yard, log
-from runyard_actors.nodes.messages import Order
 from runyard_actors.run import Reason
+from runyard_actors.stopping import StopOrder, stop_attempt
 
 
 async def stop_run(
@@ -21,15 +20,18 @@ async def stop_run(
     grace_seconds: float | None = None,
 ) -> None:
     """Have it end for this reason, within the grace that it was given unless another one is."""
+    order = StopOrder(
+        key=attempt.key,
+        nonce=attempt.nonce,
+        reason=reason,
+        detail=words,
+        ended_by=ended_by,
+        grace_seconds=grace_seconds,
+    )
     if node := yard.other(attempt):
-        await node.line.stop(
-            Order(
-                key=attempt.key, reason=reason, detail=words, ended_by=ended_by, grace_seconds=grace_seconds
-            )
-        )
+        await node.line.stop(order)
         return
-    ask = partial(attempt.folder.request_stop, reason, words, ended_by=ended_by, grace_seconds=grace_seconds)
     try:
-        await asyncio.to_thread(ask)
+        await asyncio.to_thread(stop_attempt, attempt.folder, order, is_started=attempt.is_started)
     except OSError as error:
         log.warning("run %s cannot be stopped now: %s", attempt.run_id, error)

@@ -22,11 +22,12 @@ from runyard_actors.nodes.code_store import forget_old_code, has_code, put_code
 from runyard_actors.nodes.contact_keeper import ContactKeeper
 from runyard_actors.nodes.fence import end_lost
 from runyard_actors.nodes.looks import Looks
-from runyard_actors.nodes.messages import FileState, Lost, News, NodeFacts, NodeMeasure, NodeOrders, Order
+from runyard_actors.nodes.messages import FileState, Lost, News, NodeFacts, NodeMeasure, NodeOrders
 from runyard_actors.nodes.near_memory import near_memory
 from runyard_actors.nodes.place import contact_file, runs_folder
 from runyard_actors.run import AttemptKey, Outcome
 from runyard_actors.run_folder import RunFolder
+from runyard_actors.stopping import StopOrder, stop_attempt
 from runyard_actors.suspending import hold_still
 from runyard_actors.timeline import Limits
 from runyard_cluster import process
@@ -109,9 +110,9 @@ class NodeActor:
             elif started := self._started.get(key):
                 self._tell(key, started=started)
 
-    async def stop(self, orders: Sequence[Order]) -> None:
-        """Keep attempts from ever starting, or have their shims end them."""
-        await asyncio.to_thread(self._stop, orders)
+    async def stop(self, orders: Sequence[StopOrder]) -> list[AttemptKey]:
+        """Keep attempts from ever starting, or have them end; return those where that cannot be done now."""
+        return await asyncio.to_thread(self._stop, orders)
 
     async def suspend(self, keys: Sequence[AttemptKey], is_suspended: bool) -> list[int | None]:
         """Hold attempts still, or let them go on; return since when each is held still once its shim has acted."""
@@ -185,16 +186,15 @@ class NodeActor:
         self._news[self._number] = News(number=self._number, key=key, started=started, outcome=outcome)
         self._has_news.set()
 
-    def _stop(self, orders: Sequence[Order]) -> None:
+    def _stop(self, orders: Sequence[StopOrder]) -> list[AttemptKey]:
+        undone = []
         for order in orders:
-            folder = self._folder(order.key)
-            if not folder.never_start(order.reason, order.detail):
-                folder.request_stop(
-                    order.reason,
-                    order.detail,
-                    ended_by=order.ended_by,
-                    grace_seconds=order.grace_seconds,
-                )
+            try:
+                stop_attempt(self._folder(order.key), order, is_started=order.key in self._started)
+            except OSError as error:
+                log.warning("run %s cannot be stopped now: %s", order.key[0], error)
+                undone.append(order.key)
+        return undone
 
     def _folder(self, key: AttemptKey) -> RunFolder:
         return RunFolder.of(self._runs, *key)

@@ -10,11 +10,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from runyard_actors.assignment import Assignment, Started
-from runyard_actors.nodes.messages import Lost, News, NodeFacts, Order
+from runyard_actors.nodes.messages import Lost, News, NodeFacts
 from runyard_actors.run import AttemptKey, Outcome
+from runyard_actors.stopping import StopOrder
 from runyard_cluster.errors import UnavailableError
 
 log = logging.getLogger("runyard.manager")
@@ -58,7 +60,9 @@ class Line:
         self.is_open = asyncio.Event()
         self._agent: Agent | None = None
         self._kept: dict[AttemptKey, _Kept] = {}
-        self._orders: dict[AttemptKey, Order] = {}
+        self._orders: dict[AttemptKey, StopOrder] = {}
+        #: Orders that the agent was not told of yet, or could not carry out for now.
+        self._undone: set[AttemptKey] = set()
         self._seen = 0
         #: Whether what is to be kept from now on is told at once, as the agent was found.
         self._is_found = False
@@ -69,16 +73,18 @@ class Line:
         kept = _Kept(assignment, on_started, asyncio.get_running_loop().create_future())
         self._kept[key] = kept
         try:
-            await self._tell("keep", [assignment])
+            await self._try(partial(self.ask, "keep", [assignment]))
             return await kept.outcome
         finally:
             self._kept.pop(key, None)
             self._orders.pop(key, None)
+            self._undone.discard(key)
 
-    async def stop(self, order: Order) -> None:
+    async def stop(self, order: StopOrder) -> None:
         """Have an attempt end, or never start; told again until it has, if the node is not heard of now."""
         self._orders[order.key] = order
-        await self._tell("stop", [order])
+        self._undone.add(order.key)
+        await self._try(self._stop_undone)
 
     async def ask(self, method: str, *args: Any, limit_seconds: float = ANSWER_SECONDS) -> Any:
         """Return an answer of the agent's. Raises UnavailableError."""
@@ -118,6 +124,7 @@ class Line:
             await self._open()
             while self._is_found and await self._take_news() and self._is_found:
                 self.on_heard()
+                await self._stop_undone()
         except UnavailableError as error:
             if self.is_open.is_set():
                 log.warning("%s", error)
@@ -132,7 +139,8 @@ class Line:
         if self.on_found:
             await self.on_found(facts)
         self._is_found = True
-        await self.ask("stop", list(self._orders.values()))
+        self._undone = set(self._orders)
+        await self._stop_undone()
         await self.ask("keep", [kept.assignment for kept in self._kept.values()])
         self.is_open.set()
         self.on_heard()
@@ -158,11 +166,18 @@ class Line:
         if news.outcome and not kept.outcome.done():
             kept.outcome.set_result(news.outcome)
 
-    async def _tell(self, method: str, what: Sequence[object]) -> None:
+    async def _stop_undone(self) -> None:
+        orders = [self._orders[key] for key in self._undone if key in self._orders]
+        if orders:
+            undone: list[AttemptKey] = await self.ask("stop", orders)
+            asked = {order.key for order in orders}
+            self._undone = self._undone - asked | self._orders.keys() & undone
+
+    async def _try(self, tell: Callable[[], Awaitable[None]]) -> None:
         """Tell the agent something now, if it was found; otherwise, and if that fails, all is told on finding it."""
         if self._is_found:
             try:
-                await self.ask(method, list(what))
+                await tell()
             except UnavailableError as error:
                 log.warning("%s; it is told again", error)
                 self._is_found = False

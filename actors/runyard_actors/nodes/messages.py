@@ -45,17 +45,6 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """Somebody wants an attempt to end, or never to start. The fields are those of `RunFolder.request_stop`."""
-
-    key: AttemptKey
-    reason: str
-    detail: str
-    ended_by: str = "user"
-    grace_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """An attempt that the store says was lost with its node: whatever is left of it has to end."""
 
