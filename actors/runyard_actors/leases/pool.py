@@ -3,8 +3,9 @@
 A Ray task and a worker for every run would cost more than most runs. So runs of the same shape that start together
 share one lease that declares their sum, and a slot goes to the next run of its shape when its run ends. What turns
 out to last gets a lease of its own, with its own name, as far as `own_limit` allows: each takes a Ray worker of 40 to
-52 MB. Runs beyond that whose leases became many and small, one after the other, are put together again. What nobody
-uses is closed after a moment, at once if another needs the room.
+52 MB. Runs beyond that whose leases became many and small, one after the other, are put together again, and so are all
+runs that declare less than a worker takes, once they are more. What nobody uses is closed after a moment, at once if
+another needs the room.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ IDLE_SECONDS = 1.0
 SETTLE_SECONDS = 1.0
 #: The most runs that share a lease, so that the end of one worker concerns no more: each has to be taken again then.
 MOST_SLOTS = 250
+#: What a worker takes: 52 MB at most.
+WORKER_BYTES = 52_000_000
 #: So many small leases more than their runs need are left alone: to put runs together starts a task, too.
 SPARE_LEASES = 2
 
@@ -144,21 +147,27 @@ class LeasePool:
             own += lease.is_own
             if lease.shape.gpu_milli or not _is_settled(lease, now) or len(lease.runs) > MOST_SLOTS // 2:
                 continue
-            if not lease.is_own or own > self._own_limit:
+            if not lease.is_own or own > self._own_limit_of(lease.shape):
                 found.setdefault(lease.shape, []).append(lease)
         return found
 
     def _settle(self, lease: Lease, now: float) -> None:
         """Divide a lease into one for each of its runs, as many as may have their own, and one for the others."""
-        spare = max(
-            0, self._own_limit - sum(each.is_alone for each in self._leases.values() if each is not lease)
-        )
+        alone = sum(each.is_alone for each in self._leases.values() if each is not lease)
+        spare = max(0, self._own_limit_of(lease.shape) - alone)
         if lease.slots == 1 and not spare:
             return
         own, others = list(lease.runs.items())[:spare], list(lease.runs.items())[spare:]
         if not own and len(others) == lease.slots:
             return
         self._replace([lease], [*([pair] for pair in own), *([others] if others else [])], now)
+
+    def _own_limit_of(self, shape: Shape) -> int:
+        """Return how many runs may have leases of their own: none of many that declare less than a worker takes."""
+        if shape.memory_bytes >= WORKER_BYTES:
+            return self._own_limit
+        runs = sum(len(lease.runs) for lease in self._leases.values() if lease.shape == shape)
+        return self._own_limit if runs <= self._own_limit else 0
 
     def _replace(
         self, leases: Sequence[Lease], groups: Sequence[Sequence[tuple[RunId, str]]], now: float

@@ -17,10 +17,13 @@ from runyard_actors.leases.pool import (
 )
 from runyard_actors.run import RunId
 
-WHOLE = Shape(cpu_milli=8_000, gpu_milli=2_000, memory_bytes=800)
-SMALL = Shape(cpu_milli=1_000, gpu_milli=0, memory_bytes=100)
-LARGE = Shape(cpu_milli=8_000, gpu_milli=0, memory_bytes=100)
-ON_GPU = Shape(cpu_milli=1_000, gpu_milli=500, memory_bytes=100)
+GB = 10**9
+WHOLE = Shape(cpu_milli=8_000, gpu_milli=2_000, memory_bytes=8 * GB)
+SMALL = Shape(cpu_milli=1_000, gpu_milli=0, memory_bytes=GB)
+LARGE = Shape(cpu_milli=8_000, gpu_milli=0, memory_bytes=GB)
+#: Declares less than a worker takes.
+LIGHT = Shape(cpu_milli=1, gpu_milli=0, memory_bytes=GB // 100)
+ON_GPU = Shape(cpu_milli=1_000, gpu_milli=500, memory_bytes=GB)
 
 
 def pool(own_limit: int = 2) -> LeasePool:
@@ -141,7 +144,7 @@ def test_the_unused_part_of_a_shared_lease_makes_room_too() -> None:
     granted(leases, leases.plan(0))
     for run in "bcdefgh":
         leases.give_back(RunId(run), 0.1)
-    half = Shape(cpu_milli=4_000, gpu_milli=0, memory_bytes=10)
+    half = Shape(cpu_milli=4_000, gpu_milli=0, memory_bytes=GB // 10)
     take(leases, "half", shape=half, now=0.2)
     actions = leases.plan(0.2)
     assert closed(actions) == [1]
@@ -169,15 +172,16 @@ def test_a_run_that_is_gone_before_its_lease_was_granted_leaves_it_unused() -> N
 
 
 class Yard:
-    """A node with room for a thousand small runs, where Ray grants each lease at once."""
+    """A node with room for a thousand runs of a shape, where Ray grants each lease at once."""
 
-    def __init__(self, own_limit: int) -> None:
-        self.leases = LeasePool(capacity=SMALL.times(1_000), own_limit=own_limit)
+    def __init__(self, own_limit: int, shape: Shape = SMALL) -> None:
+        self.leases = LeasePool(capacity=shape.times(1_000), own_limit=own_limit)
+        self.shape = shape
         self.open: dict[int, Lease] = {}
         self.now = 0.0
 
     def start(self, *runs: str) -> None:
-        take(self.leases, *runs, now=self.now)
+        take(self.leases, *runs, shape=self.shape, now=self.now)
         self.carry_out()
 
     def end(self, run: str) -> None:
@@ -211,6 +215,28 @@ def test_runs_that_start_one_after_the_other_and_last_do_not_keep_a_worker_each(
     assert sorted(run for lease in yard.open.values() for run in lease.runs) == sorted(map(str, range(400)))
 
 
+def test_many_that_declare_less_than_a_worker_takes_have_none_to_themselves() -> None:
+    # Given a few, each of which has a lease of its own name
+    yard = Yard(own_limit=8, shape=LIGHT)
+    yard.start(*(f"few{number}" for number in range(8)))
+    yard.wait(10)
+    assert sorted(lease.name for lease in yard.open.values()) == [
+        f"module few{number}" for number in range(8)
+    ]
+    # When there are more of them
+    yard.start(*(f"more{number}" for number in range(100)))
+    yard.wait(10)
+    # Then all share one
+    assert [lease.slots for lease in yard.open.values()] == [108]
+    # And once few are left, they have their own again
+    for number in range(100):
+        yard.end(f"more{number}")
+    yard.wait(10)
+    assert sorted(lease.name for lease in yard.open.values()) == [
+        f"module few{number}" for number in range(8)
+    ]
+
+
 def test_runs_that_take_the_place_of_others_for_hours_need_no_more_leases_than_at_first() -> None:
     yard = Yard(own_limit=8)
     yard.start(*map(str, range(500)))
@@ -237,7 +263,7 @@ class Pool(RuleBasedStateMachine):
         self.open: dict[int, Lease] = {}
         self.pending: set[int] = set()
 
-    @rule(shape=st.sampled_from([SMALL, LARGE, ON_GPU]), count=st.integers(1, 5))
+    @rule(shape=st.sampled_from([SMALL, LARGE, ON_GPU, LIGHT]), count=st.integers(1, 5))
     def runs_start(self, shape: Shape, count: int) -> None:
         for _ in range(count):
             if not self.needed().plus(shape).fits_into(WHOLE):
