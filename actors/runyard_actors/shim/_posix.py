@@ -43,9 +43,11 @@ if sys.platform != "win32":
             _linux.name_process(name)
 
     def leave_parent() -> None:
-        """Become a child of nobody, so that no end of the launching process reaches this one."""
+        """Become a child of nobody, whom no end of the launching process reaches, and as killable as anyone."""
         if os.fork():
             os._exit(0)
+        if sys.platform == "linux":
+            _linux.be_as_killable_as_anyone()
 
     #: Who ends the tree of a shim that was killed; 0 where nobody does.
     _guardian = 0
@@ -80,8 +82,6 @@ if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.umask(0o022)
             self._is_subreaper = sys.platform == "linux" and _linux.become_subreaper()
-            if sys.platform == "linux":
-                _linux.be_as_killable_as_anyone()
             self.enforcement = {
                 "gpu_memory": "none",
                 "tree": "subreaper" if self._is_subreaper else "cookie",
