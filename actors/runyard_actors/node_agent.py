@@ -41,6 +41,7 @@ class NodeAgent:
         self._thread.start()
         self._spawners = Spawners()
         self._environment = node_environment(os.environ)
+        self._boot_id = process.boot_id()
 
     @property
     def spawner_pids(self) -> list[int]:
@@ -79,7 +80,7 @@ class NodeAgent:
     async def _keep(self, assignment: Assignment, tell: Callable[[Started], None]) -> Outcome:
         folder = RunFolder(Path(assignment.folder))
         try:
-            if assignment.boot_id != process.boot_id():
+            if assignment.boot_id != self._boot_id:
                 outcome = finished(assignment, folder)
                 return _lost_with_the_boot() if outcome is None else outcome
             return await self._see_through(assignment, folder, tell)
