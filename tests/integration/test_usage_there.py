@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pynvml
 import pytest
 
 from runyard.run import Run
@@ -15,7 +18,7 @@ from runyard_actors import timeline
 from runyard_actors.nodes import actor
 from runyard_actors.timeline import Timeline
 from tests.fake_cluster import FakeCluster
-from tests.fake_gpus import GIB, fake_gpus, holder, node
+from tests.fake_gpus import GIB, FakeGpus, fake_gpus, holder, node
 from tests.integration.test_other_nodes import guard, noting, waiting, yard
 from tests.support import python, wait_until
 
@@ -131,29 +134,63 @@ def test_one_without_a_sign_of_life_is_stopped_where_it_said_so(tmp_path: Path) 
         assert told.wait(30).exit_code == 0
 
 
+@contextmanager
+def on_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *memory_gib: int
+) -> Iterator[tuple[FakeGpus, Session]]:
+    """A yard whose other node has these GPUs."""
+    cluster = FakeCluster(tmp_path / "nodes", ws2=2)
+    with fake_gpus(tmp_path / "gpus", memory_gib) as gpus:
+        monkeypatch.setattr(actor, "read_capacity", lambda reserve: node(gpus))
+        there = cluster.by_name["ws2"]
+        there.gpus = gpus.gpu_meter()
+        there.node = dataclasses.replace(there.node, gpus=len(memory_gib))
+        with yard(tmp_path, cluster) as (_, session):
+            yield gpus, session
+
+
 def test_who_takes_more_gpu_memory_there_than_it_asked_for_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = FakeCluster(tmp_path / "nodes", ws2=2)
-    with fake_gpus(tmp_path / "gpus", [32]) as gpus:
-        monkeypatch.setattr(actor, "read_capacity", lambda reserve: node(gpus))
-        there = cluster.by_name["ws2"]
-        there.gpus, there.node = gpus.gpu_meter(), dataclasses.replace(there.node, gpus=1)
-        with yard(tmp_path, cluster) as (_, session):
-            one, other = (session.submit(holder(gpu_memory="8GiB", node="ws2"), None) for _ in range(2))
-            for run in (one, other):
-                wait_until(
-                    lambda run=run: (run.refresh().enforcement or {}).get("gpu_memory") == "poll", 30, "held"
-                )
-                gpus.hold(run.run_id, 7.0)
-                wait_until(lambda run=run: usage_of(session, run).get("gpu_memory") == 7 * GIB, 30, "seen")
-            (gpu,) = session.client.resources()["nodes"][1]["gpus"]
-            assert gpu["free_bytes"] == 18 * GIB
-            gpus.hold(one.run_id, 8.6)
-            ended = one.wait(60)
-            assert (ended.status, ended.reason) == ("failed", "gpu_memory_limit")
-            assert ended.reason_detail == "used 8.6 GiB of GPU memory, limit 8 GiB; stopped"
-            assert ended.peak_gpu_memory == int(8.6 * GIB)
-            assert other.refresh().status == "running"
-            gpus.let_go(other.run_id)
-            assert other.wait(30).status == "completed"
+    with on_gpus(tmp_path, monkeypatch, 32) as (gpus, session):
+        one, other = (session.submit(holder(gpu_memory="8GiB", node="ws2"), None) for _ in range(2))
+        for run in (one, other):
+            wait_until(
+                lambda run=run: (run.refresh().enforcement or {}).get("gpu_memory") == "poll", 30, "held"
+            )
+            gpus.hold(run.run_id, 7.0)
+            wait_until(lambda run=run: usage_of(session, run).get("gpu_memory") == 7 * GIB, 30, "seen")
+        (gpu,) = session.client.resources()["nodes"][1]["gpus"]
+        assert gpu["free_bytes"] == 18 * GIB
+        gpus.hold(one.run_id, 8.6)
+        ended = one.wait(60)
+        assert (ended.status, ended.reason) == ("failed", "gpu_memory_limit")
+        assert ended.reason_detail == "used 8.6 GiB of GPU memory, limit 8 GiB; stopped"
+        assert ended.peak_gpu_memory == int(8.6 * GIB)
+        assert other.refresh().status == "running"
+        gpus.let_go(other.run_id)
+        assert other.wait(30).status == "completed"
+
+
+def test_a_gpu_that_is_lost_there_is_no_capacity_until_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with on_gpus(tmp_path, monkeypatch, 32, 24) as (gpus, session):
+        run = session.submit(holder(gpu_memory="30GiB", node="ws2"), None)
+        wait_until(lambda: run.status == "running", 30, "it is going")
+
+        def there() -> dict[str, Any]:
+            found: dict[str, Any] = session.client.resources()["nodes"][1]
+            return found
+
+        gpus.change(0, error=pynvml.NVML_ERROR_GPU_IS_LOST)
+        wait_until(lambda: run.refresh().fields["warning"], 30, "its run is told")
+        assert str(run.fields["warning"]).startswith("GPU 0, which it was given: it ")
+        assert there()["capacity"]["num_gpus"] == 1
+        assert [gpu["lost"] is None for gpu in there()["gpus"]] == [False, True]
+        assert any("GPU 0 is not used" in words for words in there()["warnings"])
+        gpus.change(0, error=None)
+        wait_until(lambda: there()["capacity"]["num_gpus"] == 2, 30, "it is back")
+        gpus.hold(run.run_id, 1.0)
+        gpus.let_go(run.run_id)
+        assert run.wait(30).status == "completed"

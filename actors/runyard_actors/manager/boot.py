@@ -22,7 +22,7 @@ def rebuild(yard: Yard) -> None:
     """Fill core and registry from the store, then take leases again for what was active."""
     began = time.monotonic()
     state = load_state(yard.data_dir.database)
-    yard.core.on_node(node_spec(yard))
+    yard.core.on_node(node_spec(yard.capacity))
     yard.core.on_guard(yard.capacity.node, yard.guard_on(yard.capacity.node))
     _add_limits(yard, state)
     adopted = [_adopt(yard, attempt) for attempt in state.active]

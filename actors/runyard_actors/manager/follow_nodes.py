@@ -16,6 +16,7 @@ from typing import Protocol
 
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.bring import bring_lost
+from runyard_actors.manager.gpu_lost import node_spec
 from runyard_actors.manager.near_memory_there import tell_near_memory_there
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.steps import Steps
@@ -24,7 +25,6 @@ from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.line import Agent
 from runyard_actors.nodes.messages import Lost, NodeFacts, NodeMeasure
 from runyard_actors.run import AttemptKey
-from runyard_actors.scheduling.node import GpuSpec, NodeSpec
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
 
@@ -200,7 +200,7 @@ async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeF
         node.given_up = {key: nonce for key, nonce in node.given_up.items() if key not in given_up}
     capacity = node.capacity = _offered(facts.capacity, found)
     yard.leases.on_node(capacity, found.ray_id)
-    yard.core.on_node(_spec(capacity))
+    yard.core.on_node(node_spec(capacity, node.lost_gpus))
     node.heard()
     yard.hold_or_go_on()
 
@@ -218,13 +218,4 @@ def _offered(capacity: Capacity, found: ClusterNode) -> Capacity:
         cpu_milli=min(capacity.cpu_milli, found.cpu_milli),
         memory_bytes=min(capacity.memory_bytes, found.memory_bytes),
         gpus=capacity.gpus[: found.gpus],
-    )
-
-
-def _spec(capacity: Capacity) -> NodeSpec:
-    return NodeSpec(
-        name=capacity.node,
-        cpu_milli=capacity.cpu_milli,
-        memory_bytes=capacity.memory_bytes,
-        gpus=tuple(GpuSpec(index=g.index, memory_bytes=g.memory_bytes) for g in capacity.gpus),
     )

@@ -31,6 +31,8 @@ class OtherNode:
         #: What all programs used of it when it was asked last, and what it looked like then.
         self.use: Use | None = None
         self.look: NodeLook | None = None
+        #: GPUs that do no work any more, by index, and why.
+        self.lost_gpus: dict[int, str] = {}
         self.asked_at = 0.0
         #: The share of its memory limit that was told of each attempt, and when it was asked for that last.
         self.memory_told: dict[AttemptKey, float] = {}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
+from runyard_actors.manager.gpu_lost import take_lost_gpus
 from runyard_actors.manager.look import NodeLook, run_looks
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.stall import StallWatch, hold_stalls
@@ -34,6 +35,7 @@ class WatchThere:
         look = self._node.look = _look(measure, attempts)
         for run in look.runs:
             run.attempt.peak_gpu_memory = measure.gpu_peaks.get(run.attempt.key)
+        await take_lost_gpus(self._yard, look.gpus, self._node)
         await hold_gpu_limits(self._yard, self._gpu_judge, look)
         await hold_stalls(self._yard, self._stalls, look)
 
@@ -46,5 +48,6 @@ def _look(measure: NodeMeasure, attempts: Sequence[ActiveRun]) -> NodeLook:
         others_busy_percent=0.0,
         use=measure.use,
         gpus=measure.gpus,
+        warnings=measure.warnings,
         runs=run_looks((a for a in attempts if a.is_started), measure.runs),
     )

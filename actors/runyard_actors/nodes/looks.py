@@ -44,7 +44,7 @@ class Looks:
         """Return the last look; a new one while nothing runs."""
         if self._task is None or self._last is None:
             async with self._looking:
-                return await asyncio.to_thread(self._without_runs)
+                return await asyncio.to_thread(self._look, ())
         return self._last
 
     def close(self) -> None:
@@ -66,11 +66,13 @@ class Looks:
 
     def _look(self, runs: Sequence[Watched]) -> NodeMeasure:
         gpus = self._gpus.look()
-        measures = self._meter.measure(runs, process_rows(), gpus, time.monotonic())
+        measures = self._meter.measure(runs, process_rows() if runs else [], gpus, time.monotonic())
         self._recorders.record(time.time(), zip(runs, (measure.usage for measure in measures), strict=True))
         return NodeMeasure(
-            use=read_use(), gpus=gpus, runs=tuple(measures), gpu_peaks=dict(self._recorders.peaks)
+            use=read_use(),
+            gpus=gpus,
+            runs=tuple(measures),
+            gpu_peaks=dict(self._recorders.peaks),
+            # Nobody misses an NVML where there never were GPUs.
+            warnings=() if self._gpus.is_absent else self._gpus.warnings,
         )
-
-    def _without_runs(self) -> NodeMeasure:
-        return NodeMeasure(use=read_use(), gpus=self._gpus.look(), runs=(), gpu_peaks={})

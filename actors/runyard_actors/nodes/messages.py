@@ -66,13 +66,14 @@ class News:
 class NodeMeasure:
     """A node at one moment: what all programs use, its GPUs, and each attempt whose process runs.
 
-    `gpu_peaks` is the most GPU memory that each was seen to hold, in bytes.
+    `gpu_peaks` is the most GPU memory that each was seen to hold, in bytes; `warnings` are those of the GPUs.
     """
 
     use: Use
     gpus: GpuLook
     runs: tuple[RunMeasure, ...]
     gpu_peaks: Mapping[AttemptKey, int]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
