@@ -1,4 +1,4 @@
-"""Truly free: what the core is told of the node's memory and GPUs after each look."""
+"""Truly free: what the core is told of a node's memory and GPUs after each look."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.yard import Yard
 from runyard_actors.scheduling.node import Measured, Use
+from runyard_cluster.capacity import Capacity
 from runyard_cluster.gpu import Gpu
 
 
-def tell_truly_free(yard: Yard, look: NodeLook) -> None:
-    """Tell the core what a look showed, and start what may start now."""
-    capacity, reserve = yard.capacity, yard.settings.reserve_memory
+def tell_truly_free(yard: Yard, capacity: Capacity, look: NodeLook) -> None:
+    """Tell the core what a look at the node with that capacity showed, and start what may start now."""
+    reserve = yard.settings.reserve_memory
     yard.core.on_measured(capacity.node, truly_free(look, capacity.gpus, reserve))
     yard.pump()
 

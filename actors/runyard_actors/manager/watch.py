@@ -87,7 +87,7 @@ class NodeWatch:
         yard, free = self._yard, look.use.memory_free_bytes
         pressure = await self._memory.look(yard, look)
         yard.set_guard(pressure or _cpu_words(yard, look) or _memory_words(yard, free))
-        tell_truly_free(yard, look)
+        tell_truly_free(yard, yard.capacity, look)
 
 
 def _look(yard: Yard, meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:

@@ -11,6 +11,7 @@ from runyard_actors.manager.gpu_lost import take_lost_gpus
 from runyard_actors.manager.look import NodeLook, run_looks
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.stall import StallWatch, hold_stalls
+from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.yard import Yard
 from runyard_actors.nodes.messages import NodeMeasure
 from runyard_cluster.errors import UnavailableError
@@ -35,6 +36,8 @@ class WatchThere:
         look = self._node.look = _look(measure, attempts)
         for run in look.runs:
             run.attempt.peak_gpu_memory = measure.gpu_peaks.get(run.attempt.key)
+        if self._node.capacity:
+            tell_truly_free(self._yard, self._node.capacity, look)
         await take_lost_gpus(self._yard, look.gpus, self._node)
         await hold_gpu_limits(self._yard, self._gpu_judge, look)
         await hold_stalls(self._yard, self._stalls, look)
