@@ -9,7 +9,7 @@ import ray
 
 from runyard_actors.leases.node_leases import NodeLeases
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.steps import Steps
+from runyard_actors.steps import Steps
 from runyard_cluster.capacity import Capacity
 
 TIDY_SECONDS = 0.5

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from threading import Event
 
-from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
+from runyard_actors.steps import Steps
 from runyard_actors.store.backup import back_up_daily, is_due
 from runyard_cluster.errors import RunyardError
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from runyard_actors.attempt_file import LOG, LOG_GAP, REPORT, TIME_INDEX, TROUBLE, USAGE
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.other_node import OtherNode
-from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.messages import FileState
 from runyard_actors.run import AttemptKey
 from runyard_actors.run_folder import RunFolder
+from runyard_actors.steps import Steps
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.files import durable_replace
 

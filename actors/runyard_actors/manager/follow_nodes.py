@@ -19,12 +19,12 @@ from runyard_actors.manager.bring import bring_lost
 from runyard_actors.manager.gpu_lost import node_spec
 from runyard_actors.manager.near_memory_there import tell_near_memory_there
 from runyard_actors.manager.other_node import OtherNode
-from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.watch_there import WatchThere
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.nodes.line import Agent
 from runyard_actors.nodes.messages import Lost, NodeFacts, NodeMeasure
 from runyard_actors.run import AttemptKey
+from runyard_actors.steps import Steps
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
 

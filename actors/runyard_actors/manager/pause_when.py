@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard
+from runyard_actors.steps import Steps
 from runyard_cluster.pause import Own, PauseWatch
 
 #: Seconds between two looks; a person who sits down waits no longer for new runs to stay away.

@@ -7,9 +7,9 @@ import shutil
 import time
 from collections.abc import Sequence
 
-from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.run import RunId
+from runyard_actors.steps import Steps
 from runyard_actors.store.changes import Pruned
 
 #: How often old runs are looked for, and how many are forgotten at once.

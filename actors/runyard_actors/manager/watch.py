@@ -16,11 +16,11 @@ from runyard_actors.manager.near_timeout import TimeoutWatch, tell_near_timeouts
 from runyard_actors.manager.pressure import MemoryGuard
 from runyard_actors.manager.ray_metrics import RayMetrics
 from runyard_actors.manager.stall import StallWatch, hold_stalls
-from runyard_actors.manager.steps import Steps
 from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.unresponsive import SupervisorWatch
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.record_usage import UsageRecorders
+from runyard_actors.steps import Steps
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_cluster import ray_monitor
 from runyard_cluster.sizes import format_size

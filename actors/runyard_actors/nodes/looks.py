@@ -6,18 +6,16 @@ It goes on while no manager is heard of, so what a run used is known without a g
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 
 from runyard_actors.measure import UsageMeter, Watched
 from runyard_actors.nodes.messages import NodeMeasure
 from runyard_actors.record_usage import UsageRecorders
+from runyard_actors.steps import Steps
 from runyard_cluster.capacity import read_use
 from runyard_cluster.gpu_processes import GpuMeter
 from runyard_cluster.trees import process_rows
-
-log = logging.getLogger("runyard.node")
 
 LOOK_SECONDS = 1.0
 
@@ -53,13 +51,12 @@ class Looks:
             self._task.cancel()
 
     async def _look_while_something_runs(self) -> None:
+        steps = Steps()
         try:
             while runs := self._runs_now():
-                try:
-                    async with self._looking:
-                        self._last = await asyncio.to_thread(self._look, runs)
-                except OSError as error:
-                    log.warning("what runs here cannot be measured now: %s", error)
+                async with self._looking:
+                    look = asyncio.to_thread(self._look, runs)
+                    self._last = await steps.do("looking at what runs here", look) or self._last
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             self._task = self._last = None

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-log = logging.getLogger("runyard.manager")
+log = logging.getLogger("runyard.steps")
 
 
 class Steps:
