@@ -47,10 +47,10 @@ async def _start(yard: Yard, attempts: Sequence[ActiveRun], committed: Awaitable
     except StoreUnavailable as error:
         _withdraw(yard, attempts, str(error))
         return
-    carry_out(yard, attempts)
+    begin(yard, attempts)
 
 
-def carry_out(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
+def begin(yard: Yard, attempts: Sequence[ActiveRun]) -> None:
     """See attempts through whose start was committed."""
     hit("start.after_commit")
     for attempt in attempts:

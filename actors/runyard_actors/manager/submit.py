@@ -13,7 +13,7 @@ from runyard_actors.manager.batches import known_batches
 from runyard_actors.manager.circles import refuse_circles
 from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.queued_run import queued_run
-from runyard_actors.manager.start import carry_out, starting
+from runyard_actors.manager.start import begin, starting
 from runyard_actors.manager.view import waiting_for
 from runyard_actors.manager.yard import FRESH_SPECS, Yard
 from runyard_actors.request import Request
@@ -91,7 +91,7 @@ async def _commit_with_start(yard: Yard, change: RunsSubmitted, attempt: ActiveR
         take_back(yard, attempt)
         raise
     hit("submit.after_commit")
-    carry_out(yard, [attempt])
+    begin(yard, [attempt])
 
 
 def _change(submission: Submission, now: int) -> RunsSubmitted:
