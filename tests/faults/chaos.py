@@ -94,7 +94,8 @@ class Chaos:
             self.is_over.wait(self.chance.uniform(*self.pause))
             self.kill_one()
             if self.chance.random() >= IMPATIENCE and not self.yard.wait_until_it_answers(lambda: False):
-                self.troubles.append(f"nobody answered after {self.kills[-1].fault} was killed")
+                words = f"nobody answered after {self.kills[-1].fault} was killed; the server's log ends so:"
+                self.troubles.append(f"{words}\n{self.yard.last_words()}")
                 return
         if not self.yard.wait_until_it_answers(lambda: False):
             self.troubles.append("nobody answers at the end")

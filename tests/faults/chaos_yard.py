@@ -33,6 +33,8 @@ SETTINGS = {
 BACK_SECONDS = 120.0
 CALL_SECONDS = 35.0
 PAUSE_SECONDS = 0.2
+#: Characters of the server's log that tell of minutes.
+LAST_WORDS = 20_000
 
 
 class Service(Protocol):
@@ -142,6 +144,11 @@ class ChaosYard:
                 last = repr(error)
             assert time.monotonic() < end, f"{method} {path} was never answered; last: {last}"
             time.sleep(PAUSE_SECONDS)
+
+    def last_words(self) -> str:
+        """Return the end of the server's log, as nothing of the folder is left afterwards."""
+        file = self.data_dir.server_log
+        return file.read_text("utf-8", "replace")[-LAST_WORDS:] if file.exists() else "there is none"
 
     def _once(self, method: str, path: str, body: Any, key: str | None) -> httpx.Response:
         endpoint = self.service.endpoint()
