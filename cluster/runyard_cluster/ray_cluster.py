@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ import psutil
 from runyard_cluster import ray_head
 from runyard_cluster.capacity import Capacity, read_capacity
 from runyard_cluster.data_dir import DataDir
+from runyard_cluster.errors import UnavailableError
 from runyard_cluster.gcs_keeper import GcsKeeper
 from runyard_cluster.ray_token import TokenKeeper
 from runyard_cluster.settings import Settings
@@ -21,6 +23,8 @@ log = logging.getLogger("runyard.ray")
 
 #: The folder in Ray's own log folder under which runs' logs appear.
 LOG_FOLDER = "runyard"
+#: How often it is seen whether Ray's servers live, while this process becomes their driver.
+LOOK_SECONDS = 0.5
 _WHOLE = 1000
 
 
@@ -62,16 +66,21 @@ class OwnRay:
 
     def bring_up(self) -> None:
         """Start a fresh head; what is left of an earlier one of this data folder is ended first."""
-        temp = self._data_dir.ray_temp
         # It has nothing to finish: its server is gone, and what the store has is whole after a kill, too.
-        ray_head.stop_head(temp, patience_seconds=0)
+        ray_head.stop_head(self._data_dir.ray_temp, patience_seconds=0)
         self._token.keep()
+        self._start_head(None)
+        self._connect()
+
+    def _start_head(self, address: str | None) -> None:
+        temp = self._data_dir.ray_temp
         tables = self._gcs.begin() if self._gcs else {}
         head = ray_head.start_head(
             temp=temp,
             capacity=self.capacity,
             environ={**os.environ, **tables},
             has_dashboard=self._has_dashboard,
+            address=address,
         )
         log.info("Ray is up at %s", head.gcs)
         self._address = head.gcs
@@ -79,7 +88,28 @@ class OwnRay:
             self._gcs.note(gcs)
         self.dashboard = head.dashboard
         _link_logs(temp / "session_latest" / "logs", self._data_dir.runs)
-        ray_head.connect(head.gcs)
+        self._servers = ray_head.servers_of(temp)
+
+    def _connect(self) -> None:
+        """Become the driver of the head.
+
+        Ray waits up to a quarter of an hour for servers that die meanwhile, and nothing ends that wait but servers at
+        the same address: they are started again there.
+        """
+        with ThreadPoolExecutor(1, "connect") as pool:
+            connected = pool.submit(ray_head.connect, self._address)
+            while wait([connected], LOOK_SECONDS).not_done:
+                if not self._are_running():
+                    log.error("Ray died while it was connected to; it is started again")
+                    ray_head.stop_head(self._data_dir.ray_temp, patience_seconds=0)
+                    try:
+                        self._start_head(self._address)
+                    except UnavailableError as error:
+                        log.error("%s; tried again", error)
+            connected.result()
+
+    def _are_running(self) -> bool:
+        return bool(self._servers) and all(map(ray_head.is_running, self._servers))
 
     def is_alive(self) -> bool:
         """Whether both of Ray's own servers run.
@@ -88,7 +118,7 @@ class OwnRay:
         """
         self._token.keep_if_possible()
         temp = self._data_dir.ray_temp
-        if not self._servers or not all(map(ray_head.is_running, self._servers)):
+        if not self._are_running():
             self._servers = ray_head.servers_of(temp)
             if not self._servers and self._has_gcs_again(temp):
                 self._servers = ray_head.servers_of(temp)

@@ -8,8 +8,9 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ OBJECT_STORE_BYTES = 100_000_000
 
 #: Ray's processes get this long to end by themselves before they are killed.
 STOP_SECONDS = 8.0
+#: A head that was started listens within this.
+LISTEN_SECONDS = 30.0
+#: How often a start is looked at: whether what it started still runs.
+START_LOOK_SECONDS = 0.25
 
 #: The two processes that a head stands and falls with.
 GCS, RAYLET = "gcs_server", "raylet"
@@ -71,14 +76,21 @@ def ray_environment(token_file: Path) -> dict[str, str]:
 
 
 def start_head(
-    *, temp: Path, capacity: Capacity, environ: Mapping[str, str], has_dashboard: bool
+    *,
+    temp: Path,
+    capacity: Capacity,
+    environ: Mapping[str, str],
+    has_dashboard: bool,
+    address: str | None = None,
 ) -> HeadAddress:
-    """Start a head with exactly `capacity`; return its address.
+    """Start a head with exactly `capacity`, at a free port or at `address` again; return where it listens.
 
     Raises UnavailableError with Ray's own words when it does not come up.
     """
     temp.mkdir(mode=0o700, parents=True, exist_ok=True)
     gcs, dashboard, client = _free_ports(3)
+    if address:
+        gcs = int(address.rpartition(":")[2])
     command = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--port={gcs}"),
         *("--temp-dir", str(temp), "--no-monitor", "--include-log-monitor=false", "--disable-usage-stats"),
@@ -89,30 +101,65 @@ def start_head(
         *(f"--ray-client-server-port={client}", "--dashboard-agent-listen-port=0"),
         *("--min-worker-port=0", "--max-worker-port=0"),
     ]
-    done = subprocess.run(
-        command,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        stop_head(temp)
-        raise UnavailableError(f"Ray did not start (exit code {done.returncode}): {_last_words(done.stdout)}")
+    try:
+        _run_start(command, environ)
+    except UnavailableError:
+        stop_head(temp, patience_seconds=0)
+        raise
     return HeadAddress(
         gcs=f"127.0.0.1:{gcs}", dashboard=f"http://127.0.0.1:{dashboard}" if has_dashboard else None
     )
 
 
-def connect(address: str, *, limit_seconds: float = 30.0) -> Any:
+def _run_start(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run `ray start` to its end. Raises UnavailableError.
+
+    For a server that died while it starts it would wait two minutes, so it is ended as soon as one is seen dead.
+    """
+    with (
+        tempfile.TemporaryFile() as output,
+        subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as starter,
+    ):
+        servers: set[psutil.Process] = set()
+        while (code := _exit_code(starter)) is None:
+            servers.update(_servers_below(starter.pid))
+            if not all(map(is_running, servers)):
+                starter.kill()
+                raise UnavailableError("Ray did not start: one of its servers died meanwhile")
+        if code:
+            output.seek(0)
+            words = _last_words(output.read().decode("utf-8", "replace"))
+            raise UnavailableError(f"Ray did not start (exit code {code}): {words}")
+
+
+def _exit_code(starter: subprocess.Popen[bytes]) -> int | None:
+    """Return it, or None for a start that goes on for another moment."""
+    try:
+        return starter.wait(START_LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _servers_below(starter: int) -> list[psutil.Process]:
+    """Return Ray's own servers that a start has made by now, dead ones included where its system keeps them."""
+    try:
+        return [p for p in psutil.Process(starter).children(recursive=True) if _ray_server(p) in SERVERS]
+    except psutil.Error:
+        return []
+
+
+def connect(address: str) -> Any:
     """Make this process a driver of the Ray at `address`; return the `ray` module.
 
-    Ray itself retries a dead address for minutes, so the address is tried first, for `limit_seconds`.
+    Ray itself retries a dead address for minutes, so the address is tried first.
     """
-    _await_listener(address, limit_seconds)
+    _await_listener(address)
     return _joined(address)
 
 
@@ -238,8 +285,8 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _await_listener(address: str, limit_seconds: float) -> None:
-    end = time.monotonic() + limit_seconds
+def _await_listener(address: str) -> None:
+    end = time.monotonic() + LISTEN_SECONDS
     while not answers(address):
         if time.monotonic() > end:
             raise UnavailableError(f"no Ray answers at {address}")

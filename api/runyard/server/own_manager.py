@@ -29,7 +29,7 @@ async def own_manager(settings: Settings, data_dir: DataDir, capacity: Capacity)
     changed since. Raises ConflictError when the cluster has the manager of another data folder, and UnavailableError.
     """
     ours = identity_of(capacity.node, data_dir, settings.model_dump(mode="json"))
-    manager = ManagerClient.create(settings=ours.settings, capacity=capacity)
+    manager = await _create(ours, capacity)
     active = await manager.ping(limit_seconds=BOOT_SECONDS)
     found = await manager.identity()
     if not found.is_of(ours):
@@ -45,13 +45,18 @@ async def own_manager(settings: Settings, data_dir: DataDir, capacity: Capacity)
 async def _created(ours: Identity, capacity: Capacity) -> tuple[ManagerClient, int]:
     end = time.monotonic() + GONE_SECONDS
     while True:
-        manager = ManagerClient.create(settings=ours.settings, capacity=capacity)
+        manager = await _create(ours, capacity)
         try:
             return manager, await manager.ping(limit_seconds=BOOT_SECONDS)
         except UnavailableError:
             if time.monotonic() > end:
                 raise
         await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _create(ours: Identity, capacity: Capacity) -> ManagerClient:
+    """Create or find it, beside the loop: a GCS that has died is waited for, for a minute."""
+    return await asyncio.to_thread(ManagerClient.create, settings=ours.settings, capacity=capacity)
 
 
 def _words(found: Identity) -> str:

@@ -54,7 +54,7 @@ class Supervisor:
         Raises UnavailableError, and ConflictError when the cluster is another yard's.
         """
         await asyncio.to_thread(self._ray.bring_up)
-        await self._create_manager()
+        await self._create_manager_unless_ray_dies()
 
     async def watch(self) -> None:
         """Look after Ray and the manager, for ever. Raises StoreTakenOver once another server has the store."""
@@ -86,6 +86,17 @@ class Supervisor:
         self.on_manager(self._manager)
         log.info("the manager is up, %d runs were taken over", active)
 
+    async def _create_manager_unless_ray_dies(self) -> None:
+        """Create the manager. Raises UnavailableError, at once where Ray died: it is waited for much longer."""
+        creation = asyncio.create_task(self._create_manager(), name="create the manager")
+        try:
+            while not (await asyncio.wait([creation], timeout=LOOK_SECONDS))[0]:
+                if not await asyncio.to_thread(self._ray.is_alive):
+                    raise UnavailableError("Ray died before the manager was up")
+            await creation
+        finally:
+            creation.cancel()
+
     async def _look_after_manager(self) -> None:
         try:
             await self._manager.ping()
@@ -93,9 +104,15 @@ class Supervisor:
         except UnavailableError as error:
             if time.monotonic() - self._last_answer > DEAF_SECONDS:
                 log.error("the manager does not answer (%s); it is replaced", error)
-                self.on_manager(None)
-                self._manager.kill()
-                await self._create_manager()
+                await self._replace_manager()
+
+    async def _replace_manager(self) -> None:
+        self.on_manager(None)
+        self._manager.kill()
+        try:
+            await self._create_manager_unless_ray_dies()
+        except UnavailableError as error:
+            log.error("%s; tried again in %g s", error, LOOK_SECONDS)
 
     async def _replace_ray(self) -> None:
         log.error("Ray is gone; it is started again, runs go on meanwhile")
