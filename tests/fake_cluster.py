@@ -32,6 +32,8 @@ class FakeNode:
         self.is_cut = False
         self.is_mute = False
         self.delay_seconds = 0.0
+        #: Calls that do not reach it.
+        self.lost_calls: set[str] = set()
         #: What looks at its GPUs; the machine's own if there is none.
         self.gpus: GpuMeter | None = None
         self._folder = folder
@@ -39,7 +41,7 @@ class FakeNode:
 
     async def call(self, method: str, *args: Any) -> Any:
         """Carry a call to the agent, which is made for the first one, and its answer back."""
-        if self.is_cut:
+        if self.is_cut or method in self.lost_calls:
             raise UnavailableError(f"{self.node.name} is cut off")
         if self._actor is None:
             self._actor = self._new_actor()

@@ -100,7 +100,7 @@ class Yard:
         self.admitting = Admitting()
         self.noted_starts = NotedStarts(lambda c: self.spawn(self.write_surely(c), "note starts"))
         self.batches = Batches()
-        self.origins = Origins()
+        self.origins = Origins(data_dir.code)
         self.retrying = asyncio.Lock()
         self.storage_fault: str | None = None
         self.guard: str | None = None

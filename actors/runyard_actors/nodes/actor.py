@@ -34,6 +34,8 @@ from runyard_cluster import process
 from runyard_cluster.capacity import read_capacity
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.gpu_processes import GpuMeter
+from runyard_cluster.origin.finder import OriginFinder
+from runyard_cluster.origin.origin import Origin
 
 log = logging.getLogger("runyard.node")
 
@@ -47,6 +49,7 @@ class NodeActor:
         self._orders = orders
         self._runs, self._is_shared = runs_folder(orders)
         self._code = self._runs.parent / "code"
+        self._origins = OriginFinder(self._code)
         self._agent = NodeAgent()
         self._contact = ContactKeeper(contact_file(self._runs, orders.name))
         self._incarnation = secrets.token_hex(8)
@@ -140,6 +143,10 @@ class NodeActor:
                 pass
         self._contact.told_news()
         return list(self._news.values()) if incarnation == self._incarnation else None
+
+    async def origins(self, places: Sequence[tuple[Sequence[str], str, str | None]]) -> list[Origin]:
+        """Say what runs of those commands, folders and snapshots start from here, as it is now."""
+        return await asyncio.to_thread(lambda: [self._origins.find(*place) for place in places])
 
     async def has_code(self, digest: str) -> bool:
         """Say whether a snapshot of code is here; others, that nobody asked for in days, are removed."""

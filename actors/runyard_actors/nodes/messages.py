@@ -13,7 +13,7 @@ from runyard_cluster.gpu_processes import GpuLook
 
 #: Counted up with each change of what travels. An agent of an earlier number, which Ray keeps from before an upgrade,
 #: is left alone: a new one beside it adopts what runs.
-PROTOCOL = 4
+PROTOCOL = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

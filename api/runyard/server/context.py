@@ -46,12 +46,13 @@ class Context:
     registry: Registry = field(init=False)
     node_history: NodeHistory = field(default_factory=NodeHistory)
     notifier: Notifier = field(init=False)
-    origins: OriginFinder = field(default_factory=OriginFinder)
+    origins: OriginFinder = field(init=False)
 
     def __post_init__(self) -> None:
         self.recent = Recent(self.reader)
         self.registry = Registry(self.settings.modules, self.reader)
         self.notifier = Notifier(self)
+        self.origins = OriginFinder(self.data_dir.code)
         self.hub.tell(self.notifier.on_event, KINDS)
 
     @property

@@ -22,7 +22,7 @@ from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, all_before
 from runyard_actors.shipment import Shipment
 from runyard_actors.store.records import FoundBatch
 from runyard_cluster.capacity import Capacity, auto_request
-from runyard_cluster.code import Limits, take_snapshot
+from runyard_cluster.code import Limits, keep_commit, take_snapshot
 from runyard_cluster.errors import InvalidRequestError, NotFoundError
 from runyard_cluster.settings import ModuleSettings, Settings
 
@@ -166,7 +166,9 @@ class Resolver:
         known = self.shipped.get(str(root))
         if known is None:
             limits = Limits(size_bytes=self.settings.max_code_size)
-            digest = take_snapshot(root, self.settings.data.code, limits)
+            folder = self.settings.data.code
+            digest = take_snapshot(root, folder, limits)
+            keep_commit(root, folder, digest)
             known = self.shipped[str(root)] = Shipment(digest, str(root))
         return known
 

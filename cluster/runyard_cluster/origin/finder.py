@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from runyard_cluster.code import kept_commit
 from runyard_cluster.origin.git import git_state
 from runyard_cluster.origin.interpreter import current, is_python
 from runyard_cluster.origin.origin import Origin
@@ -20,33 +21,38 @@ REMEMBERED = 1_000
 
 
 class _Place(NamedTuple):
-    """What decides an origin: the interpreter, if it is one, and the folder of the code."""
+    """What decides an origin: the interpreter, if it is one, and the folder of the code, or a snapshot of it."""
 
     python: str | None
     folder: str
+    snapshot: str | None
 
 
 class OriginFinder:
-    """May be used from any thread. `known` costs next to nothing, `find` may take as long as git and Python do."""
+    """May be used from any thread. `known` costs next to nothing, `find` may take as long as git and Python do.
 
-    def __init__(self) -> None:
+    A run that starts from a snapshot of code, which `digest` names, has the commit that was taken of.
+    """
+
+    def __init__(self, snapshots: Path) -> None:
+        self._snapshots = snapshots
         self._found: dict[_Place, tuple[float, Origin]] = {}
         self._gate = threading.Lock()
 
-    def known(self, command: Sequence[str], cwd: str) -> Origin | None:
+    def known(self, command: Sequence[str], cwd: str, digest: str | None = None) -> Origin | None:
         """Return the origin of a run if it was found a moment ago."""
-        found = self._found.get(_place(command[0], command[1] if len(command) > 1 else "", cwd))
+        found = self._found.get(_place(command[0], command[1] if len(command) > 1 else "", cwd, digest))
         return found[1] if found and time.monotonic() - found[0] < FRESH_SECONDS else None
 
-    def find(self, command: Sequence[str], cwd: str) -> Origin:
+    def find(self, command: Sequence[str], cwd: str, digest: str | None = None) -> Origin:
         """Return the origin of a run as it is now."""
-        place = _place(command[0], command[1] if len(command) > 1 else "", cwd)
+        place = _place(command[0], command[1] if len(command) > 1 else "", cwd, digest)
         # One at a time: a storm of starts asks once, and the others find the answer.
         with self._gate:
-            if known := self.known(command, cwd):
+            if known := self.known(command, cwd, digest):
                 return known
             at = time.monotonic()
-            state = git_state(place.folder)
+            state = kept_commit(self._snapshots, digest) if digest else git_state(place.folder)
             interpreter = current(place.python) if place.python else None
             origin = Origin(
                 python=place.python,
@@ -62,11 +68,11 @@ class OriginFinder:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _place(program: str, first: str, cwd: str) -> _Place:
+def _place(program: str, first: str, cwd: str, digest: str | None) -> _Place:
     """A script lies where it lies; all else is taken to run code of its folder."""
     if not is_python(program):
-        return _Place(None, cwd)
+        return _Place(None, cwd, digest)
     script = Path(first)
     folder = str(script.parent) if script.suffix == ".py" and script.is_absolute() else cwd
     # Not resolved: the link in an environment's folder is what makes it that environment.
-    return _Place(program if Path(program).name == program else str(Path(cwd, program)), folder)
+    return _Place(program if Path(program).name == program else str(Path(cwd, program)), folder, digest)

@@ -12,12 +12,15 @@ from runyard_cluster.code import (
     Limits,
     archive_name,
     forget_unchanged,
+    keep_commit,
+    kept_commit,
     mapped,
     mapped_words,
     take_snapshot,
     unpack,
 )
 from runyard_cluster.errors import InvalidRequestError
+from tests.unit.origin.test_origin import git
 
 LIMITS = Limits(size_bytes=1 << 20)
 posix = pytest.mark.skipif(os.name != "posix", reason="links and modes of POSIX")
@@ -183,3 +186,32 @@ def test_paths_of_the_folder_are_mapped_and_others_are_not(tmp_path: Path) -> No
     words = [sys.executable, str(root / "main.py"), "main.py", str(root / "elsewhere.csv"), "--x"]
     expected = (words[0], str(copy / "main.py"), *words[2:])
     assert mapped_words(words, project, copy) == expected
+
+
+def test_the_commit_that_has_just_its_content_is_the_one_that_is_kept_of_a_snapshot(
+    root: Path, tmp_path: Path
+) -> None:
+    code = tmp_path / "data" / "code"
+    taken = take_snapshot(root, code, LIMITS)
+    keep_commit(root, code, taken)
+    assert kept_commit(code, taken) is None, "no git"
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    (root / "main.py").write_text("import lib\n")
+    taken = take_snapshot(root, code, LIMITS)
+    keep_commit(root, code, taken)
+    assert kept_commit(code, taken) == (git(root, "rev-parse", "HEAD"), True)
+    git(root, "commit", "-qam", "two")
+    keep_commit(root, code, taken)
+    clean = (git(root, "rev-parse", "HEAD"), False)
+    assert kept_commit(code, taken) == clean
+    git(root, "reset", "-q", "--soft", "HEAD~1")
+    keep_commit(root, code, taken)
+    assert kept_commit(code, taken) == clean
+
+
+def test_a_note_of_a_commit_that_is_damaged_is_none(tmp_path: Path) -> None:
+    for text in ("", "{", "null", "[1]", "[1, 2, 3]"):
+        (tmp_path / "x.commit").write_text(text)
+        assert kept_commit(tmp_path, "x") is None

@@ -92,7 +92,7 @@ def test_an_interpreter_is_known_by_its_name(program: str, expected: bool) -> No
 
 
 def test_the_code_of_a_script_is_that_of_its_folder(repository: Path, tmp_path: Path) -> None:
-    found = OriginFinder()
+    found = OriginFinder(tmp_path / "code")
     script = [sys.executable, str(repository / "train.py")]
     assert found.known(script, str(tmp_path)) is None
     origin = found.find(script, str(tmp_path))
@@ -104,8 +104,10 @@ def test_the_code_of_a_script_is_that_of_its_folder(repository: Path, tmp_path: 
     assert other == Origin()
 
 
-def test_what_was_found_is_believed_for_seconds(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = OriginFinder()
+def test_what_was_found_is_believed_for_seconds(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = OriginFinder(tmp_path / "code")
     before = found.find(["true"], str(repository))
     (repository / "train.py").write_text("print(2)\n")
     assert found.find(["true"], str(repository)) == before

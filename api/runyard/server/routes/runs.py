@@ -21,12 +21,13 @@ from runyard.server.strict_json import StrictRoute
 from runyard_actors.ids import is_id
 from runyard_actors.learning.duration import usual_seconds
 from runyard_actors.manager.messages import Accepted, Submission
+from runyard_actors.manager.origins import OriginPlace
 from runyard_actors.run import RunSpec, Status
 from runyard_actors.store.present import accepted_json, rfc3339
 from runyard_actors.store.records import RunFilter
 from runyard_cluster.errors import ConflictError, NotFoundError
 from runyard_cluster.failpoint import hit
-from runyard_cluster.origin.origin import changes
+from runyard_cluster.origin.origin import Origin, changes
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], route_class=StrictRoute)
 
@@ -164,8 +165,14 @@ async def restart(
 def _changed(here: Context, before: RunSpec, again: Submission) -> list[str] | None:
     """Say what changed of the code since the run that is submitted again came to start, as far as that is known."""
     origin = here.reader.origins([before.run_id]).get(before.run_id)
-    run = again.runs[0]
-    return None if origin is None else changes(origin, here.origins.find(run.command, run.cwd))
+    if origin is None:
+        return None
+    now = here.origins.find(*OriginPlace.of(again.runs[0]))
+    run = here.reader.run(before.run_id)
+    if run is None or run["node"] != here.capacity.node:
+        # Nobody knows where it starts now, and two nodes have two interpreters.
+        now = Origin(commit=now.commit, dirty=now.dirty)
+    return changes(origin, now)
 
 
 async def _answer(
