@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runyard_actors.manager.look import NodeMeter
+from runyard_actors.node_meter import NodeMeter
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.cgroup import Cgroup
 from runyard_cluster.gpu import Gpu, GpuReader
@@ -82,7 +82,7 @@ class FakeGpus:
 
     def meter(self, cgroup: Cgroup = Cgroup()) -> NodeMeter:  # noqa: B008 - frozen
         """Return what looks at a node with these GPUs, as a manager in this process needs it."""
-        return NodeMeter(cpu_threshold=101, has_gpus=True, cgroup=cgroup, gpus=self.gpu_meter())
+        return NodeMeter(has_gpus=True, cgroup=cgroup, gpus=self.gpu_meter())
 
     def gpu_meter(self) -> GpuMeter:
         """Return what looks at these GPUs."""

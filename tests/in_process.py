@@ -29,7 +29,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.actor import RunManager
 from runyard_actors.manager.client import ManagerClient
 from runyard_actors.manager.follow_nodes import Cluster, ClusterNode
-from runyard_actors.manager.look import NodeMeter
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.nodes.line import Agent
 from runyard_actors.store.reader import StoreReader
 from runyard_cluster.capacity import Capacity, Gpu

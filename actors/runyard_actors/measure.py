@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runyard_actors.run import AttemptKey
 from runyard_actors.timeline import Limits
+from runyard_cluster.capacity import Use
 from runyard_cluster.gpu_processes import GpuLook, GpuProcess
 from runyard_cluster.trees import ProcessRow, TreeUse, tree_uses
 
@@ -48,6 +49,22 @@ class RunMeasure:
     cpu_seconds: float
     gpu_memory_on: Mapping[int, int] = field(default_factory=dict)
     pids: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMeasure:
+    """A node at one moment: what all programs use, its GPUs, and each attempt whose process runs.
+
+    `others_busy_percent` is what programs that are no runs use of the CPU, `gpu_peaks` the most GPU memory that each
+    attempt was seen to hold, in bytes; `warnings` are those of the GPUs.
+    """
+
+    others_busy_percent: float
+    use: Use
+    gpus: GpuLook
+    runs: tuple[RunMeasure, ...]
+    gpu_peaks: Mapping[AttemptKey, int]
+    warnings: tuple[str, ...] = ()
 
 
 class UsageMeter:

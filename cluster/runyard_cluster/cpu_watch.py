@@ -19,7 +19,7 @@ class CpuWatch:
         processes: Callable[[], Iterable[ProcessRow]] | None = None,
     ) -> None:
         """`machine` returns the busy and all seconds of the CPUs so far, `processes` those of each process."""
-        self._threshold = threshold
+        self.threshold = threshold
         self._machine = machine
         self._processes = processes or process_rows
         self._last_machine: tuple[float, float] | None = None
@@ -38,7 +38,7 @@ class CpuWatch:
         if elapsed <= 0:
             return 0.0
         percent = 100.0 * busy / elapsed
-        if percent <= self._threshold:
+        if percent <= self.threshold:
             self._last_own = None
             return max(0.0, percent)
         before, self._last_own = self._last_own, below(own_roots, self._processes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runyard_actors.manager.look import NodeMeter
+from runyard_actors.node_meter import NodeMeter
 from tests.fake_cgroup import FakeCgroup
 from tests.in_process import in_process
 from tests.rest import submit, wait_ended
@@ -21,7 +21,7 @@ def holder(mib: int, **more: Any) -> dict[str, Any]:
 
 def test_a_foreign_program_that_takes_all_memory_costs_no_run_and_holds_starts(tmp_path: Path) -> None:
     group = FakeCgroup(tmp_path / "machine", 64 * GIB)
-    meter = NodeMeter(cpu_threshold=101, has_gpus=False, cgroup=group.cgroup)
+    meter = NodeMeter(has_gpus=False, cgroup=group.cgroup)
     with in_process(tmp_path, meter=meter) as server, server.http() as http:
         # Given two runs inside what they declared
         runs = [submit(http, **holder(20, memory="256MiB"))["run_id"] for _ in range(2)]
@@ -55,7 +55,7 @@ def test_a_foreign_program_that_takes_all_memory_costs_no_run_and_holds_starts(t
 
 def test_the_run_that_is_over_its_declaration_goes_first_and_the_others_stay(tmp_path: Path) -> None:
     group = FakeCgroup(tmp_path / "machine", 64 * GIB)
-    meter = NodeMeter(cpu_threshold=101, has_gpus=False, cgroup=group.cgroup)
+    meter = NodeMeter(has_gpus=False, cgroup=group.cgroup)
     with in_process(tmp_path, meter=meter) as server, server.http() as http:
         # Given a large run inside its declaration, and one that declared nothing and so is held to no limit of its own
         inside = submit(http, **holder(80, memory="512MiB"))["run_id"]

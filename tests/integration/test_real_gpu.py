@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runyard_actors.manager.look import NodeMeter
+from runyard_actors.node_meter import NodeMeter
 from runyard_cluster.gpu import GpuReader
 from tests.in_process import CAPACITY, in_process
 from tests.rest import submit, wait_ended
@@ -38,7 +38,7 @@ def test_only_the_run_that_takes_too_much_of_a_real_gpu_is_stopped(tmp_path: Pat
     if not gpus or gpus[0].free_bytes < 12 * GIB:
         pytest.skip("needs a GPU of NVIDIA with 12 GiB free")
     capacity = replace(CAPACITY, gpus=gpus[:1])
-    meter = NodeMeter(cpu_threshold=101, has_gpus=True)
+    meter = NodeMeter(has_gpus=True)
     with in_process(tmp_path, capacity=capacity, meter=meter) as server, server.http() as http:
 
         def takes(mib: int) -> str:

@@ -14,8 +14,8 @@ import pytest
 
 from runyard.run import Run
 from runyard.session import Session
-from runyard_actors import timeline
-from runyard_actors.nodes import actor, looks
+from runyard_actors import node_meter, timeline
+from runyard_actors.nodes import actor
 from runyard_actors.timeline import Timeline
 from runyard_cluster.capacity import Use
 from tests.fake_cluster import FakeCluster
@@ -202,7 +202,9 @@ def test_memory_that_other_programs_hold_there_is_not_given_out(
 ) -> None:
     cluster = FakeCluster(tmp_path / "nodes", ws2=2)
     with yard(tmp_path, cluster, reserve_memory=0) as (server, session):
-        monkeypatch.setattr(looks, "read_use", lambda: Use(cpu_busy_percent=0.0, memory_free_bytes=GIB))
+        monkeypatch.setattr(
+            node_meter, "read_use", lambda **_: Use(cpu_busy_percent=0.0, memory_free_bytes=GIB)
+        )
         known = server.manager._yard.others["ws2"]
         wait_until(lambda: known.use and known.use.memory_free_bytes == GIB, 30, "it is measured")
         what = {"command": python("print(1)"), "num_cpus": 1, "node": "ws2"}
@@ -211,5 +213,7 @@ def test_memory_that_other_programs_hold_there_is_not_given_out(
         assert small.wait(30).exit_code == 0
         assert large.status == "queued"
         assert "other programs use" in str(session.client.run(large.run_id)["waiting_for"])
-        monkeypatch.setattr(looks, "read_use", lambda: Use(cpu_busy_percent=0.0, memory_free_bytes=4 * GIB))
+        monkeypatch.setattr(
+            node_meter, "read_use", lambda **_: Use(cpu_busy_percent=0.0, memory_free_bytes=4 * GIB)
+        )
         assert large.wait(30).exit_code == 0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook, NodeMeter
+from runyard_actors.measure import NodeMeasure, Watched
+from runyard_actors.node_meter import NodeMeter
 from tests.in_process import in_process
 from tests.support import python, wait_until
 
@@ -24,21 +24,23 @@ class FailsAtFirst(NodeMeter):
     """A meter of which the first looks fail in a way that nobody thought of."""
 
     def __init__(self) -> None:
-        super().__init__(cpu_threshold=101.0, has_gpus=False)
+        super().__init__(has_gpus=False)
         self.failures = 0
 
-    def look(self, attempts: Sequence[ActiveRun], *, spawners: Sequence[int] = ()) -> NodeLook:
+    def look(self, runs: Sequence[Watched], *, spawners: Sequence[int], busy_from: float) -> NodeMeasure:
         if self.failures < 2:
             self.failures += 1
             raise KeyError("something nobody thought of")
-        return super().look(attempts, spawners=spawners)
+        return super().look(runs, spawners=spawners, busy_from=busy_from)
 
 
 class HasNoSense(NodeMeter):
     """A meter that says of the GPUs what no step after it can read."""
 
-    def look(self, attempts: Sequence[ActiveRun], *, spawners: Sequence[int] = ()) -> NodeLook:
-        return dataclasses.replace(super().look(attempts, spawners=spawners), gpus=cast(Any, None))
+    def look(self, runs: Sequence[Watched], *, spawners: Sequence[int], busy_from: float) -> NodeMeasure:
+        return dataclasses.replace(
+            super().look(runs, spawners=spawners, busy_from=busy_from), gpus=cast(Any, None)
+        )
 
 
 def test_a_look_that_fails_is_not_the_last_one(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ def test_a_look_that_fails_is_not_the_last_one(tmp_path: Path) -> None:
 
 
 def test_a_step_that_fails_for_good_keeps_no_other_from_its_work(tmp_path: Path) -> None:
-    meter = HasNoSense(cpu_threshold=101.0, has_gpus=False)
+    meter = HasNoSense(has_gpus=False)
     with in_process(tmp_path, meter=meter) as server, server.client() as client:
         run_id = client.submit({"command": python(REPORTS)})["run_id"]
         wait_until(lambda: client.run(run_id)["message"] == "half", 20, "its report")

@@ -38,7 +38,6 @@ from runyard_actors.manager.expected import Expectations
 from runyard_actors.manager.follow_nodes import Cluster
 from runyard_actors.manager.identity import Identity, identity_of
 from runyard_actors.manager.last_line import with_last_lines
-from runyard_actors.manager.look import NodeMeter
 from runyard_actors.manager.messages import (
     Accepted,
     BatchEdit,
@@ -50,6 +49,7 @@ from runyard_actors.manager.messages import (
 )
 from runyard_actors.manager.yard import Leases, Yard
 from runyard_actors.measure import RunUsage
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.run import BatchId, RunId
 from runyard_actors.store.changes import NoticeFailed
 from runyard_actors.store.errors import StoreTakenOver

@@ -17,12 +17,14 @@ from typing import Protocol
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.bring import bring_lost
 from runyard_actors.manager.gpu_lost import node_spec
+from runyard_actors.manager.guard import busy_from
 from runyard_actors.manager.near_memory_there import tell_near_memory_there
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.watch_there import WatchThere
 from runyard_actors.manager.yard import Yard, log
+from runyard_actors.measure import NodeMeasure
 from runyard_actors.nodes.line import Agent
-from runyard_actors.nodes.messages import Lost, NodeFacts, NodeMeasure
+from runyard_actors.nodes.messages import Lost, NodeFacts
 from runyard_actors.run import AttemptKey
 from runyard_actors.steps import Steps
 from runyard_cluster.capacity import Capacity
@@ -190,7 +192,7 @@ def _miss(yard: Yard, found: Collection[str]) -> None:
 
 async def _take_in(yard: Yard, node: OtherNode, found: ClusterNode, facts: NodeFacts) -> None:
     """Make sure that nothing runs there which was given up, and then let the core count with the node."""
-    measure: NodeMeasure = await node.line.ask("measure")
+    measure: NodeMeasure = await node.line.ask("measure", busy_from(yard.settings))
     node.use = measure.use
     await _end_lost(node, await asyncio.to_thread(yard.reader.lost_on, node.name))
     # It may be given up while this goes on.

@@ -31,6 +31,9 @@ class OtherNode:
         #: What all programs used of it when it was asked last, and what it looked like then.
         self.use: Use | None = None
         self.look: NodeLook | None = None
+        #: Why nothing may start there by what it measured, and what else somebody should see of its memory.
+        self.measured_guard: str | None = None
+        self.memory_warning: str | None = None
         #: GPUs that do no work any more, by index, and why.
         self.lost_gpus: dict[int, str] = {}
         self.asked_at = 0.0
@@ -55,7 +58,7 @@ class OtherNode:
             return f"the agent of {self.name} is being started"
         if self.silent_seconds >= QUIET_SECONDS:
             return f"nothing is heard of {self.name}"
-        return None
+        return self.measured_guard
 
     @property
     def sees_data_dir(self) -> bool:

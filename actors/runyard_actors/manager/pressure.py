@@ -7,14 +7,17 @@ its own declaration is stopped. A run that keeps to what it declared is never st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runyard_actors.manager.active import ActiveRun
-from runyard_actors.manager.look import NodeLook
+from runyard_actors.manager.look import NodeLook, RunLook
+from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.stop_run import stop_run
 from runyard_actors.manager.yard import Yard, log
-from runyard_actors.run import Reason
+from runyard_actors.run import AttemptKey, Reason
 from runyard_cluster import process
+from runyard_cluster.errors import UnavailableError
 from runyard_cluster.sizes import format_size
 
 #: Percent of memory in use from which on nothing starts, and from which on a run that is over its own is stopped.
@@ -65,23 +68,26 @@ def judge(used_percent: float, runs: Sequence[MemoryUse]) -> Pressure:
 
 
 class MemoryGuard:
-    """Carries out what follows, one run at a time."""
+    """Carries out what follows on one node, this one if none is given, one run at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: OtherNode | None = None) -> None:
+        #: What somebody should see, as there is nothing that could be stopped.
+        self.warning: str | None = None
+        self._node = node
         self._stopping: ActiveRun | None = None
         self._stopped_at = 0.0
 
     async def look(self, yard: Yard, look: NodeLook) -> str | None:
         """Stop a run where that has to be; return why nothing may start, if so."""
         percent = look.use.memory_used_percent
-        runs = await asyncio.to_thread(_measured, look) if percent >= STOP_PERCENT else []
+        runs = await self._measured(look) if percent >= STOP_PERCENT else []
         pressure = judge(percent, [run for run in runs if yard.active.get(run.attempt.run_id) is run.attempt])
-        if pressure.warning and not yard.memory_warning:
+        if pressure.warning and not self.warning:
             log.warning("%s", pressure.warning)
-        yard.memory_warning = pressure.warning
+        self.warning = pressure.warning
         if pressure.victim and not self._is_waiting(yard, look.monotonic):
             self._stopping, self._stopped_at = pressure.victim.attempt, look.monotonic
-            await asyncio.to_thread(_stop, pressure.victim, percent)
+            await _stop(yard, pressure.victim, percent)
         return pressure.hold
 
     def _is_waiting(self, yard: Yard, now: float) -> bool:
@@ -89,26 +95,39 @@ class MemoryGuard:
         is_active = last is not None and yard.active.get(last.run_id) is last
         return is_active and now - self._stopped_at < PATIENCE_SECONDS
 
+    async def _measured(self, look: NodeLook) -> list[MemoryUse]:
+        """Resident pages may be shared, and count for each process then; who seems to be over is measured exactly."""
+        seem_over: dict[AttemptKey, RunLook] = {
+            run.attempt.key: run
+            for run in look.runs
+            if run.usage.memory > _declared(run.attempt) and not run.attempt.cancel
+        }
+        if self._node is None:
+            held = await asyncio.to_thread(_exactly, seem_over)
+        else:
+            least = {key: _declared(run.attempt) for key, run in seem_over.items()}
+            try:
+                held = await self._node.line.ask("near_memory", least)
+            except UnavailableError:
+                return []  # It is looked at again.
+        return [
+            MemoryUse(seem_over[key].attempt, used, _declared(seem_over[key].attempt))
+            for key, used in held.items()
+        ]
 
-def _measured(look: NodeLook) -> list[MemoryUse]:
-    """Resident pages may be shared, and count for each process then; who seems to be over is measured exactly."""
-    found = []
-    for run in look.runs:
-        declared = run.attempt.spec.request.memory_bytes if run.attempt.spec else 0
-        used = run.usage.memory
-        if used > declared and not run.attempt.cancel:
-            used = min(used, process.tree_anonymous_bytes(run.pids))
-            found.append(MemoryUse(run.attempt, used, declared))
-    return found
+
+def _declared(attempt: ActiveRun) -> int:
+    return attempt.spec.request.memory_bytes if attempt.spec else 0
 
 
-def _stop(victim: MemoryUse, percent: float) -> None:
+def _exactly(runs: Mapping[AttemptKey, RunLook]) -> dict[AttemptKey, int]:
+    return {key: min(run.usage.memory, process.tree_anonymous_bytes(run.pids)) for key, run in runs.items()}
+
+
+async def _stop(yard: Yard, victim: MemoryUse, percent: float) -> None:
     words = (
         f"used {format_size(victim.used)}, declared {format_size(victim.declared)}, "
         f"while {percent:.0f} % of the machine's memory was in use; stopped to save the others"
     )
     log.warning("run %s %s", victim.attempt.run_id, words)
-    try:
-        victim.attempt.folder.request_stop(Reason.MEMORY_LIMIT, words, ended_by="memory", grace_seconds=0.0)
-    except OSError as error:
-        log.warning("run %s cannot be stopped now: %s", victim.attempt.run_id, error)
+    await stop_run(yard, victim.attempt, Reason.MEMORY_LIMIT, words, ended_by="memory", grace_seconds=0.0)

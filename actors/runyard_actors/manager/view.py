@@ -92,7 +92,10 @@ def _other(yard: Yard, node: OtherNode) -> NodeView:
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes if free else 0,
         gpus=_gpus(yard, capacity, free, node.look, node.lost_gpus),
         guard="the node is lost" if node.is_lost else yard.guard_on(node.name),
-        warnings=node.look.warnings if node.look else (),
+        warnings=(
+            *(node.look.warnings if node.look else ()),
+            *([node.memory_warning] if node.memory_warning else []),
+        ),
         use=node.use,
         runs_cpu_milli=_runs_cpu_milli(yard, node.look),
         runs_memory_bytes=_runs_memory_bytes(yard, node.look),

@@ -10,7 +10,8 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.full_disk import DiskWatch, tell_full_disk
 from runyard_actors.manager.gpu_limit import GpuMemoryJudge, hold_gpu_limits
 from runyard_actors.manager.gpu_lost import take_lost_gpus
-from runyard_actors.manager.look import NodeLook, NodeMeter, watched
+from runyard_actors.manager.guard import busy_from, guard_words
+from runyard_actors.manager.look import NodeLook, look_of, watched
 from runyard_actors.manager.near_memory import MemoryWatch, tell_near_memory
 from runyard_actors.manager.near_timeout import TimeoutWatch, tell_near_timeouts
 from runyard_actors.manager.pressure import MemoryGuard
@@ -19,11 +20,10 @@ from runyard_actors.manager.stall import StallWatch, hold_stalls
 from runyard_actors.manager.truly_free import tell_truly_free
 from runyard_actors.manager.unresponsive import SupervisorWatch
 from runyard_actors.manager.yard import Yard, log
-from runyard_actors.record_usage import UsageRecorders
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.steps import Steps
 from runyard_actors.store.changes import Change, ProgressReported
 from runyard_cluster import ray_monitor
-from runyard_cluster.sizes import format_size
 
 WATCH_SECONDS = 1.0
 
@@ -43,10 +43,7 @@ class NodeWatch:
     def __init__(self, yard: Yard, meter: NodeMeter | None = None) -> None:
         self.steps = Steps()
         self._yard = yard
-        self._meter = meter or NodeMeter(
-            cpu_threshold=float(yard.settings.cpu_busy_percent or 101), has_gpus=bool(yard.capacity.gpus)
-        )
-        self._recorders = UsageRecorders()
+        self._meter = meter or NodeMeter(has_gpus=bool(yard.capacity.gpus))
         self._gpu_judge = GpuMemoryJudge()
         self._memory = MemoryGuard()
         self._stalls = StallWatch()
@@ -59,7 +56,7 @@ class NodeWatch:
     async def beat(self) -> None:
         """Look, and do all that follows."""
         yard, do = self._yard, self.steps.do
-        looking = asyncio.to_thread(_look, yard, self._meter, self._recorders, yard.active_here())
+        looking = asyncio.to_thread(_look, yard, self._meter, yard.active_here())
         look = await do("looking at the node", looking)
         if look is not None:
             yard.look = look
@@ -84,32 +81,17 @@ class NodeWatch:
             log.warning("%s", self._yard.ray_warning)
 
     async def _guard(self, look: NodeLook) -> None:
-        yard, free = self._yard, look.use.memory_free_bytes
+        yard = self._yard
         pressure = await self._memory.look(yard, look)
-        yard.set_guard(pressure or _cpu_words(yard, look) or _memory_words(yard, free))
+        yard.memory_warning = self._memory.warning
+        yard.set_guard(pressure or guard_words(yard.settings, look))
         tell_truly_free(yard, yard.capacity, look)
 
 
-def _look(yard: Yard, meter: NodeMeter, recorders: UsageRecorders, active: list[ActiveRun]) -> NodeLook:
-    look = meter.look(active, spawners=yard.agent.spawner_pids)
-    recorders.record(look.at, ((watched(run.attempt), run.usage) for run in look.runs))
-    for run in look.runs:
-        run.attempt.peak_gpu_memory = recorders.peaks.get(run.attempt.key)
-    return look
-
-
-def _cpu_words(yard: Yard, look: NodeLook) -> str | None:
-    limit, busy_percent = yard.settings.cpu_busy_percent, look.others_busy_percent
-    if not limit or busy_percent <= limit:
-        return None
-    return f"other programs keep the CPU {busy_percent:.0f} % busy, the limit is {limit} %"
-
-
-def _memory_words(yard: Yard, free: int) -> str | None:
-    reserve = yard.settings.reserve_memory
-    if free >= reserve:
-        return None
-    return f"{format_size(free)} of memory are free and {format_size(reserve)} are kept for the system"
+def _look(yard: Yard, meter: NodeMeter, active: list[ActiveRun]) -> NodeLook:
+    runs = [watched(attempt) for attempt in active if attempt.started]
+    measure = meter.look(runs, spawners=yard.agent.spawner_pids, busy_from=busy_from(yard.settings))
+    return look_of(measure, active)
 
 
 async def _take_reports(yard: Yard) -> None:

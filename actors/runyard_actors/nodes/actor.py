@@ -16,13 +16,14 @@ from pathlib import Path
 
 from runyard_actors.assignment import Assignment, Started
 from runyard_actors.attempt_file import LOG
-from runyard_actors.measure import Watched
+from runyard_actors.measure import NodeMeasure, Watched
 from runyard_actors.node_agent import NodeAgent
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.nodes.code_store import forget_old_code, has_code, put_code
 from runyard_actors.nodes.contact_keeper import ContactKeeper
 from runyard_actors.nodes.fence import end_lost
 from runyard_actors.nodes.looks import Looks
-from runyard_actors.nodes.messages import FileState, Lost, News, NodeFacts, NodeMeasure, NodeOrders
+from runyard_actors.nodes.messages import FileState, Lost, News, NodeFacts, NodeOrders
 from runyard_actors.nodes.near_memory import near_memory
 from runyard_actors.nodes.place import contact_file, runs_folder
 from runyard_actors.run import AttemptKey, Outcome
@@ -57,7 +58,10 @@ class NodeActor:
         self._kept: dict[AttemptKey, asyncio.Task[None]] = {}
         self._started: dict[AttemptKey, Started] = {}
         self._watched: dict[AttemptKey, Watched] = {}
-        self._looks = Looks(lambda: list(self._watched.values()), gpus or GpuMeter())
+        self._meter = NodeMeter(has_gpus=False, gpus=gpus)
+        self._looks = Looks(
+            self._meter, lambda: list(self._watched.values()), lambda: self._agent.spawner_pids
+        )
         self._news: dict[int, News] = {}
         self._number = 0
         self._has_news = asyncio.Event()
@@ -72,6 +76,7 @@ class NodeActor:
         if epoch > self._epoch:
             self._epoch, self._incarnation = epoch, secrets.token_hex(8)
         capacity = await asyncio.to_thread(read_capacity, self._orders.reserve_memory)
+        self._meter.has_gpus = bool(capacity.gpus)
         self._contact.told_facts()
         return NodeFacts(
             capacity=replace(capacity, node=self._orders.name),
@@ -81,9 +86,12 @@ class NodeActor:
             incarnation=self._incarnation,
         )
 
-    async def measure(self) -> NodeMeasure:
-        """Say what all programs together, and each run, use of this machine now."""
-        return await self._looks.last()
+    async def measure(self, busy_from: float) -> NodeMeasure:
+        """Say what all programs together, and each run, use of this machine now.
+
+        Above `busy_from` percent of its CPU it is found out what other programs use.
+        """
+        return await self._looks.last(busy_from)
 
     async def near_memory(self, least: Mapping[AttemptKey, int]) -> dict[AttemptKey, int]:
         """Say what those runs hold, in bytes, that hold at least as much as is given for them."""

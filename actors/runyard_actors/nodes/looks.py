@@ -6,16 +6,11 @@ It goes on while no manager is heard of, so what a run used is known without a g
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 
-from runyard_actors.measure import UsageMeter, Watched
-from runyard_actors.nodes.messages import NodeMeasure
-from runyard_actors.record_usage import UsageRecorders
+from runyard_actors.measure import NodeMeasure, Watched
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.steps import Steps
-from runyard_cluster.capacity import read_use
-from runyard_cluster.gpu_processes import GpuMeter
-from runyard_cluster.trees import process_rows
 
 LOOK_SECONDS = 1.0
 
@@ -23,11 +18,14 @@ LOOK_SECONDS = 1.0
 class Looks:
     """Measures what runs, for as long as something does, and what is left of the node for whoever asks."""
 
-    def __init__(self, runs: Callable[[], Sequence[Watched]], gpus: GpuMeter) -> None:
+    def __init__(
+        self, meter: NodeMeter, runs: Callable[[], Sequence[Watched]], spawners: Callable[[], Sequence[int]]
+    ) -> None:
+        """`runs` are those that run now, `spawners` the pids of what starts their supervisors."""
+        self._meter = meter
         self._runs_now = runs
-        self._gpus = gpus
-        self._meter = UsageMeter()
-        self._recorders = UsageRecorders()
+        self._spawners_now = spawners
+        self._busy_from = 0.0
         #: A meter is asked by one at a time.
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -38,8 +36,9 @@ class Looks:
         if self._task is None:
             self._task = asyncio.create_task(self._look_while_something_runs(), name="looks")
 
-    async def last(self) -> NodeMeasure:
-        """Return the last look; a new one while nothing runs."""
+    async def last(self, busy_from: float) -> NodeMeasure:
+        """Return the last look; a new one while nothing runs. `busy_from` is as in `NodeMeter.look`, from now on."""
+        self._busy_from = busy_from
         if self._task is None or self._last is None:
             async with self._looking:
                 return await asyncio.to_thread(self._look, ())
@@ -62,14 +61,4 @@ class Looks:
             self._task = self._last = None
 
     def _look(self, runs: Sequence[Watched]) -> NodeMeasure:
-        gpus = self._gpus.look()
-        measures = self._meter.measure(runs, process_rows() if runs else [], gpus, time.monotonic())
-        self._recorders.record(time.time(), zip(runs, (measure.usage for measure in measures), strict=True))
-        return NodeMeasure(
-            use=read_use(),
-            gpus=gpus,
-            runs=tuple(measures),
-            gpu_peaks=dict(self._recorders.peaks),
-            # Nobody misses an NVML where there never were GPUs.
-            warnings=() if self._gpus.is_absent else self._gpus.warnings,
-        )
+        return self._meter.look(runs, spawners=self._spawners_now(), busy_from=self._busy_from)

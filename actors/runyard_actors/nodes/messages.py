@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runyard_actors.assignment import Started
-from runyard_actors.measure import RunMeasure
 from runyard_actors.run import AttemptKey, Outcome
-from runyard_cluster.capacity import Capacity, Use
-from runyard_cluster.gpu_processes import GpuLook
+from runyard_cluster.capacity import Capacity
 
 #: Counted up with each change of what travels. An agent of an earlier number, which Ray keeps from before an upgrade,
 #: is left alone: a new one beside it adopts what runs.
@@ -60,20 +57,6 @@ class News:
     key: AttemptKey
     started: Started | None = None
     outcome: Outcome | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeMeasure:
-    """A node at one moment: what all programs use, its GPUs, and each attempt whose process runs.
-
-    `gpu_peaks` is the most GPU memory that each was seen to hold, in bytes; `warnings` are those of the GPUs.
-    """
-
-    use: Use
-    gpus: GpuLook
-    runs: tuple[RunMeasure, ...]
-    gpu_peaks: Mapping[AttemptKey, int]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
