@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from runyard_actors.manager.follow_nodes import ClusterNode
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.nodes.actor import NodeActor
 from runyard_actors.nodes.line import Agent
 from runyard_actors.nodes.messages import NodeOrders
 from runyard_cluster.errors import UnavailableError
-from runyard_cluster.gpu_processes import GpuMeter
 
 GIB = 2**30
 
@@ -34,8 +34,8 @@ class FakeNode:
         self.delay_seconds = 0.0
         #: Calls that do not reach it.
         self.lost_calls: set[str] = set()
-        #: What looks at its GPUs; the machine's own if there is none.
-        self.gpus: GpuMeter | None = None
+        #: What looks at it; the machine's own if there is none.
+        self.meter: NodeMeter | None = None
         self._folder = folder
         self._actor: NodeActor | None = None
 
@@ -62,7 +62,7 @@ class FakeNode:
         orders = NodeOrders(
             name=self.node.name, data_dir=str(self._folder), token_digest="", reserve_memory=0
         )
-        return NodeActor(orders, self.gpus)
+        return NodeActor(orders, self.meter)
 
 
 class FakeCluster:

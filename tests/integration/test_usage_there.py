@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ import pytest
 from runyard.run import Run
 from runyard.session import Session
 from runyard_actors import node_meter, timeline
+from runyard_actors.node_meter import NodeMeter
 from runyard_actors.nodes import actor
 from runyard_actors.timeline import Timeline
 from runyard_cluster.capacity import Use
+from tests.fake_cgroup import FakeCgroup
 from tests.fake_cluster import FakeCluster
 from tests.fake_gpus import GIB, FakeGpus, fake_gpus, holder, node
 from tests.integration.test_other_nodes import guard, noting, waiting, yard
@@ -32,6 +35,9 @@ held = bytearray(64 << 20)
 while not os.path.exists(sys.argv[1]):
     sum(range(10_000))
 """
+
+#: Holds 64 MiB until it is ended.
+HOLDS = "import time; held = bytearray(64 << 20); time.sleep(600)"
 
 
 def busy(session: Session, gate: Path) -> Run:
@@ -144,7 +150,7 @@ def on_gpus(
     with fake_gpus(tmp_path / "gpus", memory_gib) as gpus:
         monkeypatch.setattr(actor, "read_capacity", lambda reserve: node(gpus))
         there = cluster.by_name["ws2"]
-        there.gpus = gpus.gpu_meter()
+        there.meter = gpus.meter()
         there.node = dataclasses.replace(there.node, gpus=len(memory_gib))
         with yard(tmp_path, cluster) as (_, session):
             yield gpus, session
@@ -217,3 +223,66 @@ def test_memory_that_other_programs_hold_there_is_not_given_out(
             node_meter, "read_use", lambda **_: Use(cpu_busy_percent=0.0, memory_free_bytes=4 * GIB)
         )
         assert large.wait(30).exit_code == 0
+
+
+def test_memory_that_is_nearly_gone_there_holds_starts_and_stops_the_run_that_is_furthest_over(
+    tmp_path: Path,
+) -> None:
+    group = FakeCgroup(tmp_path / "machine", 64 * GIB)
+    cluster = FakeCluster(tmp_path / "nodes", ws2=4)
+    cluster.by_name["ws2"].meter = NodeMeter(has_gpus=False, cgroup=group.cgroup)
+    with yard(tmp_path, cluster) as (_, session):
+        # Given a run inside what it declared, and one that declared nothing
+        what = {"num_cpus": 1, "node": "ws2"}
+        inside = session.submit({"command": python(HOLDS), "memory": "1GiB", **what}, None)
+        over = session.submit({"command": python(HOLDS), "memory": 0, **what}, None)
+        for run in (inside, over):
+            wait_until(lambda r=run: usage_of(session, r).get("memory", 0) > 64 * MIB, 30, "it holds memory")
+        # When that node's memory is nearly gone
+        group.use(97)
+        # Then that one is stopped, and nothing starts there, though it does here
+        assert (over.wait(30).status, over.fields["reason"]) == ("failed", "memory_limit")
+        assert "declared 0 B, while 97 % of the machine's memory was in use" in over.fields["reason_detail"]
+        wait_until(lambda: guard(session, "ws2"), 30, "starts are held there")
+        assert session.submit({"command": python("print(1)"), "num_cpus": 0.1}, None).wait(30).exit_code == 0
+        waiting = session.submit({"command": python("print(1)"), **what}, None)
+        held = "97 % of the machine's memory is in use, the limit for new starts is 92 % (ws2)"
+        wait_until(lambda: session.client.run(waiting.run_id)["waiting_for"] == held, 30, "it says why")
+        wait_until(
+            lambda: "no run is over what it declared" in warnings(session), 30, "and who is not to blame"
+        )
+        assert inside.status == "running"
+        # And it goes on by itself
+        group.use(10)
+        assert waiting.wait(30).exit_code == 0
+        assert guard(session, "ws2") is None
+
+
+def test_a_cpu_that_other_programs_keep_busy_there_holds_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(tmp_path / "nodes", ws2=4)
+    with yard(tmp_path, cluster, cpu_busy_percent=70) as (server, session):
+        # Given a run there that keeps a core busy, which is no reason to wait
+        busy(session, gate := tmp_path / "gate")
+        look = server.manager._yard.others["ws2"]
+        wait_until(lambda: look.look and look.look.runs, 30, "it is looked at")
+        # When all of the machine's CPUs are busy with other programs
+        seconds = itertools.count(0.0, 100.0)
+        monkeypatch.setattr(cpu_watch_of(cluster), "_machine", lambda: ((now := next(seconds)), now))
+        wait_until(lambda: guard(session, "ws2"), 30, "starts are held there")
+        words = str(guard(session, "ws2"))
+        assert words.startswith("other programs keep the CPU ") and words.endswith("the limit is 70 %")
+        gate.touch()
+
+
+def warnings(session: Session) -> str:
+    """Return those of ws2."""
+    return str(next(n["warnings"] for n in session.client.resources()["nodes"] if n["node"] == "ws2"))
+
+
+def cpu_watch_of(cluster: FakeCluster) -> Any:
+    """Return what watches the CPU of ws2."""
+    actor = cluster.by_name["ws2"]._actor
+    assert actor is not None
+    return actor._meter._cpu

@@ -34,7 +34,6 @@ from runyard_actors.timeline import Limits
 from runyard_cluster import process
 from runyard_cluster.capacity import read_capacity
 from runyard_cluster.errors import UnavailableError
-from runyard_cluster.gpu_processes import GpuMeter
 from runyard_cluster.origin.finder import OriginFinder
 from runyard_cluster.origin.origin import Origin
 
@@ -44,8 +43,8 @@ log = logging.getLogger("runyard.node")
 class NodeActor:
     """Keeps the attempts of one node, and tells how they go."""
 
-    def __init__(self, orders: NodeOrders, gpus: GpuMeter | None = None) -> None:
-        """`gpus` looks at this node's GPUs; NVML if left out."""
+    def __init__(self, orders: NodeOrders, meter: NodeMeter | None = None) -> None:
+        """`meter` looks at this node; one of the machine's own if left out."""
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._orders = orders
         self._runs, self._is_shared = runs_folder(orders)
@@ -58,7 +57,7 @@ class NodeActor:
         self._kept: dict[AttemptKey, asyncio.Task[None]] = {}
         self._started: dict[AttemptKey, Started] = {}
         self._watched: dict[AttemptKey, Watched] = {}
-        self._meter = NodeMeter(has_gpus=False, gpus=gpus)
+        self._meter = meter or NodeMeter(has_gpus=False)
         self._looks = Looks(
             self._meter, lambda: list(self._watched.values()), lambda: self._agent.spawner_pids
         )
@@ -95,8 +94,7 @@ class NodeActor:
 
     async def near_memory(self, least: Mapping[AttemptKey, int]) -> dict[AttemptKey, int]:
         """Say what those runs hold, in bytes, that hold at least as much as is given for them."""
-        shims = {key: self._started[key].shim_pid for key in least if key in self._started}
-        return await asyncio.to_thread(near_memory, shims, least)
+        return await asyncio.to_thread(near_memory, self._looks.runs(), least)
 
     async def end_lost(self, lost: Sequence[Lost]) -> list[AttemptKey]:
         """End what is left of attempts that were given up; return those of which something does not die."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from runyard_actors.measure import NodeMeasure, Watched
+from runyard_actors.measure import NodeMeasure, RunMeasure, Watched
 from runyard_actors.node_meter import NodeMeter
 from runyard_actors.steps import Steps
 
@@ -43,6 +43,10 @@ class Looks:
             async with self._looking:
                 return await asyncio.to_thread(self._look, ())
         return self._last
+
+    def runs(self) -> Sequence[RunMeasure]:
+        """Return what the last look showed of what runs."""
+        return self._last.runs if self._last else ()
 
     def close(self) -> None:
         """Look no more."""

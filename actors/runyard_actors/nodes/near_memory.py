@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from runyard_actors.measure import RunMeasure
 from runyard_actors.run import AttemptKey
 from runyard_cluster import process
-from runyard_cluster.trees import process_rows, tree_uses
 
 
-def near_memory(shims: Mapping[AttemptKey, int], least: Mapping[AttemptKey, int]) -> dict[AttemptKey, int]:
-    """Return the bytes that runs hold which hold at least so many; `shims` has the pids of their supervisors.
+def near_memory(runs: Iterable[RunMeasure], least: Mapping[AttemptKey, int]) -> dict[AttemptKey, int]:
+    """Return the bytes that those runs hold which hold at least so many, of what was measured last.
 
     Resident pages may be shared, and the exact figure is dear: it is asked for where the other one says so.
     """
-    trees = tree_uses(set(shims.values()), process_rows()) if shims else {}
     found = {}
-    for key, shim in shims.items():
-        tree = trees[shim]
-        if tree.memory >= least[key]:
-            used = min(tree.memory, process.tree_anonymous_bytes(tree.pids))
-            if used >= least[key]:
-                found[key] = used
+    for run in runs:
+        if run.key in least and run.usage.memory >= least[run.key]:
+            used = min(run.usage.memory, process.tree_anonymous_bytes(run.pids))
+            if used >= least[run.key]:
+                found[run.key] = used
     return found
