@@ -1,6 +1,6 @@
 """Measure runyard and a bare asyncio loop side by side, round by round, and print the ratios.
 
-    python tests/benchmarks/side_by_side.py [--rounds 3] [--work W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest] [--peers]
+    python tests/benchmarks/side_by_side.py [--rounds 3] [--work W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up,rest] [--peers]
 
 The loop is a semaphore of ten and `create_subprocess_exec`: nothing durable, no limits, no history. runyard is a
 server with a Ray of its own, to which everything is submitted over REST. CPU time is that of all processes that took
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import itertools
 import os
 import statistics
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -50,6 +52,14 @@ ray.get([wait.remote() for _ in range(2)])
 print("up", flush=True)
 sys.stdin.read()
 """
+#: Ray with its dashboard and a driver, which is the least that a server of ours has to wait for.
+RAY_UP = """
+import sys, ray
+ray.init(num_cpus=2, include_dashboard=True, object_store_memory=100_000_000, _temp_dir=sys.argv[1])
+print("up", flush=True)
+"""
+#: Tells when its first line was printed, and imports something large before that.
+FIRST_LINE = "import {module}, time\nprint(time.time_ns(), flush=True)\n"
 REST_SECONDS = 30
 #: CPU time of a control group of version 1, in nanoseconds.
 CPU_GROUP = Path("/sys/fs/cgroup/cpuacct/runyard-side-by-side")
@@ -88,7 +98,7 @@ def main() -> None:
     """Serve, measure, print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--work", default="W1,W2,W2w,W3,W4,W5,W5L,W6,start,rest")
+    options.add_argument("--work", default="W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up,rest")
     options.add_argument(
         "--peers", action="store_true", help="other schedulers that are installed, in our place"
     )
@@ -238,6 +248,67 @@ def start(yard: Yard, rounds: int) -> None:
         print(f"| {name} | | {statistics.median(took) * 1e3:.0f} ms | |", flush=True)
 
 
+def warm(yard: Yard, rounds: int) -> None:
+    """How long after its process began a module that imports much prints its first line, cold and warm."""
+    for module in ("numpy", "torch"):
+        if importlib.util.find_spec(module):
+            source = FIRST_LINE.format(module=module)
+            cold = _first_line(yard, source, rounds)
+            copied = _first_line(yard, source, rounds, warm=True, preload=[module])
+            print(
+                f"| first line after `import {module}` | cold {cold:.1f} ms | warm {copied:.1f} ms "
+                f"| {cold / copied:.0f} times sooner |",
+                flush=True,
+            )
+
+
+def _first_line(yard: Yard, source: str, rounds: int, **more: object) -> float:
+    script = yard.folder / "first_line.py"
+    script.write_text(source)
+    run = {"script": str(script), "module_id": "first line", **SMALL, **more}
+    took = []
+    for _ in range(5 * rounds + 1):
+        one = yard.session.submit(run, None)
+        one.wait()
+        began = datetime.fromisoformat(one.fields["started_at"]).timestamp()
+        took.append((int(one.log()) / 1e9 - began) * 1e3)
+    # The first one may have waited for the interpreter that is copied.
+    return statistics.median(took[1:])
+
+
+def up(yard: Yard, rounds: int) -> None:
+    """`runyard up` until it is ready, against a Ray with its dashboard until it has a driver."""
+    del yard
+    pairs = [(_ray_up(), _runyard_up()) for _ in range(rounds)]
+    theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
+    more = sorted(b - a for a, b in pairs)
+    print(
+        f"| `runyard up`, above Ray's start | {theirs:.2f} s | {ours:.2f} s "
+        f"| {statistics.median(more):+.2f} s, {more[0]:+.2f} to {more[-1]:+.2f} |",
+        flush=True,
+    )
+
+
+def _ray_up() -> float:
+    with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder:
+        environ = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+        command = [sys.executable, "-c", RAY_UP, folder]
+        return _timed(lambda: subprocess.run(command, env=environ, capture_output=True, check=True)).seconds
+
+
+def _runyard_up() -> float:
+    with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder:
+        environ = {**os.environ, "RUNYARD_DATA_DIR": folder}
+        runyard = [sys.executable, "-m", "runyard"]
+
+        def call(*arguments: str) -> None:
+            subprocess.run([*runyard, *arguments], env=environ, capture_output=True, check=True)
+
+        took = _timed(lambda: call("up", "--detach", "--port", "0")).seconds
+        call("down")
+        return took
+
+
 def rest(yard: Yard, rounds: int) -> None:
     """What everything holds and uses while nothing runs, above a plain Ray with a driver and two workers."""
     del rounds
@@ -351,6 +422,8 @@ WORKS: dict[str, Callable[[Yard, int], None]] = {
     "W5L": w5_live,
     "W6": w6,
     "start": start,
+    "warm": warm,
+    "up": up,
     "rest": rest,
 }
 
