@@ -1,10 +1,12 @@
 """Measure runyard and a bare asyncio loop side by side, round by round, and print the ratios.
 
-    python tests/benchmarks/side_by_side.py [--rounds 3] [--work W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up,rest] [--peers]
+    python tests/benchmarks/side_by_side.py [--rounds 3] [--work rest,W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up] [--peers]
+    python tests/benchmarks/side_by_side.py --work million,W7,active
 
 The loop is a semaphore of ten and `create_subprocess_exec`: nothing durable, no limits, no history. runyard is a
 server with a Ray of its own, to which everything is submitted over REST. CPU time is that of all processes that took
-part, where control groups of version 1 let it be counted, else left out.
+part, where control groups of version 1 let it be counted, else left out. The second line measures, for some half an
+hour, what has no like in the loop: a million queued, a page of a million, 500 active.
 """
 
 from __future__ import annotations
@@ -98,7 +100,7 @@ def main() -> None:
     """Serve, measure, print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--work", default="W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up,rest")
+    options.add_argument("--work", default="rest,W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up")
     options.add_argument(
         "--peers", action="store_true", help="other schedulers that are installed, in our place"
     )
@@ -315,7 +317,7 @@ def rest(yard: Yard, rounds: int) -> None:
     ours = _at_rest(str(yard.folder))
     with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder:
         command = [sys.executable, "-c", PLAIN_RAY, folder]
-        environ = {**os.environ, "TMPDIR": folder}
+        environ = {**os.environ, "TMPDIR": folder, "RAY_AUTH_MODE": "disabled"}
         with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as plain:
             assert plain.stdout is not None and plain.stdin is not None
             plain.stdout.readline()
@@ -326,6 +328,30 @@ def rest(yard: Yard, rounds: int) -> None:
             f"| at rest: {name} of all processes | {one:.1f} {unit} | {other:.1f} {unit} | {other - one:+.1f} |",
             flush=True,
         )
+
+
+def million(yard: Yard, rounds: int) -> None:
+    """A million queued: until they are accepted, their memory, and a start in front of them."""
+    del yard, rounds
+    _beside("million_queued.py")
+
+
+def w7(yard: Yard, rounds: int) -> None:
+    """Pages of 50 of a million runs by any filter."""
+    del yard, rounds
+    _beside("history_pages.py", "--runs", "1000000", "--sample", "8000")
+
+
+def active(yard: Yard, rounds: int) -> None:
+    """500 active runs, and what all processes of ours hold for them."""
+    del yard, rounds
+    _beside("load.py", "--minutes", "1", "--queued", "1000", "--listeners", "1", "--clients", "1")
+
+
+def _beside(script: str, *arguments: str) -> None:
+    """Have another script of this folder measure, and print its own table."""
+    print(f"\n`python tests/benchmarks/{' '.join((script, *arguments))}`\n", flush=True)
+    subprocess.run([sys.executable, str(Path(__file__).with_name(script)), *arguments], check=True)
 
 
 def _at_rest(mark: str) -> tuple[float, float]:
@@ -425,6 +451,9 @@ WORKS: dict[str, Callable[[Yard, int], None]] = {
     "warm": warm,
     "up": up,
     "rest": rest,
+    "million": million,
+    "W7": w7,
+    "active": active,
 }
 
 
