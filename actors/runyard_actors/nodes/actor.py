@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,14 @@ from runyard_cluster.origin.origin import Origin
 log = logging.getLogger("runyard.node")
 
 
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """An attempt whose process runs: what is told of it, and how it is measured."""
+
+    started: Started
+    watched: Watched
+
+
 class NodeActor:
     """Keeps the attempts of one node, and tells how they go."""
 
@@ -55,11 +63,12 @@ class NodeActor:
         self._incarnation = secrets.token_hex(8)
         self._epoch = 0
         self._kept: dict[AttemptKey, asyncio.Task[None]] = {}
-        self._started: dict[AttemptKey, Started] = {}
-        self._watched: dict[AttemptKey, Watched] = {}
+        self._going: dict[AttemptKey, _Going] = {}
         self._meter = meter or NodeMeter(has_gpus=False)
         self._looks = Looks(
-            self._meter, lambda: list(self._watched.values()), lambda: self._agent.spawner_pids
+            self._meter,
+            lambda: [going.watched for going in self._going.values()],
+            lambda: self._agent.spawner_pids,
         )
         self._news: dict[int, News] = {}
         self._number = 0
@@ -116,8 +125,8 @@ class NodeActor:
                 contact = self._contact.file
                 here = replace(assignment, folder=folder, code_folder=code, contact_file=contact)
                 self._kept[key] = asyncio.create_task(self._see_through(key, here))
-            elif started := self._started.get(key):
-                self._tell(key, started=started)
+            elif going := self._going.get(key):
+                self._tell(key, started=going.started)
 
     async def stop(self, orders: Sequence[StopOrder]) -> list[AttemptKey]:
         """Keep attempts from ever starting, or have them end; return those where that cannot be done now."""
@@ -182,15 +191,13 @@ class NodeActor:
 
     async def _see_through(self, key: AttemptKey, assignment: Assignment) -> None:
         outcome = await self._agent.keep(assignment, partial(self._note_started, key, assignment))
-        self._watched.pop(key, None)
+        self._going.pop(key, None)
         self._tell(key, outcome=outcome)
-        self._started.pop(key, None)
         # Handed here again it would be read from its folder, so nothing is to be remembered of it.
         self._kept.pop(key, None)
 
     def _note_started(self, key: AttemptKey, assignment: Assignment, started: Started) -> None:
-        self._started[key] = started
-        self._watched[key] = _watched(assignment, started)
+        self._going[key] = _Going(started, _watched(assignment, started))
         self._looks.begin()
         self._tell(key, started=started)
 
@@ -203,7 +210,7 @@ class NodeActor:
         undone = []
         for order in orders:
             try:
-                stop_attempt(self._folder(order.key), order, is_started=order.key in self._started)
+                stop_attempt(self._folder(order.key), order, is_started=order.key in self._going)
             except OSError as error:
                 log.warning("run %s cannot be stopped now: %s", order.key[0], error)
                 undone.append(order.key)
