@@ -80,6 +80,11 @@ class FakeCluster:
         """Return the agent of a node."""
         return self.by_name[node.name]
 
+    def label(self, name: str, **labels: str) -> None:
+        """Have a node be labelled so."""
+        node = self.by_name[name]
+        node.node = replace(node.node, labels=tuple(labels.items()))
+
     def come_again(self, name: str) -> None:
         """Have a node be another one of Ray's."""
         node = self.by_name[name]

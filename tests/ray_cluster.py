@@ -132,17 +132,17 @@ class RayCluster:
             *("--temp-dir", str(head.temp)),
         )
 
-    def start_node(self, name: str, *, cpus: int, **environ: str) -> RayNode:
-        """Start one more node under a name; its variables are its own."""
+    def start_node(self, name: str, *, cpus: int, labels: str = "", **environ: str) -> RayNode:
+        """Start one more node under a name, with labels as `ray start` takes them; its variables are its own."""
         node = self._node(environ)
-        self.start_again(node, name, cpus=cpus)
+        self.start_again(node, name, cpus=cpus, labels=labels)
         return node
 
-    def start_again(self, node: RayNode, name: str, *, cpus: int) -> None:
+    def start_again(self, node: RayNode, name: str, *, cpus: int, labels: str = "") -> None:
         """Start a node's Ray, also after it was killed."""
         node.start(
             *(f"--address={self.gcs}", f"--node-name={name}", f"--num-cpus={cpus}", "--num-gpus=0"),
-            *("--memory=1000000000", "--temp-dir", str(node.temp)),
+            *("--memory=1000000000", "--temp-dir", str(node.temp), f"--labels={labels}"),
         )
 
     def stop(self) -> None:

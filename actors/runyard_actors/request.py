@@ -14,7 +14,7 @@ class Request:
 
     Under one whole GPU, `gpu_milli` and `gpu_memory_bytes` come from ONE GPU; from one whole GPU on,
     `gpu_milli` is a multiple of 1000 and `gpu_memory_bytes` is asked of each of them. `node` is the only node that may
-    hold it; any may if it is empty.
+    hold it, or a selector of those that may; any may if it is empty.
     """
 
     cpu_milli: int = 0

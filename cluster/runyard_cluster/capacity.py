@@ -26,12 +26,13 @@ _SMALLEST_MEMORY = 16 * MIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What a node offers to runs. `memory_bytes` is what remains after the reserve."""
+    """What a node offers to runs. `memory_bytes` is what remains after the reserve, `labels` are Ray's of the node."""
 
     node: str
     cpu_milli: int
     memory_bytes: int
     gpus: tuple[Gpu, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,7 @@ class JoinedRay:
             cpu_milli=min(self.capacity.cpu_milli, int(offered.get("CPU", 0) * _WHOLE)),
             memory_bytes=min(self.capacity.memory_bytes, int(offered.get("memory", 0))),
             gpus=self.capacity.gpus[: int(offered.get("GPU", 0))],
+            labels=ray_head.labels_of(node),
         )
         log.info("joined the Ray at %s", self._address)
 

@@ -182,6 +182,12 @@ def _joined(address: str) -> Any:
     return ray
 
 
+def labels_of(node: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the labels of a node as `ray.nodes()` has it, `ray start --labels` and Ray's own, less its id."""
+    labels: Mapping[str, str] = node.get("Labels") or {}
+    return tuple(sorted((key, value) for key, value in labels.items() if key != "ray.io/node-id"))
+
+
 def answers(address: str) -> bool:
     """Whether something listens at `host:port`."""
     host, _, port = address.rpartition(":")

@@ -55,10 +55,14 @@ def test_a_run_on_another_node_its_log_and_the_loss_of_the_node(tmp_path: Path) 
     gate = tmp_path / "gate"
     with ray_cluster(head_cpus=0) as cluster, yard(cluster) as session:
         own = tmp_path / "own-disk"
-        second = cluster.start_node("second", cpus=2, RUNYARD_DATA_DIR=str(own), WHERE="second")
+        second = cluster.start_node(
+            "second", cpus=2, labels="zone=attic", RUNYARD_DATA_DIR=str(own), WHERE="second"
+        )
         wait_until(lambda: is_up(session, "second"), 90, "the second node has joined by itself")
-        # Given a run that only the second node has room for
-        run = session.submit({"command": waiting(gate, "print('end'); sys.exit(3)"), "num_cpus": 1}, None)
+        assert nodes(session)["second"]["labels"]["zone"] == "attic"
+        # Given a run that only the second node has room for, which it is also selected by
+        command = waiting(gate, "print('end'); sys.exit(3)")
+        run = session.submit({"command": command, "num_cpus": 1, "node": "zone=attic"}, None)
         wait_until(lambda: run.status == "running", 60, "the run is going")
         assert run.fields["node"] == "second"
         # Its log can be read while it is written on a disk that the manager does not see

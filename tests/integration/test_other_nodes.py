@@ -11,7 +11,7 @@ import pytest
 
 from runyard.session import Session
 from runyard_actors.manager import follow_nodes
-from runyard_cluster.errors import NotFoundError, ResourceLimitError
+from runyard_cluster.errors import InvalidRequestError, NotFoundError, ResourceLimitError
 from tests.fake_cluster import FakeCluster
 from tests.in_process import InProcess, in_process
 from tests.support import lines_of, processes_with, python, wait_until
@@ -80,6 +80,38 @@ def test_a_run_starts_on_the_node_it_names_and_is_refused_where_it_never_can(tmp
             ResourceLimitError, match="no node is called 'ws4'; those that are up: here, ws2, ws3"
         ):
             session.submit({"command": ["true"], "node": "ws4"}, None)
+
+
+def test_a_run_starts_on_a_node_that_its_selector_means(tmp_path: Path) -> None:
+    cluster = FakeCluster(tmp_path / "nodes", ws2=2, ws3=1)
+    cluster.label("ws2", zone="attic", kind="large")
+    cluster.label("ws3", zone="attic")
+    what = {"command": python("print(1)"), "num_cpus": 1}
+    with yard(tmp_path, cluster) as (_, session):
+        # Given nodes that say what they are, each run is where one is like it says
+        chosen = {"zone=attic,kind=large": "ws2", "zone=attic,kind!=large": "ws3", "zone!=attic": "here"}
+        runs = {node: session.submit({**what, "node": node}, None) for node in chosen}
+        assert {node: run.wait(30).fields["node"] for node, run in runs.items()} == chosen
+        assert runs["zone!=attic"].fields["wanted_node"] == "zone!=attic"
+        labels = {node["node"]: node["labels"] for node in session.client.resources()["nodes"]}
+        assert labels["ws2"] == {"zone": "attic", "kind": "large", "name": "ws2"}
+        # What no node can ever be, and what is no selector, is refused in words
+        with pytest.raises(
+            ResourceLimitError, match=r"no node has zone=cellar; labels of those .*zone=attic"
+        ):
+            session.submit({**what, "node": "zone=cellar"}, None)
+        with pytest.raises(ResourceLimitError, match="no node with zone=attic could ever hold it: 3 CPUs"):
+            session.submit({**what, "num_cpus": 3, "node": "zone=attic"}, None)
+        with pytest.raises(InvalidRequestError, match="'zone=' selects no nodes: write it as key=value"):
+            session.submit({**what, "node": "zone="}, None)
+        # And one that waits says for what
+        session.client.drain("ws2")
+        waits = session.submit({**what, "node": "kind=large"}, None)
+        assert "drained" in str(session.client.run(waits.run_id)["waiting_for"])
+        session.client.undrain("ws2")
+        assert waits.wait(30).fields["node"] == "ws2"
+        again = session.restart(waits, {"node": "kind!=large,name=ws*"})
+        assert again.wait(30).fields["node"] == "ws3"
 
 
 def test_what_only_a_node_can_hold_that_is_about_to_be_taken_in_is_not_refused(tmp_path: Path) -> None:

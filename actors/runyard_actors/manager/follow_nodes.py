@@ -26,6 +26,7 @@ from runyard_actors.measure import NodeMeasure
 from runyard_actors.nodes.line import Agent
 from runyard_actors.nodes.messages import Lost, NodeFacts
 from runyard_actors.run import AttemptKey
+from runyard_actors.selector import Labels
 from runyard_actors.steps import Steps
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.errors import UnavailableError
@@ -46,6 +47,7 @@ class ClusterNode:
     cpu_milli: int
     memory_bytes: int
     gpus: int
+    labels: Labels = ()
 
 
 class Cluster(Protocol):
@@ -220,4 +222,5 @@ def _offered(capacity: Capacity, found: ClusterNode) -> Capacity:
         cpu_milli=min(capacity.cpu_milli, found.cpu_milli),
         memory_bytes=min(capacity.memory_bytes, found.memory_bytes),
         gpus=capacity.gpus[: found.gpus],
+        labels=found.labels,
     )

@@ -9,6 +9,7 @@ from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.yard import Yard, log
 from runyard_actors.scheduling.node import GpuSpec, NodeSpec
+from runyard_actors.selector import Labels
 from runyard_actors.store.changes import RunWarned
 from runyard_cluster.capacity import Capacity
 from runyard_cluster.gpu_processes import GpuLook
@@ -25,7 +26,15 @@ def node_spec(capacity: Capacity, lost_gpus: Collection[int] = ()) -> NodeSpec:
             for g in capacity.gpus
             if g.index not in lost_gpus
         ),
+        labels=labels(capacity),
     )
+
+
+def labels(capacity: Capacity) -> Labels:
+    """Return all that a node can be selected by: Ray's labels, its name, and what its GPUs are called."""
+    gpus = ", ".join(sorted({gpu.name for gpu in capacity.gpus}))
+    found = {**dict(capacity.labels), "name": capacity.node, **({"gpu": gpus} if gpus else {})}
+    return tuple(sorted(found.items()))
 
 
 async def take_lost_gpus(yard: Yard, look: GpuLook, node: OtherNode | None = None) -> None:

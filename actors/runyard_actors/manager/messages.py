@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runyard_actors.run import BatchSpec, RunSpec
+from runyard_actors.selector import Labels
 from runyard_cluster.capacity import Use
 from runyard_cluster.errors import RunyardError
 
@@ -74,6 +75,7 @@ class NodeView:
     declared_memory_bytes: int
     gpus: tuple[GpuView, ...]
     guard: str | None
+    labels: Labels = ()
     warnings: tuple[str, ...] = ()
     #: What all programs used of another node when it was asked last; None for the manager's own.
     use: Use | None = None

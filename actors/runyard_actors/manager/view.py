@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from runyard_actors.manager.gpu_lost import labels
 from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.messages import GpuView, NodeView, YardView
 from runyard_actors.manager.other_node import OtherNode
@@ -73,6 +74,7 @@ def _node(yard: Yard) -> NodeView:
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes,
         gpus=_gpus(yard, capacity, free, yard.look, yard.lost_gpus),
         guard=yard.guard_on(capacity.node),
+        labels=labels(capacity),
         warnings=warnings(yard),
         runs_cpu_milli=_runs_cpu_milli(yard, yard.look),
         runs_memory_bytes=_runs_memory_bytes(yard, yard.look),
@@ -91,6 +93,7 @@ def _other(yard: Yard, node: OtherNode) -> NodeView:
         declared_cpu_milli=capacity.cpu_milli - free.cpu_milli if free else 0,
         declared_memory_bytes=capacity.memory_bytes - free.memory_bytes if free else 0,
         gpus=_gpus(yard, capacity, free, node.look, node.lost_gpus),
+        labels=labels(capacity),
         guard="the node is lost" if node.is_lost else yard.guard_on(node.name),
         warnings=(
             *(node.look.warnings if node.look else ()),

@@ -19,7 +19,7 @@ from runyard_actors.nodes.place import token_digest
 from runyard_actors.request import WHOLE
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError
-from runyard_cluster.ray_head import NAMESPACE
+from runyard_cluster.ray_head import NAMESPACE, labels_of
 
 #: Calls to an agent at once: each run that starts or is asked about is one.
 CONCURRENT_CALLS = 1_000
@@ -111,4 +111,5 @@ def _cluster_node(node: Mapping[str, Any], name: str) -> ClusterNode:
         cpu_milli=int(offered.get("CPU", 0) * WHOLE),
         memory_bytes=int(offered.get("memory", 0)),
         gpus=int(offered.get("GPU", 0)),
+        labels=labels_of(node),
     )

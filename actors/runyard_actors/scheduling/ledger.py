@@ -134,7 +134,7 @@ class NodeLedger:
     def could_hold(self, request: Request) -> bool:
         """Whether the request would fit if the node were empty."""
         spec = self.spec
-        if request.node and request.node != spec.name:
+        if request.node and not spec.is_meant(request.node):
             return False
         if request.cpu_milli > spec.cpu_milli or request.memory_bytes > spec.memory_bytes:
             return False
@@ -160,7 +160,7 @@ class NodeLedger:
         """Return the GPUs the request would take here if starts were not held, or None if it does not fit."""
         if 0 < request.cpu_milli > self.free_cpu or 0 < request.memory_bytes > self.room_memory:
             return None
-        if request.node and request.node != self.spec.name:
+        if request.node and not self.spec.is_meant(request.node):
             return None
         if not request.needs_gpu:
             return ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runyard_actors.run import RunId
+from runyard_actors.selector import Labels, is_selector, selects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,17 @@ class GpuSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSpec:
-    """What a node offers to runs."""
+    """What a node offers to runs, and what it can be selected by."""
 
     name: str
     cpu_milli: int
     memory_bytes: int
     gpus: tuple[GpuSpec, ...] = ()
+    labels: Labels = ()
+
+    def is_meant(self, node: str) -> bool:
+        """Whether it is the node of that name, or one that a selector means."""
+        return node == self.name or (is_selector(node) and selects(node, self.labels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,9 @@ class Nodes:
         self.freed: dict[NodeLedger, None] = {}
         self._groups: list[NodeGroup] = []
         self._group_of: dict[str, NodeGroup] = {}
-        #: Nodes that runs asked for by name, each alone.
-        self._alone: dict[str, NodeGroup] = {}
+        #: Nodes that runs asked for, by the name or selector they did it with, and those groups that each node is in.
+        self._chosen: dict[str, Sequence[NodeGroup]] = {}
+        self._chosen_with: dict[str, list[NodeGroup]] = {}
 
     def put(self, spec: NodeSpec, held: Iterable[tuple[Request, Placement, Use]]) -> None:
         """Add a node, or change its capacity, with what is held on it already."""
@@ -81,12 +82,12 @@ class Nodes:
         self.freed[ledger] = None
         name = ledger.spec.name
         self._group_of[name].widen(ledger)
-        if self._alone and (alone := self._alone.get(name)):
-            alone.widen(ledger)
+        for group in self._chosen_with.get(name, ()):
+            group.widen(ledger)
 
     def able(self, request: Request) -> Sequence[NodeGroup]:
         """Return the groups of nodes that could hold a request if they were empty."""
-        groups = self._alone_of(request.node) if request.node else self._groups
+        groups = self._meant(request.node) if request.node else self._groups
         return [group for group in groups if group.could_hold(request)]
 
     def could_hold_now(self, shape: Shape) -> bool:
@@ -114,22 +115,32 @@ class Nodes:
         gpus = Room(ledger, kept).gpus(shape)
         return None if gpus is None else (ledger, gpus)
 
-    def _alone_of(self, name: str) -> Sequence[NodeGroup]:
-        """Return the group of one node alone; none if it is not there."""
-        if name not in self._alone and name in self.by_name:
-            self._alone[name] = NodeGroup([self.by_name[name]])
-        return [self._alone[name]] if name in self._alone else []
+    def _meant(self, node: str) -> Sequence[NodeGroup]:
+        """Return the nodes that a name or a selector means, in groups of their own; none if they are not there."""
+        known = self._chosen.get(node)
+        if known is None:
+            by_name = self.by_name.get(node)
+            meant = [by_name] if by_name else [each for each in self.in_order if each.spec.is_meant(node)]
+            known = self._chosen[node] = _grouped(meant)
+            for group in known:
+                for ledger in group.ledgers:
+                    self._chosen_with.setdefault(ledger.spec.name, []).append(group)
+        return known
 
     def _renew(self) -> None:
-        self._alone.clear()
+        self._chosen.clear()
+        self._chosen_with.clear()
         self.in_order = sorted(self.by_name.values(), key=lambda ledger: len(ledger.spec.gpus))
         self.freed.clear()
-        alike: dict[object, list[NodeLedger]] = {}
-        for ledger in self.in_order:
-            spec = ledger.spec
-            alike.setdefault((spec.cpu_milli, spec.memory_bytes, spec.gpus), []).append(ledger)
-        width = max(8, isqrt(len(self.in_order)))
-        self._groups = [
-            NodeGroup(each[i : i + width]) for each in alike.values() for i in range(0, len(each), width)
-        ]
+        self._groups = _grouped(self.in_order)
         self._group_of = {ledger.spec.name: group for group in self._groups for ledger in group.ledgers}
+
+
+def _grouped(ledgers: Sequence[NodeLedger]) -> list[NodeGroup]:
+    """Put nodes of one size together, in groups that are neither few nor large."""
+    alike: dict[object, list[NodeLedger]] = {}
+    for ledger in ledgers:
+        spec = ledger.spec
+        alike.setdefault((spec.cpu_milli, spec.memory_bytes, spec.gpus), []).append(ledger)
+    width = max(8, isqrt(len(ledgers)))
+    return [NodeGroup(each[i : i + width]) for each in alike.values() for i in range(0, len(each), width)]

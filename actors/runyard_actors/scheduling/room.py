@@ -35,7 +35,7 @@ class Room:
     def gpus(self, shape: Shape) -> tuple[int, ...] | None:
         """Return the GPUs that a shape within the bounds takes here, None if it does not fit."""
         wanted = shape.request.node
-        if wanted and wanted != self.ledger.spec.name:
+        if wanted and not self.ledger.spec.is_meant(wanted):
             return None
         if not shape.needs_gpu:
             return ()

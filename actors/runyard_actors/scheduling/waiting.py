@@ -10,6 +10,7 @@ from runyard_actors.scheduling.admission import Admission
 from runyard_actors.scheduling.ledger import GpuLedger, NodeLedger
 from runyard_actors.scheduling.line import Batch, Entry
 from runyard_actors.scheduling.nodes import Nodes
+from runyard_actors.selector import is_selector
 from runyard_cluster.sizes import format_size
 
 #: Characters of the list of nodes that are shown to who asks for one that is not there.
@@ -37,7 +38,7 @@ def resource_words(request: Request, nodes: Nodes) -> str | None:
     """Say which resource is short, and how much of it is free where most is; None if some node has room."""
     able = [ledger for group in nodes.able(request) for ledger in group.ledgers]
     if not able:
-        return f"node {request.node} is not up" if request.node else "no node that could hold it is up"
+        return _not_up(request.node)
     if any(ledger.fit(request) is not None for ledger in able):
         return None
     unguarded = [ledger for ledger in able if ledger.guard is None]
@@ -53,13 +54,32 @@ def never_fits_words(request: Request, nodes: Nodes) -> str | None:
         return "no node is up"
     if nodes.able(request):
         return None
-    ledgers = [ledger for ledger in nodes.in_order if request.node in ("", ledger.spec.name)]
+    ledgers = [each for each in nodes.in_order if not request.node or each.spec.is_meant(request.node)]
     if not ledgers:
-        names = ", ".join(sorted(nodes.by_name))
-        return f"no node is called {request.node!r}; those that are up: {names[:MAX_NAMES]}"
+        return _nobody_is_meant(request.node, nodes)
     lack = _lack(request, [NodeLedger(ledger.spec) for ledger in ledgers], "most")
-    who = f"node {request.node} could never" if request.node else "no node could ever"
-    return f"{who} hold it: {lack}"
+    return f"{_who(request.node)} hold it: {lack}"
+
+
+def _not_up(node: str) -> str:
+    if is_selector(node):
+        return f"no node with {node} is up"
+    return f"node {node} is not up" if node else "no node that could hold it is up"
+
+
+def _nobody_is_meant(node: str, nodes: Nodes) -> str:
+    if not is_selector(node):
+        return (
+            f"no node is called {node!r}; those that are up: {', '.join(sorted(nodes.by_name))[:MAX_NAMES]}"
+        )
+    known = sorted({f"{key}={value}" for each in nodes.in_order for key, value in each.spec.labels})
+    return f"no node has {node}; labels of those that are up: {', '.join(known)[:MAX_NAMES]}"
+
+
+def _who(node: str) -> str:
+    if is_selector(node):
+        return f"no node with {node} could ever"
+    return f"node {node} could never" if node else "no node could ever"
 
 
 def _batch_words(batch: Batch) -> str:

@@ -52,6 +52,7 @@ class Node(BaseModel):
     free: Amounts
     use: NodeUse
     gpus: list[NodeGpu]
+    labels: dict[str, str] = Field(default_factory=dict, description="what runs can select it by, as `node`")
     guard: str | None = Field(description="why no run starts here just now; null when runs may")
     warnings: list[str] = Field(default_factory=list, description="what somebody should look after here")
 

@@ -13,6 +13,7 @@ from typing import Any
 from runyard.server import file_check, places
 from runyard.server.batch_body import Checked
 from runyard.server.learner import Learner
+from runyard.server.node_choice import checked_node
 from runyard.server.schemas import AdditionOptions, BatchOptions, RunIn, SubmitIn
 from runyard.server.terms import terms_of
 from runyard_actors.ids import is_id, new_id, new_ids
@@ -214,7 +215,7 @@ class Resolver:
             round(_first(run.num_gpus, module.num_gpus, 0) * WHOLE),
             auto_memory if isinstance(memory, str) else memory,
             0 if gpu_memory == "learn" else gpu_memory,
-            _first(run.node, module.node, ""),
+            checked_node(_first(run.node, module.node, "")),
         )
         if asked != "learn" and gpu_memory != "learn":
             return request, None

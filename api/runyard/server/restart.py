@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runyard.server.context import Context
+from runyard.server.node_choice import checked_node
 from runyard.server.schemas import RestartIn
 from runyard_actors.ids import new_id
 from runyard_actors.manager.messages import Submission
@@ -66,7 +67,7 @@ def _request(spec: RunSpec, edits: RestartIn, here: Context) -> tuple[Request, s
         else memory,
         gpu_milli=old.gpu_milli if edits.num_gpus is None else round(edits.num_gpus * WHOLE),
         gpu_memory_bytes=old.gpu_memory_bytes if gpu_memory is None else _bytes(gpu_memory),
-        node=edits.node or old.node,
+        node=checked_node(edits.node or old.node),
     )
     if edits.memory != "learn" and gpu_memory != "learn":
         is_as_noted = (request.memory_bytes, request.gpu_memory_bytes) == (

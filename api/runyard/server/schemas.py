@@ -51,7 +51,11 @@ class RequestIn(Strict):
     gpu_memory: GpuMemory | None = Field(
         None, description='GPU memory, from one GPU; "learn" takes it from past peaks'
     )
-    node: Text | None = Field(None, description="the only node it may start on, by its name; any if left out")
+    node: Text | None = Field(
+        None,
+        description="the only node it may start on, by its name, or a selector of those that it may start on, "
+        "as zone=a,gpu=*H100*; any if left out",
+    )
     timeout: Duration | None = Field(None, description='seconds or a text as "30m"')
     stall_after: Patience | None = Field(
         None, description="told as stalled after that time without output, CPU and GPU use; 0: never"

@@ -16,6 +16,11 @@ Held = tuple[Request, Placement]
 PLENTY = 10**30
 
 
+#: The nodes of a history that are labelled, and which of its nodes the selectors mean.
+LABELS = {"a": (("zone", "x"),), "b": (("zone", "x"),)}
+MEANT = {"zone=x": ("a", "b"), "zone!=x": ("c",), "zone=nowhere": ()}
+
+
 @dataclass
 class TrulyFree:
     """What was measured on a node, and who was active there then and is since; in bytes, GPUs by their index."""
@@ -93,7 +98,7 @@ def left(spec: NodeSpec, held: Iterable[Held], spare: tuple[int, dict[int, int]]
 
 def fits(request: Request, rest: Left, gpus: Sequence[int] | None = None) -> bool:
     """Whether a request fits into what is left, if `gpus` is given on those alone."""
-    if request.node not in ("", rest.node):
+    if request.node and rest.node not in MEANT.get(request.node, (request.node,)):
         return False
     if request.cpu_milli and request.cpu_milli > rest.cpu:
         return False

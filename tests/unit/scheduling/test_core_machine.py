@@ -13,13 +13,13 @@ from runyard_actors.request import Request
 from runyard_actors.run import BatchId, BatchSpec, Placement, Reason, RunId
 from runyard_actors.scheduling.core import Core, Drop, HeadOfQueue, QueuedRun, Start
 from runyard_actors.scheduling.node import GpuSpec, Measured, NodeSpec, Use
-from tests.unit.scheduling.ledger_model import Held, Left, TrulyFree, fits, fits_beside, left
+from tests.unit.scheduling.ledger_model import LABELS, MEANT, Held, Left, TrulyFree, fits, fits_beside, left
 
 NODES = ("a", "b", "c")
 MODULES = ("m", "n")
 BATCHES = (None, "x", "y", "z")
 
-wanted_nodes = st.sampled_from(["", "", "", *NODES])
+wanted_nodes = st.sampled_from(["", "", "", *NODES, *MEANT])
 requests = st.one_of(
     st.builds(
         Request,
@@ -99,7 +99,9 @@ class CoreMachine(RuleBasedStateMachine):
     def put_node(self, name: str, capacity: tuple[int, int, list[int]]) -> None:
         cpu, memory, gpus = capacity
         specs = tuple(GpuSpec(index=i, memory_bytes=size) for i, size in enumerate(gpus))
-        self.nodes[name] = NodeSpec(name=name, cpu_milli=cpu, memory_bytes=memory, gpus=specs)
+        self.nodes[name] = NodeSpec(
+            name=name, cpu_milli=cpu, memory_bytes=memory, gpus=specs, labels=LABELS.get(name, ())
+        )
         self.core.on_node(self.nodes[name])
         if name in self.measured:
             kept = {i: free for i, free in self.measured[name].gpus.items() if i < len(gpus)}

@@ -81,7 +81,11 @@ runyard run --module thumbnails --detach photos/""",
     type=click.Choice(["shared", "ship"]),
     help="ship: it runs in a copy of its folder as that is now; shared: as that is when it starts.",
 )
-@click.option("--node", metavar="NAME", help="The only node that it may start on.")
+@click.option(
+    "--node",
+    metavar="NODE",
+    help="The only node that it may start on, by name, or a selector of those it may: zone=a,gpu=*H100*.",
+)
 @term_options
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="A label to find it by; may repeat.")
 @click.option(

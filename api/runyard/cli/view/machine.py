@@ -23,6 +23,10 @@ def machine_lines(resources: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+#: Labels that are shown elsewhere.
+SHOWN = ("name", "gpu")
+
+
 def paused_words(slots: Mapping[str, Any]) -> list[str]:
     """Say why nothing new starts, if so: somebody paused it, or `pause_when` did."""
     by_hand = ["paused, 'runyard resume' goes on"] if slots["is_paused"] else []
@@ -42,6 +46,8 @@ def _node_lines(node: Mapping[str, Any]) -> list[str]:
         f"  memory  {format_size(declared['memory'])} of {format_size(capacity['memory'])} declared, "
         f"{format_size(free['memory'])} free{unused}",
     ]
+    if labels := [f"{key}={value}" for key, value in (node.get("labels") or {}).items() if key not in SHOWN]:
+        lines.append(f"  labels  {clean(', '.join(labels))}")
     lines += [_gpu_line(gpu) for gpu in node.get("gpus") or ()]
     return lines + [f"  warning {clean(words)}" for words in node.get("warnings") or ()]
 

@@ -153,5 +153,6 @@ def _node(node: NodeView, use: Use) -> dict[str, Any]:
         "use": {"cpu_busy_percent": use.cpu_busy_percent, "memory_free": use.memory_free_bytes},
         "gpus": [asdict(gpu) for gpu in node.gpus],
         "guard": node.guard,
+        "labels": dict(node.labels),
         "warnings": node.warnings,
     }
