@@ -1078,7 +1078,7 @@ export type ModuleIn = unknown & {
     /**
      * Node
      *
-     * the only node it may start on, by its name; any if left out
+     * the only node it may start on, by its name, or a selector of those that it may start on, as zone=a,gpu=*H100*; any if left out
      */
     node?: string | null;
     /**
@@ -1174,6 +1174,14 @@ export type Node = {
      * why no run starts here just now; null when runs may
      */
     guard: string | null;
+    /**
+     * Labels
+     *
+     * what runs can select it by, as `node`
+     */
+    labels?: {
+        [key: string]: string;
+    };
     /**
      * Node
      */
@@ -1536,7 +1544,7 @@ export type RestartIn = {
     /**
      * Node
      *
-     * the only node it may start on, by its name; any if left out
+     * the only node it may start on, by its name, or a selector of those that it may start on, as zone=a,gpu=*H100*; any if left out
      */
     node?: string | null;
     /**
@@ -2008,7 +2016,7 @@ export type RunIn = unknown & {
     /**
      * Node
      *
-     * the only node it may start on, by its name; any if left out
+     * the only node it may start on, by its name, or a selector of those that it may start on, as zone=a,gpu=*H100*; any if left out
      */
     node?: string | null;
     /**
@@ -2463,7 +2471,7 @@ export type SubmitIn = unknown & {
     /**
      * Node
      *
-     * the only node it may start on, by its name; any if left out
+     * the only node it may start on, by its name, or a selector of those that it may start on, as zone=a,gpu=*H100*; any if left out
      */
     node?: string | null;
     /**
