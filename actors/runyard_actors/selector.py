@@ -27,11 +27,14 @@ def is_selector(node: str) -> bool:
     return "=" in node
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16_384)
 def selects(selector: str, labels: Labels) -> bool:
-    """Whether a node with these labels is one of those that are selected. Raises ValueError for no selector."""
+    """Whether a node with these labels is one of those that are selected; what is no selector selects none."""
     values = dict(labels)
-    return all(_holds(term, values.get(term.key)) for term in _terms(selector))
+    try:
+        return all(_holds(term, values.get(term.key)) for term in _terms(selector))
+    except ValueError:
+        return False
 
 
 def check_selector(selector: str) -> None:

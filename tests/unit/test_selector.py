@@ -41,6 +41,7 @@ def test_it_means_the_nodes_that_are_like_it(selector: str, expected: tuple[bool
 def test_what_selects_nothing_is_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match="selects no nodes: write it as key=value"):
         check_selector(text)
+    assert not selects(text, WS1)
 
 
 def test_a_name_is_none() -> None:

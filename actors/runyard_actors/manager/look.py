@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.measure import NodeMeasure, RunUsage, Watched
+from runyard_actors.run import AttemptKey
 from runyard_actors.timeline import Limits
 from runyard_cluster.capacity import Use
 from runyard_cluster.gpu_processes import GpuLook
@@ -42,9 +43,10 @@ class NodeLook:
 
 def look_of(measure: NodeMeasure, attempts: Iterable[ActiveRun]) -> NodeLook:
     """Return what was measured just now, of those attempts that run; their peaks are noted."""
-    active = {attempt.key: attempt for attempt in attempts if attempt.is_started}
-    for key, attempt in active.items():
-        attempt.peak_gpu_memory = measure.gpu_peaks.get(key)
+    active: dict[AttemptKey, ActiveRun] = {each.key: each for each in attempts if each.is_started}
+    measured = [run for run in measure.runs if run.key in active]
+    for run in measured:
+        active[run.key].peak_gpu_memory = measure.gpu_peaks.get(run.key)
     return NodeLook(
         at=time.time(),
         monotonic=time.monotonic(),
@@ -60,8 +62,7 @@ def look_of(measure: NodeMeasure, attempts: Iterable[ActiveRun]) -> NodeLook:
                 gpu_memory_on=run.gpu_memory_on,
                 pids=run.pids,
             )
-            for run in measure.runs
-            if run.key in active
+            for run in measured
         ),
     )
 

@@ -117,15 +117,17 @@ class Nodes:
 
     def _meant(self, node: str) -> Sequence[NodeGroup]:
         """Return the nodes that a name or a selector means, in groups of their own; none if they are not there."""
-        known = self._chosen.get(node)
-        if known is None:
-            by_name = self.by_name.get(node)
-            meant = [by_name] if by_name else [each for each in self.in_order if each.spec.is_meant(node)]
-            known = self._chosen[node] = _grouped(meant)
-            for group in known:
-                for ledger in group.ledgers:
-                    self._chosen_with.setdefault(ledger.spec.name, []).append(group)
-        return known
+        if node in self._chosen:
+            return self._chosen[node]
+        by_name = self.by_name.get(node)
+        meant = [by_name] if by_name else [each for each in self.in_order if each.spec.is_meant(node)]
+        if not meant:
+            return ()
+        chosen = self._chosen[node] = _grouped(meant)
+        for group in chosen:
+            for ledger in group.ledgers:
+                self._chosen_with.setdefault(ledger.spec.name, []).append(group)
+        return chosen
 
     def _renew(self) -> None:
         self._chosen.clear()
