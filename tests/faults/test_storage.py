@@ -154,6 +154,24 @@ def test_a_run_is_cancelled_while_there_is_no_room_for_the_words(tmp_path: Path)
         assert (ended["status"], ended["reason"]) == ("cancelled", "cancelled_by_user")
 
 
+def test_code_that_finds_no_room_is_refused_and_what_needs_none_goes_on(tmp_path: Path) -> None:
+    ground, place, project = Ground(tmp_path), tmp_path / "data" / "code", tmp_path / "project"
+    project.mkdir()
+    (project / "main.py").write_text("print(1)\n")
+    shipped = {"script": str(project / "main.py"), "cwd": str(project), "code": "ship", "num_cpus": 0.1}
+    with mortal_server(tmp_path, prefix=on_small_disk(place)) as server, caller(server) as http:
+        disk = SmallDisk(server.pid, place)
+        disk.fill()
+        problem = assert_problem(http.post("/api/runs", json=shipped), 507)
+        assert problem["detail"].startswith(
+            f"code cannot be shipped: {place} cannot be written: No space left"
+        )
+        assert run_count(http) == 0
+        assert wait_ended(http, submit(http, **small(ground))["run_id"])["exit_code"] == 0
+        disk.empty()
+        assert wait_ended(http, submit(http, **shipped)["run_id"])["exit_code"] == 0
+
+
 FAILS = {
     "sync fails": ("fdatasync,fsync:error=EIO", 503),
     "write fails": ("pwrite64:error=EIO", 503),

@@ -15,6 +15,7 @@ from runyard_cluster.errors import InvalidRequestError
 from tests.fake_cluster import FakeCluster
 from tests.in_process import InProcess, in_process
 from tests.integration.test_other_nodes import yard
+from tests.rest import assert_problem, run_count, submit, wait_ended
 from tests.support import wait_until
 
 
@@ -152,3 +153,16 @@ def test_a_snapshot_goes_when_no_run_refers_to_it(
         manager.settings = manager.settings.model_copy(update={"retention": 1e-6})
         server.call(prune.prune(manager))
         assert snapshots(server) == []
+
+
+def test_snapshots_that_cannot_be_written_are_told_of_and_nothing_is_accepted(
+    project: Path, tmp_path: Path
+) -> None:
+    with in_process(tmp_path) as server, server.http() as http:
+        code = server.data_dir.code
+        code.write_text("in the way")
+        problem = assert_problem(http.post("/api/runs", json=body(project)), 503)
+        assert problem["detail"] == f"code cannot be shipped: {code} cannot be written: File exists"
+        assert run_count(http) == 0
+        code.unlink()
+        assert wait_ended(http, submit(http, **body(project))["run_id"])["exit_code"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -21,11 +22,15 @@ from runyard_actors.manager.messages import Submission
 from runyard_actors.request import WHOLE, Request
 from runyard_actors.run import BatchId, BatchSpec, RunId, RunSpec, all_before
 from runyard_actors.shipment import Shipment
+from runyard_actors.store.errors import StoreFull
 from runyard_actors.store.records import FoundBatch
 from runyard_cluster.capacity import Capacity, auto_request
 from runyard_cluster.code import Limits, keep_commit, take_snapshot
-from runyard_cluster.errors import InvalidRequestError, NotFoundError
+from runyard_cluster.errors import InvalidRequestError, NotFoundError, UnavailableError
 from runyard_cluster.settings import ModuleSettings, Settings
+
+#: What a disk, or a quota, without room is told by.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: Characters of the list of modules that are shown to who asks for one that is not there.
 MAX_NAMES = 300
@@ -167,9 +172,7 @@ class Resolver:
         known = self.shipped.get(str(root))
         if known is None:
             limits = Limits(size_bytes=self.settings.max_code_size)
-            folder = self.settings.data.code
-            digest = take_snapshot(root, folder, limits)
-            keep_commit(root, folder, digest)
+            digest = _snapshot(root, self.settings.data.code, limits)
             known = self.shipped[str(root)] = Shipment(digest, str(root))
         return known
 
@@ -357,3 +360,16 @@ def _with(given: dict[str, str], more: dict[str, str]) -> dict[str, str]:
 
 def _text(path: Path | str | None) -> str | None:
     return None if path is None else str(path)
+
+
+def _snapshot(root: Path, folder: Path, limits: Limits) -> str:
+    try:
+        digest = take_snapshot(root, folder, limits)
+        keep_commit(root, folder, digest)
+    except OSError as error:
+        # What is wrong with `root` itself is told by the snapshot.
+        words = f"code cannot be shipped: {folder} cannot be written: {error.strerror}"
+        if error.errno in _FULL:
+            raise StoreFull(f"{words}; free some space and try again") from error
+        raise UnavailableError(words) from error
+    return digest
