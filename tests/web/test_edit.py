@@ -42,12 +42,15 @@ def test_a_refused_hold_is_undone_and_told(open_page: Opener, server: InProcess)
     run_id = queued(server, "Refused")
     opened = open_page()
     opened.expect_problems("status of 409")
-    page = opened.go(f"/runs/{run_id}")
-    settle(page)
-    page.route(
+    # Before the page is opened: a browser that is told later may let the next call through.
+    opened.page.route(
         "**/hold", lambda route: route.fulfill(status=409, json={"detail": "it started", "status": 409})
     )
-    page.keyboard.press("h")
+    page = opened.go(f"/runs/{run_id}")
+    settle(page)
+    with page.expect_response("**/hold") as answer:
+        page.keyboard.press("h")
+    assert answer.value.status == 409
     expect(page.get_by_text("it started")).to_be_visible()
     expect(page.get_by_role("region", name="Outcome").get_by_text("Waits in the queue")).to_be_visible()
 

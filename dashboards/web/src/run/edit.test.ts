@@ -48,6 +48,14 @@ test.each([
   expect(toasts.map((toast) => toast.text)).toEqual(['it has started'])
 })
 
+test('a refused priority is undone where an event, which says not what the run waits for, told of it last', async () => {
+  const told = { ...run, waiting_for: null } as Run
+  liveRuns.set('R1', run)
+  answering(409, { detail: 'it has started', status: 409 })
+  expect(await setPriority(told, 7)).toBe(false)
+  expect(liveRuns.get('R1')).toEqual(run)
+})
+
 test('what the stream told meanwhile is not undone with a refusal', async () => {
   const started = { ...run, status: 'running' } as Run
   answering(409, { detail: 'it has started', status: 409 }, () => liveRuns.set('R1', started))

@@ -30,12 +30,13 @@ export function setSuspended(run: Run, suspended: boolean): Promise<boolean> {
 
 async function change(before: Run, shown: Run, request: Parameters<typeof call<Run>>[0]): Promise<boolean> {
   takeRun(shown)
+  const taken = liveRuns.get(before.run_id)
   try {
     takeRun(await call(request))
     return true
   } catch (error) {
     // What the stream told of it meanwhile is newer than what was there before.
-    if (liveRuns.get(before.run_id) === shown) takeRun(before)
+    if (liveRuns.get(before.run_id) === taken) takeRun(before)
     toastError(error)
     return false
   }
