@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,15 +15,16 @@ from runyard_cluster import ray_head
 from runyard_cluster.data_dir import DataDir
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.ray_cluster import OwnRay
+from tests.support import wait_until
 
 RESERVE = 64 << 20
-LOOK_SECONDS = 0.02
+LIMIT_SECONDS = 60.0
 
 
 def kill_once_seen(temp: Path, name: str) -> None:
     """Kill that server of the head as soon as there is one."""
-    while (server := ray_head.server_of(temp, name)) is None:
-        time.sleep(LOOK_SECONDS)
+    server = wait_until(lambda: ray_head.server_of(temp, name), LIMIT_SECONDS, f"{name} is there")
+    assert server is not None
     server.kill()
 
 
@@ -46,8 +46,7 @@ def main(folder: str, name: str, phase: str) -> None:
         killer.start()
     try:
         with patch.object(ray_head, "connect", kill_and_connect if phase == "connect" else connect):
-            while not is_up(ray):
-                pass
+            wait_until(lambda: is_up(ray), LIMIT_SECONDS, "Ray is up")
         print("up" if ray.is_alive() else "dead", flush=True)
     finally:
         ray.leave()

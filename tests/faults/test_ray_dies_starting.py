@@ -6,7 +6,6 @@ Ray itself waits for one: two minutes in `ray start`, a minute for a raylet and 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,6 @@ def test_ray_is_up_soon_whichever_of_its_servers_dies_meanwhile(name: str, phase
         done = subprocess.run(
             program,
             cwd=ROOT,
-            env=dict(os.environ),
             capture_output=True,
             text=True,
             timeout=AGAIN_SECONDS,

@@ -107,17 +107,12 @@ def test_what_is_shipped_keeps_the_commit_that_it_was_taken_of(tmp_path: Path, n
     with yard(tmp_path, cluster) as (server, session), server.http() as client:
         # Given a run that waits while its folder goes on
         client.post("/api/pause")
-        where = (
-            {"node": "ws2"}
-            if node == "ws2"
-            else {"node": client.get("/api/resources").json()["nodes"][0]["node"]}
-        )
         body = {
             "script": str(script),
             "python": sys.executable,
             "cwd": str(code),
             "code": "ship",
-            **where,
+            "node": node,
             **SMALL,
         }
         run = session.submit(body, None)
