@@ -36,6 +36,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         try:
             migrate(connection, path)
             _check(connection, path)
+            _undo_in_memory(connection)
         except BaseException:
             connection.close()
             raise
@@ -48,7 +49,9 @@ def reopen_writer(path: Path, busy_seconds: float) -> sqlite3.Connection:
     """Open again what this process had open; create nothing. Raises sqlite3.Error or OSError."""
     if not path.exists():
         raise FileNotFoundError(f"{path} is gone")
-    return _connect(path, busy_seconds)
+    connection = _connect(path, busy_seconds)
+    _undo_in_memory(connection)
+    return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:
@@ -140,6 +143,14 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA fullfsync = 1")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     connection.execute("PRAGMA cache_size = -32768")
+
+
+def _undo_in_memory(connection: sqlite3.Connection) -> None:
+    """Keep what a savepoint may take back in memory, a few pages for each call, in place of a file for each commit.
+
+    Not before migrations: an index over many runs is sorted on disk.
+    """
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
