@@ -42,6 +42,8 @@ class Assignment:
     gpu_memory_bytes: int = 0
     preload: tuple[str, ...] | None = None
     code: Shipment | None = None
+    #: Whether nobody was ever told of it, so that nothing of it can be there already.
+    is_new: bool = False
     #: Where the node keeps snapshots.
     code_folder: str = ""
     #: Without contact to the manager for so long, the attempt is ended by its supervisor; 0: never.

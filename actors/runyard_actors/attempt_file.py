@@ -4,14 +4,8 @@ from __future__ import annotations
 
 #: What the shim is to run. It holds the environment, so it is gone once read.
 SPEC = "spec.json"
-#: Locked by the shim for all of its life.
-LOCK = "alive"
-#: The claim: whoever creates it decides whether this attempt ever starts.
-STARTED = "started.json"
-#: The module's own process: `pid`, `start`; how its limits are held, and its control group.
-CHILD = "child.json"
-#: How the attempt ended; the last thing that a shim writes.
-EXIT = "exit.json"
+#: Who owns the attempt, its process and its end; locked by the shim for all of its life. See `record_file`.
+RECORD = "record.jsonl"
 #: Asks the shim to end the run.
 STOP = "stop.json"
 #: Asks the shim to hold the run still, for as long as it is there.

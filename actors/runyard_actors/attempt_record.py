@@ -127,6 +127,7 @@ _EXIT: Mapping[str, Check] = {
     "peak_memory": _is_amount,
     "log_bytes": _is_amount,
     "log_dropped": _is_amount,
+    "report_bytes": _is_amount,
     "stragglers": _is_amount,
     "suspended_seconds": _is_number,
 }

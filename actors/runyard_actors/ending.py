@@ -34,7 +34,7 @@ def finished(
         record = started.get("never_starts") if started else None
     if record is None:
         return None
-    report = folder.report()
+    report = folder.report() if record.get("report_bytes") != 0 else {}
     outcome = Outcome(
         ended_at=int(record["ended_at"]),
         exit_code=record.get("exit_code"),

@@ -16,6 +16,7 @@ from runyard_actors.ending import finished, outcome_of, unfinished
 from runyard_actors.module_environment import node_environment
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
+from runyard_actors.shipment import Shipment
 from runyard_actors.spawner.spawners import Launched, Spawners
 from runyard_cluster import process
 from runyard_cluster.code import archive_name, forget_unchanged, unpack
@@ -92,19 +93,19 @@ class NodeAgent:
         self, assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]
     ) -> Outcome:
         record: Json | None = None
-        if not folder.create() and (folder.is_alive() or folder.started()):
+        if not assignment.is_new and (folder.is_alive() or folder.started()):
             await asyncio.to_thread(_await_child, folder)
             _tell_adopted(assignment, folder, tell)
             await _ended(folder)
         else:
             hit("agent.before_launch")
             if assignment.code is not None:
-                archive = Path(assignment.code_folder, archive_name(assignment.code.digest))
-                await asyncio.to_thread(unpack, archive, folder.code_copy)
+                await asyncio.to_thread(_unpack_code, assignment.code, assignment, folder)
             launched = await self._spawners.launch(folder, shim_spec(assignment, folder, self._environment))
             hit("agent.after_launch")
             report = launched.report
             if report.event == "start_error" and not folder.started():
+                launched.close()
                 return outcome_of(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
             record = await self._until_ended(assignment, folder, launched, tell)
         outcome = finished(assignment, folder, record)
@@ -135,6 +136,11 @@ class NodeAgent:
         except asyncio.CancelledError:
             launched.close()
             raise
+
+
+def _unpack_code(code: Shipment, assignment: Assignment, folder: RunFolder) -> None:
+    folder.create()
+    unpack(Path(assignment.code_folder, archive_name(code.digest)), folder.code_copy)
 
 
 def _tell_adopted(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:

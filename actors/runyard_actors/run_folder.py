@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from runyard_actors import attempt_file, attempt_record
+from runyard_actors.record_file import CHILD, CLAIM, EXIT, MOST_BYTES, RecordFile, read_record
 from runyard_cluster import process
-from runyard_cluster.files import create_exclusively, durable_replace, read_regular
+from runyard_cluster.files import durable_replace, read_regular
 
 Json = dict[str, Any]
 
 #: What is read of a report at most, from its end; a module may write as much as it likes.
 REPORT_BYTES = 1 << 20
 MESSAGE_LENGTH = 1_000
-#: What is read of a record at most: ours have a few hundred bytes.
-RECORD_BYTES = 1 << 20
+#: Who holds the lock of an attempt without having claimed it only looks, or is about to claim it.
+CLAIM_SECONDS, CLAIM_LOOK_SECONDS = 1.0, 0.001
 #: A longer line's metrics and result are left out: a report is no place for data.
 RESULT_BYTES = 64 * 1024
 
@@ -29,7 +30,7 @@ _REPORTED = ("progress", "message", "metrics", "result")
 
 
 class RunFolder:
-    """One attempt's files. Records are JSON, written whole and renamed into place."""
+    """One attempt's files. The record grows by whole lines; other JSON is written whole and renamed into place."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,9 +61,9 @@ class RunFolder:
         return self.path / attempt_file.USAGE
 
     @property
-    def lock_file(self) -> Path:
-        """Locked by the shim for all of its life."""
-        return self.path / attempt_file.LOCK
+    def record_file(self) -> Path:
+        """Who owns the attempt, its process and its end; locked by the shim for all of its life."""
+        return self.path / attempt_file.RECORD
 
     @property
     def code_copy(self) -> Path:
@@ -102,8 +103,19 @@ class RunFolder:
         durable_replace(self.spec_file, data)
 
     def claim(self, record: Mapping[str, Any]) -> bool:
-        """Decide whether this attempt ever starts; only the first one who asks gets True."""
-        return create_exclusively(self.path / attempt_file.STARTED, json.dumps(record).encode())
+        """Decide whether this attempt ever starts; only the first one who asks gets True.
+
+        False, too, where somebody else has held the lock for a second, who is a shim about to start it.
+        """
+        until = time.monotonic() + CLAIM_SECONDS
+        while (file := RecordFile.take(self.record_file)) is None:
+            if _size(self.record_file) or time.monotonic() > until:
+                return False
+            time.sleep(CLAIM_LOOK_SECONDS)
+        try:
+            return file.claim(dict(record))
+        finally:
+            file.release()
 
     def never_start(self, reason: str, detail: str) -> bool:
         """Make sure that this attempt never starts; False when it has started, or nearly so."""
@@ -114,26 +126,26 @@ class RunFolder:
 
     def started(self) -> Json | None:
         """Return the claim: who supervises this attempt, or why it never starts."""
-        found = _read(self.path / attempt_file.STARTED)
+        found = read_record(self.record_file).get(CLAIM)
         return None if found is None else attempt_record.claim(found)
 
     def child(self) -> Json | None:
         """Return the module's own process: `pid`, `start`."""
-        found = _read(self.path / attempt_file.CHILD)
+        found = read_record(self.record_file).get(CHILD)
         return None if found is None else attempt_record.child(found)
 
     def exit(self) -> Json | None:
         """Return how the attempt ended; None while it has not."""
-        found = _read(self.path / attempt_file.EXIT)
+        found = read_record(self.record_file).get(EXIT)
         return None if found is None else attempt_record.exit_record(found)
 
     def is_alive(self) -> bool:
         """Whether a shim holds this attempt: the kernel knows, whatever PIDs say."""
-        return process.is_locked(self.lock_file)
+        return process.is_locked(self.record_file)
 
     def wait_end(self) -> None:
         """Wait, in the kernel, until no shim holds this attempt."""
-        process.wait_unlocked(self.lock_file)
+        process.wait_unlocked(self.record_file)
 
     def request_stop(
         self, reason: str, detail: str, *, ended_by: str = "user", grace_seconds: float | None = None
@@ -255,7 +267,7 @@ def _last_lines(path: Path) -> list[bytes]:
 
 def _read(path: Path) -> Json | None:
     try:
-        found = json.loads(read_regular(path, RECORD_BYTES) or b"")
+        found = json.loads(read_regular(path, MOST_BYTES) or b"")
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runyard_actors.run_folder import RunFolder
 from tests.faults.chaos_workload import LOST, Planned, right_ends
 
 Key = tuple[str, int]
@@ -106,7 +106,7 @@ def folder_problem(folder: Path, attempt: dict[str, Any], is_noted: bool) -> str
     """Say where an attempt's folder and the store disagree; None if they do not."""
     if attempt["ended_at"] is None:
         return "it has no end"
-    end = _record(folder / "exit.json")
+    end = RunFolder(folder).exit()
     if end is None:
         if is_noted and attempt["reason"] != LOST[1]:
             return f"no exit record, and the store says {attempt['reason']}"
@@ -118,11 +118,3 @@ def folder_problem(folder: Path, attempt: dict[str, Any], is_noted: bool) -> str
     if (folder / "spec.json").exists():
         return "its spec still lies there"
     return None
-
-
-def _record(path: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found

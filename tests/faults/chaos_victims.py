@@ -5,12 +5,12 @@ The agent of the manager's node is a thread of the manager, so who kills that on
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from runyard_actors.run_folder import RunFolder
 from runyard_cluster.data_dir import DataDir
 from tests.support import wait_until
 
@@ -113,8 +113,8 @@ def run_of_shim(process: psutil.Process, data_dir: DataDir) -> tuple[str, int] |
     """Return whose shim it is: only the one that claimed the attempt is, not the module that it is about to become."""
     try:
         folder = Path(process.cwd())
-        claim = json.loads((folder / "started.json").read_bytes())
-    except (psutil.Error, OSError, ValueError):
+        claim = RunFolder(folder).started() or {}
+    except (psutil.Error, OSError):
         return None
     if not folder.is_relative_to(data_dir.runs.resolve()) or claim.get("shim_pid") != process.pid:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -178,9 +177,12 @@ def test_a_stranger_with_the_number_of_a_lost_supervisor_is_never_signalled(tmp_
         # Given a supervisor that died with its machine's other processes, and whose number another process has now
         shim.kill()
         wait_until(lambda: not folder.is_alive(), 20, "the supervisor is gone")
-        for name, pid in (("started.json", "shim_pid"), ("child.json", "pid")):
-            record = folder.path / name
-            record.write_text(json.dumps(json.loads(record.read_text()) | {pid: stranger.pid}))
+        written = folder.record_file.read_text()
+        for name, record in (("shim_pid", folder.started()), ("pid", folder.child())):
+            assert record is not None
+            written = written.replace(f'"{name}": {record[name]}', f'"{name}": {stranger.pid}')
+        folder.record_file.write_text(written)
+        assert (folder.started() or {})["shim_pid"] == stranger.pid == (folder.child() or {})["pid"]
         with in_process(tmp_path, grace="1s") as server, server.http() as http:
             ended = wait_ended(http, run_id)
             assert (ended["status"], ended["reason"]) == ("failed", "supervisor_lost")

@@ -12,6 +12,8 @@ import pytest
 
 from runyard.run import Run
 from runyard.session import Session
+from runyard_actors.attempt_file import RECORD
+from runyard_actors.run_folder import RunFolder
 from tests.fake_cluster import FakeCluster
 from tests.integration.test_other_nodes import is_up, waiting, yard
 from tests.support import lines_of, python, wait_until
@@ -84,9 +86,13 @@ def test_a_fenced_run_whose_node_is_back_in_time_says_why_it_was_ended(tmp_path:
     with yard(tmp_path, cluster, node_timeout=TIMEOUT, fence_nodes=True) as (_, session):
         run = session.submit({"command": waiting(starts, gate), "num_cpus": 1, "node": "ws2"}, None)
         wait_until(lambda: list(lines_of(starts)) == ["1"], 30, "it is going")
-        exits = tmp_path / "nodes" / "ws2"
+        there = tmp_path / "nodes" / "ws2"
         cluster.by_name["ws2"].is_cut = True
-        wait_until(lambda: any(exits.rglob("exit.json")), 60, "its supervisor ended it")
+        wait_until(
+            lambda: any(RunFolder(f.parent).exit() for f in there.rglob(RECORD)),
+            60,
+            "its supervisor ended it",
+        )
         cluster.by_name["ws2"].is_cut = False
         ended = run.wait(60)
         assert (ended.status, ended.fields["reason"], ended.fields["ended_by"]) == (

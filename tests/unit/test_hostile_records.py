@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runyard_actors import attempt_file, log_times, timeline
+from runyard_actors import attempt_file, log_times, record_file, timeline
 from runyard_actors.ending import finished, unfinished
 from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome
@@ -50,9 +50,10 @@ TORN = st.tuples(BYTES, st.integers(0, 200)).map(
 )
 
 FILES = (
-    attempt_file.STARTED, attempt_file.CHILD, attempt_file.EXIT, attempt_file.SUSPENDED, attempt_file.LOG_GAP,
-    attempt_file.REPORT, attempt_file.TIME_INDEX, attempt_file.USAGE,
+    attempt_file.RECORD, attempt_file.SUSPENDED, attempt_file.LOG_GAP, attempt_file.REPORT, attempt_file.TIME_INDEX,
+    attempt_file.USAGE,
 )  # fmt: skip
+KINDS = (record_file.CLAIM, record_file.CHILD, record_file.EXIT)
 
 
 def storable(value: Any) -> None:
@@ -89,24 +90,42 @@ def check(outcome: Outcome) -> bool:
     return True
 
 
+#: Lines of a record, whole, torn, or none of ours at all.
+LINES = (
+    st.tuples(st.sampled_from(KINDS), RECORDS).map(lambda both: b'{"%s":%s}' % (both[0].encode(), both[1]))
+    | BYTES
+)
+RECORD = st.lists(LINES, max_size=5).map(b"\n".join) | LINES.map(lambda line: line + b"\n" + b" " * 100)
+
+
+def record(**lines: bytes) -> dict[str, bytes]:
+    """A folder with nothing in it but a record of these lines."""
+    return {
+        attempt_file.RECORD: b"".join(b'{"%s":%s}\n' % (kind.encode(), line) for kind, line in lines.items())
+    }
+
+
 @SOME
-@given(contents=st.dictionaries(st.sampled_from(FILES), TORN))
-@example(contents={attempt_file.EXIT: b'{"ended_at":1e400,"reason":"nonsense"}'})
+@given(contents=st.dictionaries(st.sampled_from(FILES), TORN), lines=st.none() | RECORD)
+@example(contents=record(exit=b'{"ended_at":1e400,"reason":"nonsense"}'), lines=None)
 @example(
-    contents={attempt_file.EXIT: b'{"ended_at":5,"reason":"exit_code","exit_code":' + b"9" * 5000 + b"}"}
+    contents=record(exit=b'{"ended_at":5,"reason":"exit_code","exit_code":' + b"9" * 5000 + b"}"), lines=None
 )
-@example(contents={attempt_file.STARTED: b'{"never_starts":{"ended_at":"soon"}}'})
-@example(
-    contents={attempt_file.STARTED: b'{"shim_pid":-1,"shim_start":[]}', attempt_file.CHILD: b'{"pid":"x"}'}
-)
-@example(contents={attempt_file.LOG_GAP: b'{"start":5}'})
-@example(contents={attempt_file.TIME_INDEX: b"9" * 30 + b" 1\n1 2 3\n\xff \xff\n5 " + b"9" * 18})
-def test_whatever_lies_in_a_folder_can_be_read(tmp_path: Path, contents: dict[str, bytes]) -> None:
+@example(contents=record(claim=b'{"never_starts":{"ended_at":"soon"}}'), lines=None)
+@example(contents=record(claim=b'{"shim_pid":-1,"shim_start":[]}', child=b'{"pid":"x"}'), lines=None)
+@example(contents=record(claim=b'{"a":' * 100_000), lines=None)
+@example(contents={attempt_file.LOG_GAP: b'{"start":5}'}, lines=None)
+@example(contents={attempt_file.TIME_INDEX: b"9" * 30 + b" 1\n1 2 3\n\xff \xff\n5 " + b"9" * 18}, lines=None)
+def test_whatever_lies_in_a_folder_can_be_read(
+    tmp_path: Path, contents: dict[str, bytes], lines: bytes | None
+) -> None:
     for name in FILES:
         (tmp_path / name).unlink(missing_ok=True)
     (tmp_path / attempt_file.LOG).write_bytes(b"one\ntwo\n")
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
+    if lines is not None:
+        (tmp_path / attempt_file.RECORD).write_bytes(lines)
     read_all(tmp_path)
 
 
@@ -137,10 +156,11 @@ def test_a_damaged_usage_file_is_gone_on_with_or_begun_anew(
 
 @pytest.mark.parametrize("is_written", [False, True], ids=["cut off", "hostile"])
 def test_the_agent_ends_an_attempt_whatever_its_folder_holds(tmp_path: Path, is_written: bool) -> None:
-    claim = json.dumps({"shim_pid": 2**40, "boot_id": process.boot_id()}) if is_written else '{"shim_pi'
-    (tmp_path / attempt_file.STARTED).write_text(claim)
-    (tmp_path / attempt_file.CHILD).write_text('{"pid": "none", "cgroup": 5}')
-    (tmp_path / attempt_file.EXIT).write_text('{"ended_at": "never"}')
+    claim = json.dumps({"shim_pid": 2**40, "boot_id": process.boot_id()}).encode()
+    hostile = record(claim=claim, child=b'{"pid": "none", "cgroup": 5}', exit=b'{"ended_at": "never"}')
+    (tmp_path / attempt_file.RECORD).write_bytes(
+        hostile[attempt_file.RECORD] if is_written else b'{"claim": {"shim_pi'
+    )
     agent = NodeAgent()
 
     async def kept() -> Outcome:
@@ -157,7 +177,8 @@ def test_no_group_but_the_attempts_own_is_ended(tmp_path: Path) -> None:
     others = tmp_path / "somebody else's"
     others.mkdir()
     (others / "cgroup.kill").write_text("")
-    (tmp_path / attempt_file.CHILD).write_text(json.dumps({"pid": 1, "cgroup": str(others)}))
+    written = record(child=json.dumps({"pid": 1, "cgroup": str(others)}).encode())
+    (tmp_path / attempt_file.RECORD).write_bytes(written[attempt_file.RECORD])
     wanted = assignment(tmp_path, "true", nonce="0011223344556677")
     assert unfinished(wanted, RunFolder(tmp_path)).reason == "supervisor_lost"
     assert (others / "cgroup.kill").read_text() == ""

@@ -45,13 +45,14 @@ def test_only_the_first_claim_counts(folder: RunFolder) -> None:
     assert not folder.never_start("cancelled_by_user", "second")
     assert not folder.claim({"shim_pid": 1})
     assert folder.started()["never_starts"]["reason_detail"] == "first"  # type: ignore[index]
-    assert [file.name for file in folder.path.iterdir()] == ["started.json"]
+    assert [file.name for file in folder.path.iterdir()] == ["record.jsonl"]
 
 
 def test_what_is_not_there_or_torn_is_none(folder: RunFolder) -> None:
     assert (folder.started(), folder.child(), folder.exit(), folder.log_gap()) == (None, None, None, None)
-    (folder.path / "exit.json").write_text('{"exit_co')
+    folder.record_file.write_text('{"claim": {"shim_pid": 5}}\n{"exit": {"exit_co')
     assert folder.exit() is None
+    assert folder.started() == {"shim_pid": 5}
     assert folder.log_size() == 0
     assert folder.report_mark() == (0, 0)
     assert folder.report() == {}

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runyard_actors.assignment import Started
 from runyard_actors.run import BatchId, Placement, Reason, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.stopping import StopOrder
+
+#: Asking the system for random bytes has every other thread run meanwhile, so they are asked for many nonces at once.
+NONCES_AT_ONCE = 512
+NONCE_LETTERS = 16
+
+
+def _make_nonces() -> Iterator[str]:
+    while True:
+        letters = secrets.token_hex(NONCES_AT_ONCE * NONCE_LETTERS // 2)
+        yield from (letters[i : i + NONCE_LETTERS] for i in range(0, len(letters), NONCE_LETTERS))
+
+
+_NONCES = _make_nonces()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +42,10 @@ class ActiveRun:
     attempt: int
     placement: Placement
     folder: RunFolder
-    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    nonce: str = field(default_factory=_NONCES.__next__)
     boot_id: str = ""
+    #: Whether an earlier manager began it.
+    is_adopted: bool = False
     spec: RunSpec | None = None
     started: Started | None = None
     cancel: CancelOrder | None = None

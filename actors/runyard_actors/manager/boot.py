@@ -72,6 +72,7 @@ def _adopt(yard: Yard, stored: ActiveAttempt) -> ActiveRun:
         folder=yard.folder(run.run_id, stored.attempt),
         nonce=stored.nonce,
         boot_id=stored.boot_id,
+        is_adopted=True,
         is_suspended=None,
     )
     if stored.cancel_reason:

@@ -80,7 +80,8 @@ async def see_through(yard: Yard, attempt: ActiveRun) -> None:
 async def _kept_here(yard: Yard, attempt: ActiveRun) -> Outcome:
     await yard.leases.take(attempt)
     gpus = yard.capacity.gpus
-    return await yard.agent.keep(_assignment(yard, attempt, gpus), partial(on_started, yard))
+    assignment = _assignment(yard, attempt, gpus, is_new=not attempt.is_adopted)
+    return await yard.agent.keep(assignment, partial(on_started, yard))
 
 
 async def _kept_there(yard: Yard, attempt: ActiveRun, node: OtherNode) -> Outcome:
@@ -187,7 +188,7 @@ def starting(yard: Yard, attempt: ActiveRun) -> AttemptStarting:
     )
 
 
-def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu]) -> Assignment:
+def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu], *, is_new: bool = False) -> Assignment:
     spec = attempt.spec
     assert spec is not None
     uuids = {gpu.index: gpu.uuid for gpu in gpus}
@@ -213,4 +214,5 @@ def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu]) -> Assignme
         preload=spec.preload,
         code=spec.code,
         code_folder=str(yard.data_dir.code),
+        is_new=is_new,
     )

@@ -1,4 +1,4 @@
-"""The shim's life: lock, claim, start, watch, end, record. It reads like a table of contents, on purpose."""
+"""The shim's life: take, claim, start, watch, end, record. It reads like a table of contents, on purpose."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import time
 
 from runyard_actors import attempt_file
+from runyard_actors.record_file import CHILD, EXIT, RecordFile
 from runyard_actors.shim import limit, record
 from runyard_actors.shim.quick_json import dumps
 from runyard_actors.shim.system import Tree, leave_parent, name_process
@@ -14,7 +15,6 @@ from runyard_actors.shim.verdict import verdict
 from runyard_actors.shim.watch import Watch
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
-from runyard_cluster.process import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,20 +43,23 @@ def main() -> None:
     os._exit(0)
 
 
-def own_folder(spec: ShimSpec | None) -> bool:
-    """Own the attempt in whose folder this process is, to its end; the spec lies there unless it is given.
+def own_folder(spec: ShimSpec | None, folder: str = "") -> bool:
+    """Own the attempt of a folder, the one in which this process is or the one given, to its end.
 
-    Returns whether this process can own another one: it cannot once anything of it went wrong.
+    What is to be run lies there unless it is given. Returns whether this process can own another attempt: it cannot
+    once anything of it went wrong.
     """
     try:
-        lock = _lock()
-        if lock is None:
+        if folder:
+            _enter(folder)
+        file = _take()
+        if file is None:
             _answer(event="refused", why="locked")
             return True
         hit("shim.locked")
-        end = own(spec)
+        end = _own(file, spec)
         # Only now, when all is written: who finds the lock free goes by what is there.
-        lock.release()
+        file.release()
     except Exception as error:
         _note_trouble()
         _answer(event="start_error", why=f"the run's folder cannot be used: {error}")
@@ -65,26 +68,39 @@ def own_folder(spec: ShimSpec | None) -> bool:
     return True
 
 
-def own(spec: ShimSpec | None = None) -> Json | None:
-    """Run the attempt of the folder that this process is in and has locked; its record is the last thing written.
+def _enter(folder: str) -> None:
+    """Go into the attempt's folder; one that is new is private to its owner."""
+    try:
+        os.chdir(folder)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            pass
+        os.chdir(folder)
 
-    Returns the record; None when the attempt is not this process's.
+
+def _own(file: RecordFile, spec: ShimSpec | None) -> Json | None:
+    """Run the attempt of the folder that this process is in and has locked; its end is the last thing written.
+
+    Returns how it ended; None when the attempt is not this process's.
     """
     tree = Tree()
     started_at, monotonic_start = time.time_ns() // 1000, time.monotonic()
-    if not record.claim({**_who_claims(os.getpid()), "started_at": started_at}):
+    if not file.claim({**_who_claims(os.getpid()), "started_at": started_at}):
         record.forget_spec()
         tree.close()
         _answer(event="refused", why="claimed")
         return None
     try:
         hit("shim.claimed")
-        end = _run(tree, spec, started_at, monotonic_start)
+        end = _run(tree, file, spec, started_at, monotonic_start)
         hit("shim.before_exit")
     except Exception as error:
         end = _own_failure(tree, error)
     end |= {"started_at": started_at, "ended_at": time.time_ns() // 1000}
-    _write_exit(end)
+    _write_exit(file, end)
     hit("shim.after_exit")
     return end
 
@@ -103,7 +119,9 @@ def _who_claims(pid: int) -> Json:
     return _claimants[pid]
 
 
-def _run(tree: Tree, given: ShimSpec | None, started_at: int, monotonic_start: float) -> Json:
+def _run(
+    tree: Tree, file: RecordFile, given: ShimSpec | None, started_at: int, monotonic_start: float
+) -> Json:
     """Start the module, watch it, end what it leaves behind; return how it ended."""
     spec = given or record.read_spec()
     tree.cookie = spec.nonce
@@ -113,7 +131,7 @@ def _run(tree: Tree, given: ShimSpec | None, started_at: int, monotonic_start: f
         tree.close()
         return {"reason": "start_error", "reason_detail": error, "ended_by": "self", "log_bytes": 0}
     hit("shim.spawned")
-    _write_child(tree)
+    _write_child(file, tree)
     hit("shim.child_written")
     _answer(
         event="started",
@@ -134,6 +152,7 @@ def _run(tree: Tree, given: ShimSpec | None, started_at: int, monotonic_start: f
         "peak_memory": tree.peak(watch.gauge.peak),
         "log_bytes": watch.log.size,
         "log_dropped": watch.log.dropped,
+        "report_bytes": record.report_bytes(),
         "stragglers": stragglers,
         "suspended_seconds": round(watch.suspension.seconds(time.monotonic()), 6),
     }
@@ -152,36 +171,37 @@ def _own_failure(tree: Tree, error: Exception) -> Json:
     return {"reason": "supervisor_lost", "reason_detail": words, "ended_by": "supervisor"}
 
 
-def _lock() -> FileLock | None:
+def _take() -> RecordFile | None:
     end = time.monotonic() + LOCK_SECONDS
     while True:
-        lock = FileLock.acquire(attempt_file.LOCK)
-        if lock is not None or time.monotonic() > end:
-            return lock
+        file = RecordFile.take(attempt_file.RECORD)
+        if file is not None or time.monotonic() > end:
+            return file
         time.sleep(LOCK_LOOK_SECONDS)
 
 
-def _write_child(tree: Tree) -> None:
-    """Others only show this record, so a full disk is no reason to end the run."""
+def _write_child(file: RecordFile, tree: Tree) -> None:
+    """Others only show this line, so a full disk is no reason to end the run."""
     try:
-        record.write_child(
+        file.add(
+            CHILD,
             {
                 "pid": tree.pid,
                 "start": process.process_start_time(tree.pid),
                 "enforcement": tree.enforcement,
                 "cgroup": tree.group,
-            }
+            },
         )
     except OSError:
         return
 
 
-def _write_exit(end: Json) -> None:
+def _write_exit(file: RecordFile, end: Json) -> None:
     record.forget_spec()
     until = time.monotonic() + RECORD_SECONDS
     while True:
         try:
-            return record.write_exit(end)
+            return file.add(EXIT, end)
         except OSError as error:
             if error.errno not in FULL_DISK or time.monotonic() > until:
                 raise

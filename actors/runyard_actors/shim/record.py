@@ -1,4 +1,4 @@
-"""The shim's side of its folder's records; the shim lives in that folder, so bare names are enough."""
+"""The shim's side of what lies beside its record; the shim lives in that folder, so bare names are enough."""
 
 from __future__ import annotations
 
@@ -7,31 +7,13 @@ import os
 from runyard_actors import attempt_file
 from runyard_actors.shim.quick_json import dumps, loads
 from runyard_actors.shim.spec import ShimSpec
-from runyard_cluster.files import create_exclusively, durable_replace
+from runyard_cluster.files import durable_replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     Json = dict[str, Any]
-
-#: Where the exit record is prepared. It takes its space before the run starts, so that a full disk cannot keep a
-#: run from telling how it ended.
-_EXIT_BESIDE = ".exit.json"
-_EXIT_BYTES = 4096
-
-
-def claim(record: Json) -> bool:
-    """Decide whether this attempt ever starts; only the first one who asks gets True.
-
-    Not synced to the disk: a power cut ends this boot, and with it the attempt, as the store knows by the boot's id.
-    """
-    with open(_EXIT_BESIDE, "wb") as file:
-        file.write(b" " * _EXIT_BYTES)
-    if create_exclusively(attempt_file.STARTED, dumps(record).encode()):
-        return True
-    _remove(_EXIT_BESIDE)
-    return False
 
 
 def read_spec() -> ShimSpec:
@@ -45,11 +27,6 @@ def read_spec() -> ShimSpec:
 def forget_spec() -> None:
     """Remove what was to be run, whoever left it."""
     _remove(attempt_file.SPEC)
-
-
-def write_child(record: Json) -> None:
-    """Record the module's own process."""
-    durable_replace(attempt_file.CHILD, dumps(record).encode())
 
 
 def write_gap(start: int, end: int) -> None:
@@ -85,16 +62,12 @@ def read_stop() -> Json | None:
     return found if isinstance(found, dict) else None
 
 
-def write_exit(record: Json) -> None:
-    """Record the end. Renamed into place, not synced: the store's commit of it is what must outlive a power cut."""
-    data = dumps(record).encode()
-    descriptor = os.open(_EXIT_BESIDE, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+def report_bytes() -> int:
+    """Return how much the module reported, in bytes."""
     try:
-        os.write(descriptor, data)
-        os.ftruncate(descriptor, len(data))
-    finally:
-        os.close(descriptor)
-    os.replace(_EXIT_BESIDE, attempt_file.EXIT)
+        return os.stat(attempt_file.REPORT).st_size
+    except OSError:
+        return 0
 
 
 def _remove(name: str) -> None:

@@ -95,8 +95,7 @@ if sys.platform != "win32":
                 if request is None:
                     break
                 folder, spec = request
-                os.chdir(folder)
-                if not shim.own_folder(spec):
+                if not shim.own_folder(spec, folder):
                     break
                 # No folder of a run that has ended is held on to.
                 os.chdir("/")

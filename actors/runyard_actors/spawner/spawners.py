@@ -93,6 +93,7 @@ class Spawners:
         started = await self._plain.launch(folder, spec)
         if started:
             return Launched(*started, self._plain)
+        folder.create()
         folder.write_spec(spec.to_json())
         return Launched(await asyncio.to_thread(launch, folder))
 

@@ -30,7 +30,8 @@ if sys.platform != "win32":
         """An exclusive lock on a file, held until released or until this process ends, however it ends."""
 
         def __init__(self, descriptor: int) -> None:
-            self._descriptor = descriptor
+            #: The file, open for reading and writing; closed with the lock's release.
+            self.descriptor = descriptor
 
         @classmethod
         def acquire(cls, path: Path | str) -> FileLock | None:
@@ -48,7 +49,7 @@ if sys.platform != "win32":
 
         def release(self) -> None:
             """Give the lock back."""
-            os.close(self._descriptor)
+            os.close(self.descriptor)
 
     def is_locked(path: Path | str) -> bool:
         """Whether a living process holds the lock; a missing file is not locked."""

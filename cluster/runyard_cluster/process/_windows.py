@@ -24,6 +24,7 @@ if sys.platform == "win32":
     _SNAPSHOT_PROCESSES = 2
     _CREATE_BREAKAWAY_FROM_JOB = 0x01000000
     _DETACHED_PROCESS = 0x00000008
+    _LOCKED_OFFSET_HIGH = 0x40000000
     _FSCTL_SET_SPARSE = 0x000900C4
     _FSCTL_SET_ZERO_DATA = 0x000980C8
     _TICKS_A_SECOND = 10_000_000
@@ -103,7 +104,8 @@ if sys.platform == "win32":
         """An exclusive lock on a file, held until released or until this process ends, however it ends."""
 
         def __init__(self, descriptor: int) -> None:
-            self._descriptor = descriptor
+            #: The file, open for reading and writing; closed with the lock's release.
+            self.descriptor = descriptor
 
         @classmethod
         def acquire(cls, path: Path | str) -> FileLock | None:
@@ -116,7 +118,7 @@ if sys.platform == "win32":
 
         def release(self) -> None:
             """Give the lock back."""
-            os.close(self._descriptor)
+            os.close(self.descriptor)
 
     def is_locked(path: Path | str) -> bool:
         """Whether a living process holds the lock; a missing file is not locked."""
@@ -137,8 +139,8 @@ if sys.platform == "win32":
             os.close(descriptor)
 
     def _lock(descriptor: int, flags: int) -> bool:
-        """Lock the first byte; the region may lie beyond the end of the file."""
-        where = _Overlapped()
+        """Lock one byte far beyond the end of any file: what is locked nobody else can read."""
+        where = _Overlapped(OffsetHigh=_LOCKED_OFFSET_HIGH)
         handle = msvcrt.get_osfhandle(descriptor)
         return bool(_kernel.LockFileEx(handle, flags, 0, 1, 0, ctypes.byref(where)))
 

@@ -86,7 +86,7 @@ def test_a_failing_shim_ends_its_run_and_says_why(
 
 def test_nothing_is_claimed_where_the_folder_cannot_be_written(make: Make) -> None:
     attempt = make(["true"])
-    (attempt.folder.path / "alive").mkdir()
+    attempt.folder.record_file.mkdir()
     report = attempt.launch()
     assert report.event == "start_error"
     assert "the run's folder cannot be used" in str(report.why)

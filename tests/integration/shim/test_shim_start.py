@@ -74,7 +74,7 @@ def test_a_cancel_after_the_start_comes_too_late_to_prevent_it(make: Make) -> No
 
 def test_somebody_looking_at_the_lock_does_not_prevent_a_start(make: Make) -> None:
     attempt = make(["true"])
-    attempt.folder.lock_file.touch()
+    attempt.folder.record_file.touch()
     stop = threading.Event()
 
     def look() -> None:
