@@ -70,7 +70,7 @@ async def _stop(
     for attempt in active:
         attempt.cancel = attempt.cancel or order
     for run_id in queued:
-        yard.fresh_specs.pop(run_id, None)
+        yard.specs.forget(run_id)
         yard.attempts_used.pop(run_id, None)
     dropped = [RunDropped(run_id=r, reason=order.reason, detail=order.detail, at=now) for r in queued]
     asked = [

@@ -9,7 +9,7 @@ from dataclasses import replace
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.batches import look_at_awaited
 from runyard_actors.manager.retry import retry
-from runyard_actors.manager.yard import FRESH_SPECS, Yard
+from runyard_actors.manager.yard import Yard
 from runyard_actors.run import Outcome, Reason, Status
 from runyard_actors.scheduling.decision import Drop
 from runyard_actors.store.changes import AttemptEnded, RunDropped
@@ -25,7 +25,7 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         outcome = _told(outcome, again.words)
         yard.attempts_used[attempt.run_id] = attempt.attempt
         # It may start before its larger request is committed, and must not be read back as it was.
-        yard.fresh_specs[attempt.run_id] = again.spec
+        yard.specs.keep(again.spec)
     else:
         yard.attempts_used.pop(attempt.run_id, None)
     request, not_before = (again.request, again.not_before) if again else (None, None)
@@ -49,8 +49,7 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
     recorded = yard.write_surely([*yard.noted_starts.take(attempt.run_id), change])
     yard.pump()
     await recorded
-    if len(yard.fresh_specs) > FRESH_SPECS:
-        yard.fresh_specs.pop(attempt.run_id, None)
+    yard.specs.forget_if_many(attempt.run_id)
     hit("end.after_commit")
     if yard.batches.awaited:
         look_at_awaited(yard, attempt.batch_id)
@@ -79,7 +78,7 @@ def drop(yard: Yard, drops: Sequence[Drop]) -> Awaitable[None]:
     """
     now = time.time_ns() // 1000
     for decision in drops:
-        yard.fresh_specs.pop(decision.run_id, None)
+        yard.specs.forget(decision.run_id)
         yard.attempts_used.pop(decision.run_id, None)
     return _dropped(
         yard,

@@ -35,14 +35,14 @@ def start(yard: Yard, starts: Sequence[Start]) -> Awaitable[None]:
     which they share a commit.
     """
     attempts = [register(yard, decision) for decision in starts]
-    specs = yard.specs_at_hand([a.run_id for a in attempts])
+    specs = yard.specs.at_hand([a.run_id for a in attempts])
     return _start(yard, attempts, _committed(yard, attempts, specs) if specs else None)
 
 
 async def _start(yard: Yard, attempts: Sequence[ActiveRun], committed: Awaitable[None] | None) -> None:
     try:
         if committed is None:
-            committed = _committed(yard, attempts, await yard.specs([a.run_id for a in attempts]))
+            committed = _committed(yard, attempts, await yard.specs.take([a.run_id for a in attempts]))
         await committed
     except StoreUnavailable as error:
         _withdraw(yard, attempts, str(error))
@@ -156,7 +156,7 @@ def _withdraw(yard: Yard, attempts: Sequence[ActiveRun], why: str) -> None:
     for attempt in attempts:
         del yard.active[attempt.run_id]
         if attempt.spec and not attempt.cancel:
-            yard.fresh_specs[attempt.run_id] = attempt.spec
+            yard.specs.keep(attempt.spec)
         yard.core.on_start_failed(attempt.run_id)
     for attempt in attempts:
         if attempt.cancel:

@@ -15,7 +15,7 @@ from runyard_actors.manager.messages import Accepted, Submission
 from runyard_actors.manager.queued_run import queued_run
 from runyard_actors.manager.start import begin, starting
 from runyard_actors.manager.view import waiting_for
-from runyard_actors.manager.yard import FRESH_SPECS, Yard
+from runyard_actors.manager.yard import Yard
 from runyard_actors.request import Request
 from runyard_actors.store.changes import Idempotency, RunsSubmitted
 from runyard_cluster.errors import (
@@ -111,8 +111,7 @@ def _enqueue(yard: Yard, submission: Submission, now: int) -> None:
         yard.batches.on_open(batch.batch_id, len(submission.runs))
     queued = [queued_run(spec, now) for spec in submission.runs]
     yard.core.on_submitted(queued, None if submission.is_addition else batch)
-    if len(yard.fresh_specs) + len(submission.runs) <= FRESH_SPECS:
-        yard.fresh_specs.update({spec.run_id: spec for spec in submission.runs})
+    yard.specs.keep_if_few(submission.runs)
     yard.pump()
 
 

@@ -20,8 +20,9 @@ from runyard_actors.manager.look import NodeLook
 from runyard_actors.manager.noted_starts import NotedStarts
 from runyard_actors.manager.origins import Origins
 from runyard_actors.manager.other_node import OtherNode
+from runyard_actors.manager.specs import Specs
 from runyard_actors.node_agent import NodeAgent
-from runyard_actors.run import RunId, RunSpec
+from runyard_actors.run import RunId
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.scheduling.core import Core
 from runyard_actors.scheduling.decision import Drop, Start
@@ -37,11 +38,6 @@ log = logging.getLogger("runyard.manager")
 
 #: Pause between two tries to write something that must not be lost, in seconds.
 STORE_RETRY_SECONDS = 0.5
-
-#: Specs of small submissions are kept until the run starts, to save the read; larger ones are read when due.
-FRESH_SPECS = 1_000
-#: So many of the next in line are read beside those that are needed: one reading costs much the same.
-SPECS_AHEAD = 64
 
 #: The clock is looked at this often while somebody waits for a moment: it may be set, and machines sleep.
 CLOCK_SECONDS = 30.0
@@ -96,7 +92,7 @@ class Yard:
         self.reader = StoreReader(data_dir.database)
         self.active: dict[RunId, ActiveRun] = {}
         self.attempts_used: dict[RunId, int] = {}
-        self.fresh_specs: dict[RunId, RunSpec] = {}
+        self.specs = Specs(self.reader.specs, self._next_in_line, self.spawn)
         self.admitting = Admitting()
         self.noted_starts = NotedStarts(lambda c: self.spawn(self.write_surely(c), "note starts"))
         self.batches = Batches()
@@ -260,28 +256,8 @@ class Yard:
         node = self.others.get(name)
         return node.guard if node else self.guard
 
-    def specs_at_hand(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec] | None:
-        """Return the full specs of runs that are about to start, if none of them has to be read."""
-        if not all(run_id in self.fresh_specs for run_id in run_ids):
-            return None
-        return {run_id: self.fresh_specs.pop(run_id) for run_id in run_ids}
-
-    async def specs(self, run_ids: Sequence[RunId]) -> dict[RunId, RunSpec]:
-        """Return the full specs of runs that are about to start; those of the next in line are read with them."""
-        missing = [r for r in run_ids if r not in self.fresh_specs]
-        stored: dict[RunId, RunSpec] = {}
-        if missing:
-            ahead = self._next_in_line()
-            stored = await asyncio.to_thread(self.reader.specs, [*missing, *ahead])
-            # Who was cancelled or started meanwhile would leave its spec here for good.
-            for run_id in ahead & self._next_in_line() & stored.keys():
-                self.fresh_specs.setdefault(run_id, stored[run_id])
-        known = {r: self.fresh_specs.pop(r) for r in run_ids if r in self.fresh_specs}
-        return {r: stored[r] for r in missing if r in stored} | known
-
-    def _next_in_line(self) -> set[RunId]:
-        room = min(SPECS_AHEAD, FRESH_SPECS - len(self.fresh_specs))
-        return {run.run_id for run in self.core.first_queued(max(0, room))}
+    def _next_in_line(self, count: int) -> list[RunId]:
+        return [run.run_id for run in self.core.first_queued(count)]
 
     async def close(self) -> None:
         """Stop background work and release the store."""
