@@ -33,16 +33,23 @@ Json = dict[str, Any]
 
 
 class Line:
-    """The line to one shim, which owns one run after another; it closes with the shim's end."""
+    """The line to one shim, which owns one run after another; it closes with the shim's end.
+
+    Its loop watches it from beginning to end: to begin and end that for each answer would cost more than the answers.
+    """
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._received = b""
+        self._is_over = False
+        self._has_more: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(end.fileno(), self._receive)
 
     async def send(self, folder: RunFolder, spec: ShimSpec) -> None:
         """Hand over what is to be run. Raises OSError when the shim is gone."""
         data = spec.to_json(folder=str(folder.path))
-        await asyncio.get_running_loop().sock_sendall(self._end, len(data).to_bytes(SIZE_BYTES, "big") + data)
+        await self._loop.sock_sendall(self._end, len(data).to_bytes(SIZE_BYTES, "big") + data)
 
     async def report(self) -> LaunchReport:
         """Return the shim's answer to what was sent; an empty report when there was none, or none in time."""
@@ -61,22 +68,35 @@ class Line:
         return None
 
     def close(self) -> None:
-        """Have done with the line; the shim sees its run through, and ends."""
+        """Have done with the line; the shim sees its run through."""
+        if not self._is_over:
+            self._is_over = True
+            self._loop.remove_reader(self._end.fileno())
         self._end.close()
 
     async def _next(self) -> Json | None:
-        loop = asyncio.get_running_loop()
         while b"\n" not in self._received:
-            try:
-                data = await loop.sock_recv(self._end, _ANSWER_BYTES)
-            except ConnectionError:
-                data = b""
-            if not data:
+            if self._is_over:
                 return None
-            self._received += data
+            self._has_more = self._loop.create_future()
+            await self._has_more
         text, _, self._received = self._received.partition(b"\n")
         answer: Json = json.loads(text)
         return answer
+
+    def _receive(self) -> None:
+        try:
+            data = self._end.recv(_ANSWER_BYTES)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        self._received += data
+        if not data:
+            self._is_over = True
+            self._loop.remove_reader(self._end.fileno())
+        if self._has_more is not None and not self._has_more.done():
+            self._has_more.set_result(None)
 
 
 class Spawner:
