@@ -34,8 +34,23 @@ def finished(
         record = started.get("never_starts") if started else None
     if record is None:
         return None
-    report = folder.report() if record.get("report_bytes") != 0 else {}
-    outcome = Outcome(
+    outcome = _outcome(record, {} if _reported_nothing(record) else folder.report())
+    return _with_shortage(outcome, assignment, folder) if outcome.reason is Reason.EXIT_CODE else outcome
+
+
+def told(record: Mapping[str, Any] | None) -> Outcome | None:
+    """Return the outcome that a shim's record tells by itself; None if the folder has to be looked at for it."""
+    if record is None or record.get("reason") == Reason.EXIT_CODE or not _reported_nothing(record):
+        return None
+    return _outcome(record, {})
+
+
+def _reported_nothing(record: Mapping[str, Any]) -> bool:
+    return record.get("report_bytes") == 0
+
+
+def _outcome(record: Mapping[str, Any], report: Mapping[str, Any]) -> Outcome:
+    return Outcome(
         ended_at=int(record["ended_at"]),
         exit_code=record.get("exit_code"),
         signal=record.get("signal"),
@@ -50,7 +65,6 @@ def finished(
         message=report.get("message"),
         result=report.get("result"),
     )
-    return _with_shortage(outcome, assignment, folder) if outcome.reason is Reason.EXIT_CODE else outcome
 
 
 def _with_shortage(outcome: Outcome, assignment: Assignment, folder: RunFolder) -> Outcome:

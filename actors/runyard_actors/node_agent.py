@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard_actors.assignment import Assignment, Started, shim_spec
-from runyard_actors.ending import finished, outcome_of, unfinished
+from runyard_actors.ending import finished, outcome_of, told, unfinished
 from runyard_actors.module_environment import node_environment
 from runyard_actors.run import Outcome, Reason
 from runyard_actors.run_folder import RunFolder
@@ -20,10 +20,8 @@ from runyard_actors.shipment import Shipment
 from runyard_actors.spawner.spawners import Launched, Spawners
 from runyard_cluster import process
 from runyard_cluster.code import archive_name, forget_unchanged, unpack
-from runyard_cluster.event_loop import new_event_loop
 from runyard_cluster.failpoint import hit
 
-STOP_SECONDS = 5.0
 #: A shim may go on after the run that is waited for, so the run's lock is looked at besides, this often.
 LOOK_SECONDS = 5.0
 #: A shim that holds its attempt has started the module within this, and is looked at this often meanwhile.
@@ -34,12 +32,11 @@ Json = dict[str, Any]
 
 
 class NodeAgent:
-    """Works in a thread and an event loop of its own, so that a slow disk of the runs holds nobody else up."""
+    """Works on its callers' event loop. Whatever touches the disk of the runs does so in the shim or in a thread, so
+    that a slow one holds nobody else up.
+    """
 
     def __init__(self) -> None:
-        self._loop = new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="node agent", daemon=True)
-        self._thread.start()
         self._spawners = Spawners()
         self._environment = node_environment(os.environ)
         self._boot_id = process.boot_id()
@@ -49,42 +46,22 @@ class NodeAgent:
         """The processes that become shims."""
         return self._spawners.pids
 
+    def close(self) -> None:
+        """Let the spawners end; what runs goes on."""
+        self._spawners.close()
+
     async def keep(self, assignment: Assignment, on_started: Callable[[Started], None]) -> Outcome:
         """Start the attempt, or adopt it when it was started before; return how it ended.
 
         At most once: the store committed the attempt before this is called, and the shim itself refuses a folder
         that is locked or claimed. Raises nothing: whatever goes wrong is the attempt's outcome.
         """
-        callers = asyncio.get_running_loop()
-
-        def tell(started: Started) -> None:
-            callers.call_soon_threadsafe(on_started, started)
-
-        work = asyncio.run_coroutine_threadsafe(self._keep(assignment, tell), self._loop)
-        return await asyncio.wrap_future(work)
-
-    def close(self) -> None:
-        """Stop watching; what runs goes on."""
-        if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result(STOP_SECONDS)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_SECONDS)
-            self._loop.close()
-
-    async def _leave(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        self._spawners.close()
-
-    async def _keep(self, assignment: Assignment, tell: Callable[[Started], None]) -> Outcome:
         folder = RunFolder(Path(assignment.folder))
         try:
             if assignment.boot_id != self._boot_id:
-                outcome = finished(assignment, folder)
+                outcome = await asyncio.to_thread(finished, assignment, folder)
                 return _lost_with_the_boot() if outcome is None else outcome
-            return await self._see_through(assignment, folder, tell)
+            return await self._see_through(assignment, folder, on_started)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             return outcome_of(Reason.START_ERROR, f"the run's folder cannot be used: {error.strerror}{where}")
@@ -93,10 +70,8 @@ class NodeAgent:
         self, assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]
     ) -> Outcome:
         record: Json | None = None
-        if not assignment.is_new and (folder.is_alive() or folder.started()):
-            await asyncio.to_thread(_await_child, folder)
-            _tell_adopted(assignment, folder, tell)
-            await _ended(folder)
+        if not assignment.is_new and await asyncio.to_thread(folder.is_begun):
+            await _adopt(assignment, folder, tell)
         else:
             hit("agent.before_launch")
             if assignment.code is not None:
@@ -104,13 +79,13 @@ class NodeAgent:
             launched = await self._spawners.launch(folder, shim_spec(assignment, folder, self._environment))
             hit("agent.after_launch")
             report = launched.report
-            if report.event == "start_error" and not folder.started():
+            if report.event == "start_error" and not await asyncio.to_thread(folder.started):
                 launched.close()
                 return outcome_of(Reason.START_ERROR, report.why or "the shim could not use the run's folder")
             record = await self._until_ended(assignment, folder, launched, tell)
-        outcome = finished(assignment, folder, record)
+        outcome = told(record)
         if outcome is None:
-            outcome = await asyncio.to_thread(unfinished, assignment, folder)
+            outcome = await asyncio.to_thread(_found_out, assignment, folder, record)
         if assignment.code is not None:
             await asyncio.to_thread(forget_unchanged, folder.code_copy)
         return outcome
@@ -126,9 +101,7 @@ class NodeAgent:
         report = launched.report
         if report.event != "started" or launched.line is None:
             launched.close()
-            await asyncio.to_thread(_await_child, folder)
-            _tell_adopted(assignment, folder, tell)
-            await _ended(folder)
+            await _adopt(assignment, folder, tell)
             return None
         tell(_started(assignment, report.pid, report.shim_pid, report.started_at, report.enforcement))
         try:
@@ -138,16 +111,24 @@ class NodeAgent:
             raise
 
 
+async def _adopt(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:
+    """Tell of an attempt whose shim is not ours to hear from, and wait for its end."""
+    await asyncio.to_thread(_await_child, folder)
+    claim, child = await asyncio.to_thread(folder.started), await asyncio.to_thread(folder.child)
+    if claim and child and {"shim_pid", "started_at"} <= claim.keys():
+        enforcement = child.get("enforcement") or claim.get("enforcement", {})
+        tell(_started(assignment, child["pid"], claim["shim_pid"], claim["started_at"], enforcement))
+    await _ended(folder, int((claim or {}).get("shim_pid", 0)))
+
+
+def _found_out(assignment: Assignment, folder: RunFolder, record: Json | None) -> Outcome:
+    outcome = finished(assignment, folder, record)
+    return unfinished(assignment, folder) if outcome is None else outcome
+
+
 def _unpack_code(code: Shipment, assignment: Assignment, folder: RunFolder) -> None:
     folder.create()
     unpack(Path(assignment.code_folder, archive_name(code.digest)), folder.code_copy)
-
-
-def _tell_adopted(assignment: Assignment, folder: RunFolder, tell: Callable[[Started], None]) -> None:
-    started, child = folder.started(), folder.child()
-    if started and child and {"shim_pid", "started_at"} <= started.keys():
-        enforcement = child.get("enforcement") or started.get("enforcement", {})
-        tell(_started(assignment, child["pid"], started["shim_pid"], started["started_at"], enforcement))
 
 
 def _started(assignment: Assignment, pid: Any, shim_pid: Any, at: Any, enforcement: Any) -> Started:
@@ -172,15 +153,14 @@ def _lost_with_the_boot() -> Outcome:
     return outcome_of(Reason.NODE_LOST, "the machine restarted while the run was active", ended_by="node")
 
 
-async def _ended(folder: RunFolder) -> None:
+async def _ended(folder: RunFolder, shim_pid: int) -> None:
     """Wait until no shim holds the attempt: by its process where the system can tell of that, else by its lock."""
-    started = folder.started() or {}
-    descriptor = process.exit_descriptor(int(started.get("shim_pid", 0)))
+    descriptor = process.exit_descriptor(shim_pid)
     if descriptor is None:
         return await _in_thread(folder.wait_end)
     try:
         # The lock is held, so the number that the descriptor was made from was still the shim's.
-        while folder.is_alive():
+        while await asyncio.to_thread(folder.is_alive):
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await _readable(descriptor)

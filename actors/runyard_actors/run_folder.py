@@ -139,6 +139,10 @@ class RunFolder:
         found = read_record(self.record_file).get(EXIT)
         return None if found is None else attempt_record.exit_record(found)
 
+    def is_begun(self) -> bool:
+        """Whether somebody has claimed this attempt, or is about to."""
+        return self.is_alive() or self.started() is not None
+
     def is_alive(self) -> bool:
         """Whether a shim holds this attempt: the kernel knows, whatever PIDs say."""
         return process.is_locked(self.record_file)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.launch import IMPORT_ROOTS, launch
 from runyard_cluster import process
+from tests.one_agent import OneAgent, ignore
 from tests.support import python, wait_until
 
 #: Prints what a process finds when it starts: all that the way of starting it could leave behind.
@@ -39,12 +40,11 @@ print(json.dumps({
 
 
 @pytest.fixture
-def agent() -> Iterator[NodeAgent]:
+def agent() -> Iterator[OneAgent]:
     """A node agent that is closed afterwards, its spawner too."""
-    agent = NodeAgent()
     before = set(spawners())
-    yield agent
-    agent.close()
+    with OneAgent() as agent:
+        yield agent
     wait_until(lambda: set(spawners()) <= before, 10, "the spawner has ended")
 
 
@@ -82,55 +82,35 @@ def assignment(folder: Path, *command: str, **more: Any) -> Assignment:
     )
 
 
-def ignore(started: Started) -> None:
-    del started
-
-
-def run(work: Callable[[], Awaitable[Any]]) -> Any:
-    async def limited() -> Any:
-        async with asyncio.timeout(60):
-            return await work()
-
-    return asyncio.run(limited())
-
-
-def keep_all(agent: NodeAgent, *wanted: Assignment) -> list[Outcome]:
-    async def work() -> list[Outcome]:
-        return await asyncio.gather(*(agent.keep(each, ignore) for each in wanted))
-
-    found: list[Outcome] = run(work)
-    return found
-
-
-def test_fifty_at_once_each_end_with_their_own_code_and_log(agent: NodeAgent, tmp_path: Path) -> None:
+def test_fifty_at_once_each_end_with_their_own_code_and_log(agent: OneAgent, tmp_path: Path) -> None:
     wanted = [assignment(tmp_path / str(i), "sh", "-c", f"echo {i}; exit {i}") for i in range(50)]
-    assert [outcome.exit_code for outcome in keep_all(agent, *wanted)] == list(range(50))
+    assert [outcome.exit_code for outcome in agent.keep(*wanted)] == list(range(50))
     assert [RunFolder(tmp_path / str(i)).log_file.read_text() for i in range(50)] == [
         f"{i}\n" for i in range(50)
     ]
 
 
-def test_a_run_outlives_the_spawner_and_later_runs_get_another(agent: NodeAgent, tmp_path: Path) -> None:
+def test_a_run_outlives_the_spawner_and_later_runs_get_another(agent: OneAgent, tmp_path: Path) -> None:
     before = set(spawners())
     marker = tmp_path / "go"
     waits = assignment(tmp_path / "a", "sh", "-c", f"until [ -e {marker} ]; do sleep 0.05; done; exit 7")
 
     async def work() -> tuple[Outcome, Outcome]:
         is_started = asyncio.Event()
-        first = asyncio.create_task(agent.keep(waits, lambda _: is_started.set()))
+        first = asyncio.create_task(agent.agent.keep(waits, lambda _: is_started.set()))
         await is_started.wait()
         for spawner in set(spawners()) - before:
             spawner.kill()
             spawner.wait(5)
-        second = await agent.keep(assignment(tmp_path / "b", "true"), ignore)
+        second = await agent.agent.keep(assignment(tmp_path / "b", "true"), ignore)
         marker.touch()
         return await first, second
 
-    first, second = run(work)
+    first, second = agent.run(work())
     assert (first.exit_code, second.exit_code) == (7, 0)
 
 
-def test_another_agent_finds_the_run_and_its_true_end(agent: NodeAgent, tmp_path: Path) -> None:
+def test_another_agent_finds_the_run_and_its_true_end(agent: OneAgent, tmp_path: Path) -> None:
     marker = tmp_path / "go"
     waits = assignment(tmp_path / "a", "sh", "-c", f"until [ -e {marker} ]; do sleep 0.05; done; exit 7")
     successor = NodeAgent()
@@ -143,17 +123,19 @@ def test_another_agent_finds_the_run_and_its_true_end(agent: NodeAgent, tmp_path
             pids.append(started.pid)
             is_started.set()
 
-        first = asyncio.create_task(agent.keep(waits, note))
+        first = asyncio.create_task(agent.agent.keep(waits, note))
         await is_started.wait()
         first.cancel()
         is_started.clear()
         second = asyncio.create_task(successor.keep(waits, note))
         await is_started.wait()
         marker.touch()
-        return await second, pids
+        try:
+            return await second, pids
+        finally:
+            successor.close()
 
-    outcome, pids = run(work)
-    successor.close()
+    outcome, pids = agent.run(work())
     assert outcome.exit_code == 7
     assert pids[0] == pids[1]
 
@@ -163,28 +145,25 @@ def test_without_a_spawner_that_lives_a_shim_is_started_all_the_same(
     point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNYARD_FAIL", point)
-    agent = NodeAgent()
-    try:
-        (outcome,) = keep_all(agent, assignment(tmp_path / "a", "sh", "-c", "exit 3"))
-    finally:
-        agent.close()
+    with OneAgent() as agent:
+        (outcome,) = agent.keep(assignment(tmp_path / "a", "sh", "-c", "exit 3"))
     assert outcome.exit_code == 3
 
 
-def test_a_large_command_and_environment_arrive_whole(agent: NodeAgent, tmp_path: Path) -> None:
+def test_a_large_command_and_environment_arrive_whole(agent: OneAgent, tmp_path: Path) -> None:
     wanted = assignment(
         tmp_path / "a",
         *python("import os, sys; print(len(sys.argv), len(''.join(sys.argv[1:])), len(os.environ['LARGE']))"),
         *["x" * 1000] * 900,
         env={"LARGE": "y" * 100_000},
     )
-    keep_all(agent, wanted)
+    agent.keep(wanted)
     assert RunFolder(tmp_path / "a").log_file.read_text().split() == ["901", "900000", "100000"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_module_finds_the_same_however_its_shim_was_started(agent: NodeAgent, tmp_path: Path) -> None:
-    keep_all(agent, assignment(tmp_path / "forked", *python(PROBE)))
+def test_a_module_finds_the_same_however_its_shim_was_started(agent: OneAgent, tmp_path: Path) -> None:
+    agent.keep(assignment(tmp_path / "forked", *python(PROBE)))
     folder = RunFolder(tmp_path / "new")
     folder.create()
     folder.write_spec(
@@ -207,10 +186,10 @@ def _found(folder: RunFolder) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_nothing_of_a_run_is_left_open_in_agent_or_shim(agent: NodeAgent, tmp_path: Path) -> None:
+def test_nothing_of_a_run_is_left_open_in_agent_or_shim(agent: OneAgent, tmp_path: Path) -> None:
     shims: list[Started] = []
     for i in range(20):
-        keep_one(agent, assignment(tmp_path / str(i), "true"), shims.append)
+        agent.keep(assignment(tmp_path / str(i), "true"), tell=shims.append)
         if i == 0:
             before = descriptors(os.getpid()), descriptors(shims[0].shim_pid)
     assert {started.shim_pid for started in shims} == {shims[0].shim_pid}, (
@@ -219,36 +198,26 @@ def test_nothing_of_a_run_is_left_open_in_agent_or_shim(agent: NodeAgent, tmp_pa
     assert (descriptors(os.getpid()), descriptors(shims[0].shim_pid)) == before
 
 
-def test_runs_of_one_shim_see_nothing_of_each_other(agent: NodeAgent, tmp_path: Path) -> None:
+def test_runs_of_one_shim_see_nothing_of_each_other(agent: OneAgent, tmp_path: Path) -> None:
     first = assignment(
         tmp_path / "one before", *python("import os; print(os.getcwd())"), env={"A": "1"}, timeout_seconds=9
     )
     second = assignment(tmp_path / "one after", *python(PROBE))
-    keep_all(agent, first)
-    keep_all(agent, second)
-    fresh = NodeAgent()
-    third = assignment(tmp_path / "one alone", *python(PROBE))
-    keep_all(fresh, third)
-    fresh.close()
+    agent.keep(first)
+    agent.keep(second)
+    with OneAgent() as fresh:
+        fresh.keep(assignment(tmp_path / "one alone", *python(PROBE)))
     assert _found(RunFolder(tmp_path / "one after")) == _found(RunFolder(tmp_path / "one alone"))
 
 
-def test_a_shim_that_dies_between_two_runs_is_replaced(agent: NodeAgent, tmp_path: Path) -> None:
+def test_a_shim_that_dies_between_two_runs_is_replaced(agent: OneAgent, tmp_path: Path) -> None:
     shims: list[Started] = []
-    keep_one(agent, assignment(tmp_path / "a", "true"), shims.append)
+    agent.keep(assignment(tmp_path / "a", "true"), tell=shims.append)
     idle = psutil.Process(shims[0].shim_pid)
     idle.kill()
     wait_until(lambda: not idle.is_running() or idle.status() == "zombie", 5, "it is dead")
-    assert keep_one(agent, assignment(tmp_path / "b", "sh", "-c", "exit 4"), shims.append).exit_code == 4
+    assert agent.keep(assignment(tmp_path / "b", "sh", "-c", "exit 4"), tell=shims.append)[0].exit_code == 4
     assert shims[1].shim_pid != shims[0].shim_pid
-
-
-def keep_one(agent: NodeAgent, wanted: Assignment, note: Callable[[Started], None]) -> Outcome:
-    async def work() -> Outcome:
-        return await agent.keep(wanted, note)
-
-    found: Outcome = run(work)
-    return found
 
 
 def descriptors(pid: int) -> int:
@@ -256,9 +225,7 @@ def descriptors(pid: int) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans come to the spawner on Linux only")
-def test_what_a_killed_shim_leaves_is_ended_though_nobody_else_lives(
-    agent: NodeAgent, tmp_path: Path
-) -> None:
+def test_what_a_killed_shim_leaves_is_ended_though_nobody_else_lives(agent: OneAgent, tmp_path: Path) -> None:
     notes = tmp_path / "pids"
     daemon = f"echo $$ >> {notes}; setsid sh -c 'echo $$ >> {notes}; exec sleep 300' & wait"
     going = assignment(tmp_path / "a", "sh", "-c", daemon)
@@ -271,11 +238,11 @@ def test_what_a_killed_shim_leaves_is_ended_though_nobody_else_lives(
             shims.append(started)
             is_started.set()
 
-        kept = asyncio.create_task(agent.keep(going, note))
+        kept = asyncio.create_task(agent.agent.keep(going, note))
         await is_started.wait()
         kept.cancel()
 
-    run(start)
+    agent.run(start())
     wait_until(lambda: notes.exists() and len(notes.read_text().split()) == 2, 10, "both are up")
     left = [psutil.Process(int(pid)) for pid in notes.read_text().split()]
     agent.close()

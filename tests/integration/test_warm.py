@@ -18,11 +18,11 @@ import pytest
 
 from runyard_actors.assignment import Assignment
 from runyard_actors.attempt_file import COOKIE
-from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
 from runyard_cluster.process import process_start_time
-from tests.integration.test_node_agent import PROBE, assignment, ignore
+from tests.integration.test_node_agent import PROBE, assignment
+from tests.one_agent import OneAgent, ignore
 from tests.support import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can be copied here")
@@ -68,11 +68,10 @@ PROGRAMS = {
 
 
 @pytest.fixture(scope="module")
-def agent() -> Iterator[NodeAgent]:
+def agent() -> Iterator[OneAgent]:
     """One agent, so that its interpreter is warm for all but the first program."""
-    agent = NodeAgent()
-    yield agent
-    agent.close()
+    with OneAgent() as agent:
+        yield agent
 
 
 def program(folder: Path, source: str, **more: Any) -> Assignment:
@@ -87,19 +86,11 @@ def program(folder: Path, source: str, **more: Any) -> Assignment:
     )
 
 
-def keep(agent: NodeAgent, wanted: Assignment) -> Outcome:
-    async def work() -> Outcome:
-        async with asyncio.timeout(60):
-            return await agent.keep(wanted, ignore)
-
-    return asyncio.run(work())
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_does_the_same_warm_as_cold(agent: NodeAgent, tmp_path: Path, name: str) -> None:
+def test_a_program_does_the_same_warm_as_cold(agent: OneAgent, tmp_path: Path, name: str) -> None:
     cold = program(tmp_path, PROGRAMS[name])
     warm = replace(cold, preload=("json",), folder=str(tmp_path / "again" / "run"))
-    ends = [keep(agent, each) for each in (cold, warm)]
+    ends = [agent.keep(each)[0] for each in (cold, warm)]
     logs = [_shown(each) for each in (cold, warm)]
     assert logs[0] == logs[1]
     shown = [(end.exit_code, end.signal, end.reason) for end in ends]
@@ -113,13 +104,13 @@ def _shown(wanted: Assignment) -> str:
 
 
 def test_what_is_wanted_is_imported_before_and_by_one_process_for_all(
-    agent: NodeAgent, tmp_path: Path
+    agent: OneAgent, tmp_path: Path
 ) -> None:
     source = "import json, os, sys; print(json.dumps([os.getppid(), 'sqlite3' in sys.modules, sys.flags.isolated]))"
     first, second = (program(tmp_path / str(i), source, preload=("sqlite3",)) for i in range(2))
     found = []
     for wanted in (first, second):
-        assert keep(agent, wanted).exit_code == 0
+        assert agent.keep(wanted)[0].exit_code == 0
         found.append(json.loads(RunFolder(Path(wanted.folder)).log_file.read_text()))
     assert [f[1:] for f in found] == [[True, 0], [True, 0]]
     assert found[0][0] == found[1][0], "one after the other they have the same supervisor"
@@ -130,33 +121,33 @@ def test_what_is_wanted_is_imported_before_and_by_one_process_for_all(
     [(("no_such_module_anywhere",), {}), ((), {"PYTHONHASHSEED": "7"}), ((), {"PYTHONDEVMODE": "1"})],
 )
 def test_where_it_cannot_start_warm_it_starts_cold(
-    agent: NodeAgent, tmp_path: Path, preload: tuple[str, ...], env: dict[str, str]
+    agent: OneAgent, tmp_path: Path, preload: tuple[str, ...], env: dict[str, str]
 ) -> None:
     wanted = program(tmp_path, "import sys; print(sys.argv[1]); sys.exit(3)", preload=preload)
-    outcome = keep(agent, replace(wanted, env={**wanted.env, **env}))
+    (outcome,) = agent.keep(replace(wanted, env={**wanted.env, **env}))
     assert outcome.exit_code == 3
     assert RunFolder(Path(wanted.folder)).log_file.read_text() == "an argument\n"
 
 
-def test_numbers_of_numpy_differ_from_run_to_run(agent: NodeAgent, tmp_path: Path) -> None:
+def test_numbers_of_numpy_differ_from_run_to_run(agent: OneAgent, tmp_path: Path) -> None:
     pytest.importorskip("numpy")
     logs = []
     for i in range(2):
         wanted = program(tmp_path / str(i), "import numpy; print(numpy.random.rand())", preload=("numpy",))
-        assert keep(agent, wanted).exit_code == 0
+        assert agent.keep(wanted)[0].exit_code == 0
         logs.append(RunFolder(Path(wanted.folder)).log_file.read_text())
     assert logs[0] != logs[1]
 
 
-def test_a_program_of_another_kind_is_never_taken_for_python(agent: NodeAgent, tmp_path: Path) -> None:
+def test_a_program_of_another_kind_is_never_taken_for_python(agent: OneAgent, tmp_path: Path) -> None:
     wanted = assignment(tmp_path / "run", "echo", "hello", preload=())
-    assert keep(agent, wanted).exit_code == 0
+    assert agent.keep(wanted)[0].exit_code == 0
     assert RunFolder(Path(wanted.folder)).log_file.read_text() == "hello\n"
 
 
 @pytest.mark.parametrize("preload", [None, ("json",)], ids=["cold", "warm"])
 def test_a_daemon_does_not_outlive_a_run_whose_supervisor_was_killed(
-    agent: NodeAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preload: tuple[str, ...] | None
+    agent: OneAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preload: tuple[str, ...] | None
 ) -> None:
     # Given a machine on which no control group can be made, as most are
     monkeypatch.setattr("runyard_actors.assignment._group", lambda: "")
@@ -171,13 +162,12 @@ def test_a_daemon_does_not_outlive_a_run_whose_supervisor_was_killed(
     note = tmp_path / "home" / "daemon"
 
     async def killed() -> Outcome:
-        async with asyncio.timeout(60):
-            run = asyncio.create_task(agent.keep(wanted, ignore))
-            await asyncio.to_thread(wait_until, note.exists, 30, "the daemon is there")
-            started = RunFolder(Path(wanted.folder)).started() or {}
-            os.kill(int(started["shim_pid"]), signal.SIGKILL)
-            return await run
+        run = asyncio.create_task(agent.agent.keep(wanted, ignore))
+        await asyncio.to_thread(wait_until, note.exists, 30, "the daemon is there")
+        started = RunFolder(Path(wanted.folder)).started() or {}
+        os.kill(int(started["shim_pid"]), signal.SIGKILL)
+        return await run
 
-    outcome = asyncio.run(killed())
+    outcome = agent.run(killed())
     assert outcome.reason == "supervisor_lost"
     assert process_start_time(int(note.read_text())) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import struct
@@ -17,12 +16,12 @@ from hypothesis import strategies as st
 
 from runyard_actors import attempt_file, log_times, record_file, timeline
 from runyard_actors.ending import finished, unfinished
-from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.timeline import Limits, Recorder, Sample
 from runyard_cluster import process
-from tests.integration.test_node_agent import assignment, ignore
+from tests.integration.test_node_agent import assignment
+from tests.one_agent import OneAgent
 
 SOME = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -161,16 +160,9 @@ def test_the_agent_ends_an_attempt_whatever_its_folder_holds(tmp_path: Path, is_
     (tmp_path / attempt_file.RECORD).write_bytes(
         hostile[attempt_file.RECORD] if is_written else b'{"claim": {"shim_pi'
     )
-    agent = NodeAgent()
-
-    async def kept() -> Outcome:
-        async with asyncio.timeout(60):
-            return await agent.keep(assignment(tmp_path, "true", nonce="fedcba9876543210"), ignore)
-
-    try:
-        assert asyncio.run(kept()).reason == "supervisor_lost"
-    finally:
-        agent.close()
+    with OneAgent() as agent:
+        (outcome,) = agent.keep(assignment(tmp_path, "true", nonce="fedcba9876543210"))
+    assert outcome.reason == "supervisor_lost"
 
 
 def test_no_group_but_the_attempts_own_is_ended(tmp_path: Path) -> None:

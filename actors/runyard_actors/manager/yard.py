@@ -269,7 +269,7 @@ class Yard:
         await asyncio.gather(*self._background, return_exceptions=True)
         for node in self.others.values():
             await node.close()
-        await asyncio.to_thread(self.agent.close)
+        self.agent.close()
         await asyncio.to_thread(self.writer.close)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

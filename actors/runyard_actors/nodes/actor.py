@@ -187,7 +187,7 @@ class NodeActor:
         for task in self._kept.values():
             task.cancel()
         await asyncio.gather(*self._kept.values(), return_exceptions=True)
-        await asyncio.to_thread(self._agent.close)
+        self._agent.close()
 
     async def _see_through(self, key: AttemptKey, assignment: Assignment) -> None:
         outcome = await self._agent.keep(assignment, partial(self._note_started, key, assignment))

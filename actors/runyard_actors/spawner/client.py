@@ -209,7 +209,7 @@ async def _answered(line: Line, folder: RunFolder, spec: ShimSpec) -> LaunchRepo
     with suppress(OSError):
         await line.send(folder, spec)
     report = await line.report()
-    if report.event or folder.started():
+    if report.event or (await asyncio.to_thread(folder.started)) is not None:
         return report
     line.close()
     return None

@@ -93,9 +93,7 @@ class Spawners:
         started = await self._plain.launch(folder, spec)
         if started:
             return Launched(*started, self._plain)
-        folder.create()
-        folder.write_spec(spec.to_json())
-        return Launched(await asyncio.to_thread(launch, folder))
+        return Launched(await asyncio.to_thread(_launch_alone, folder, spec))
 
     def close(self) -> None:
         """Let all spawners end; shims go on."""
@@ -113,6 +111,12 @@ class Spawners:
                 self._warm.popitem(last=False)[1].close()
         self._warm.move_to_end(key)
         return self._warm[key]
+
+
+def _launch_alone(folder: RunFolder, spec: ShimSpec) -> LaunchReport:
+    folder.create()
+    folder.write_spec(spec.to_json())
+    return launch(folder)
 
 
 def _key(spec: ShimSpec) -> Key:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runyard_actors.assignment import Assignment
-from runyard_actors.node_agent import NodeAgent
 from runyard_actors.run import Outcome, Reason
 from runyard_cluster import process
+from tests.one_agent import OneAgent
 
 LIMIT = 60 << 20
 EATER = "b = b'x' * (200 << 20)"
@@ -45,11 +44,8 @@ def group() -> Iterator[Path]:
 
 
 def kept(assignment: Assignment) -> Outcome:
-    agent = NodeAgent()
-    try:
-        return asyncio.run(agent.keep(assignment, lambda _: None))
-    finally:
-        agent.close()
+    with OneAgent() as agent:
+        return agent.keep(assignment)[0]
 
 
 def ended(folder: Path, script: str) -> Outcome:
