@@ -49,7 +49,8 @@ class StoreNews(ManagerClient):
     async def expected_end(self, batch_id: str, limit_seconds: float = 1.0) -> None:
         return None
 
-    async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
+    async def wait_changes(self, after_seq: int, limit_seconds: float, gather_seconds: float) -> int:
+        del gather_seconds
         self.is_awaited = True
         return await asyncio.to_thread(self._wait, after_seq, limit_seconds)
 

@@ -3,16 +3,15 @@
     python tests/benchmarks/side_by_side.py [--rounds 3] [--work rest,W1,W2,W2w,W3,W4,W5,W5L,W6,start,warm,up] [--peers]
     python tests/benchmarks/side_by_side.py --work million,W7,active
 
-The loop is a semaphore of ten and `create_subprocess_exec`: nothing durable, no limits, no history. runyard is a
-server with a Ray of its own, to which everything is submitted over REST. CPU time is that of all processes that took
-part, where control groups of version 1 let it be counted, else left out. The second line measures, for some half an
-hour, what has no like in the loop: a million queued, a page of a million, 500 active.
+The loop is a semaphore of ten and `create_subprocess_exec`, each output in a file of its own: nothing durable, no
+limits, no history. runyard is a server with a Ray of its own, to which everything is submitted over REST. CPU time is
+that of all processes that took part, where control groups of version 1 let it be counted, else left out. The second
+line measures, for some half an hour, what has no like in the loop: a million queued, a page of a million, 500 active.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import importlib.util
 import itertools
@@ -31,6 +30,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.benchmarks.bare_loop import BareLoop
 from tests.benchmarks.load_memory import pss_bytes
 from tests.benchmarks.peers import installed
 from tests.faults.chaos_victims import has_mark
@@ -81,6 +81,7 @@ class Yard:
 
     session: TestSession
     folder: Path
+    loop: BareLoop
 
     def batch(self, command: list[str], count: int, **more: object) -> None:
         """Run a command many times, as one batch."""
@@ -112,8 +113,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder,
         _marked(folder, SETTINGS) as session,
+        BareLoop(Path(folder), LIMIT) as loop,
     ):
-        yard = Yard(session, Path(folder))
+        yard = Yard(session, Path(folder), loop)
         yard.batch(TRUE, 50)
         print("| work | asyncio loop | runyard | ratio, lowest to highest |\n| --- | ---: | ---: | ---: |")
         for name in chosen.work.split(","):
@@ -137,22 +139,28 @@ def peers(rounds: int) -> None:
         ("`python -S -c pass`", PYTHON, 200),
         ("`sleep 0.2`", ["sleep", "0.2"], 100),
     )
-    for name, peer in installed().items():
-        with peer(LIMIT) as batch:
-            batch(TRUE, 2 * LIMIT)
-            for what, command, count in works:
-                _compare(
-                    f"{name}, {count} times {what}",
-                    count,
-                    rounds,
-                    lambda c=command, n=count: _loop(c, n),
-                    lambda b=batch, c=command, n=count: b(c, n),
-                )
+    with (
+        tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as folder,
+        BareLoop(Path(folder), LIMIT) as loop,
+    ):
+        for name, peer in installed().items():
+            with peer(LIMIT) as batch:
+                batch(TRUE, 2 * LIMIT)
+                for what, command, count in works:
+                    _compare(
+                        f"{name}, {count} times {what}",
+                        count,
+                        rounds,
+                        lambda c=command, n=count: loop.batch(c, n),
+                        lambda b=batch, c=command, n=count: b(c, n),
+                    )
 
 
 def w1(yard: Yard, rounds: int) -> None:
     """300 times the shortest program there is."""
-    _compare("W1, 300 times `true`", 300, rounds, lambda: _loop(TRUE, 300), lambda: yard.batch(TRUE, 300))
+    _compare(
+        "W1, 300 times `true`", 300, rounds, lambda: yard.loop.batch(TRUE, 300), lambda: yard.batch(TRUE, 300)
+    )
 
 
 def w2(yard: Yard, rounds: int) -> None:
@@ -161,7 +169,7 @@ def w2(yard: Yard, rounds: int) -> None:
         "W2, 200 times `python -S -c pass`",
         200,
         rounds,
-        lambda: _loop(PYTHON, 200),
+        lambda: yard.loop.batch(PYTHON, 200),
         lambda: yard.batch(PYTHON, 200),
     )
 
@@ -169,14 +177,24 @@ def w2(yard: Yard, rounds: int) -> None:
 def w2_warm(yard: Yard, rounds: int) -> None:
     """200 empty scripts as copies of one interpreter, against as many interpreters."""
     yard.script(1, "pass", warm=True)
-    _compare("W2, warm", 200, rounds, lambda: _loop(PYTHON, 200), lambda: yard.script(200, "pass", warm=True))
+    _compare(
+        "W2, warm",
+        200,
+        rounds,
+        lambda: yard.loop.batch(PYTHON, 200),
+        lambda: yard.script(200, "pass", warm=True),
+    )
 
 
 def w3(yard: Yard, rounds: int) -> None:
     """100 sleeps of 0.2 s, ten at a time: two seconds when nothing is lost between them."""
     sleep = ["sleep", "0.2"]
     _compare(
-        "W3, 100 times `sleep 0.2`", 100, rounds, lambda: _loop(sleep, 100), lambda: yard.batch(sleep, 100)
+        "W3, 100 times `sleep 0.2`",
+        100,
+        rounds,
+        lambda: yard.loop.batch(sleep, 100),
+        lambda: yard.batch(sleep, 100),
     )
 
 
@@ -186,7 +204,9 @@ def w4(yard: Yard, rounds: int) -> None:
     starts: list[list[float]] = [[], []]
     ends: list[list[float]] = [[], []]
     for _ in range(20 * rounds):
-        for side, run in enumerate((_direct, lambda c: _submitted(yard, c))):
+        for side, run in enumerate(
+            (lambda c: _ran_and_known(*yard.loop.single(c)), lambda c: _submitted(yard, c))
+        ):
             begin = time.time()
             ran_at, known_at = run(command)
             starts[side].append(ran_at - begin)
@@ -230,7 +250,7 @@ def w6(yard: Yard, rounds: int) -> None:
     begin = time.perf_counter()
     batch.wait()
     drained = (time.perf_counter() - begin) / 10_000 * 1e3
-    loop = _timed(lambda: _loop(TRUE, 2_000)).seconds / 2_000 * 1e3
+    loop = _timed(lambda: yard.loop.batch(TRUE, 2_000)).seconds / 2_000 * 1e3
     print(f"| W6, 10,000 durable after | | {accepted:.2f} s | |")
     _row("W6, 10,000 drained, ms a run", [loop, drained])
 
@@ -392,36 +412,16 @@ def _timed(work: Callable[[], object]) -> Cost:
     return Cost(seconds, None if cpu is None or after is None else after - cpu)
 
 
-def _loop(command: list[str], count: int) -> None:
-    async def one(slots: asyncio.Semaphore) -> None:
-        async with slots:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-            )
-            await process.wait()
-
-    async def every() -> None:
-        slots = asyncio.Semaphore(LIMIT)
-        await asyncio.gather(*(one(slots) for _ in range(count)))
-
-    with asyncio.Runner() as runner:
-        watcher = asyncio.PidfdChildWatcher()
-        watcher.attach_loop(runner.get_loop())
-        asyncio.set_child_watcher(watcher)
-        runner.run(every())
-
-
-def _direct(command: list[str]) -> tuple[float, float]:
-    """Return when the process ran, and when its end was known."""
-    printed = subprocess.run(command, capture_output=True, check=True).stdout
-    return int(printed) / 1e9, time.time()
+def _ran_and_known(output: bytes, known_at: float) -> tuple[float, float]:
+    """Return when the process ran, by what it printed, and when its end was known."""
+    return int(output) / 1e9, known_at
 
 
 def _submitted(yard: Yard, command: list[str]) -> tuple[float, float]:
     run = yard.session.submit({"command": command, **SMALL}, None)
     run.wait()
     known_at = time.time()
-    return int(run.log()) / 1e9, known_at
+    return _ran_and_known(run.log().encode(), known_at)
 
 
 def _count_cpu() -> None:

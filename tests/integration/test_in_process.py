@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -151,3 +152,20 @@ def test_what_a_test_leaves_behind_is_seen_be_it_a_shim_or_who_becomes_one(serve
             lambda: expected <= set(map(name_of, processes_marked(os.environ[MARK]))), 10, "all are seen"
         )
         run.cancel()
+
+
+def test_news_gather_while_anything_is_active_and_the_last_end_is_told_at_once(tmp_path: Path) -> None:
+    with in_process(tmp_path, grace="1s") as server, server.session() as session:
+        manager = server.manager
+        run = session.submit({"command": ["sleep", "300"]}, None)
+        wait_until(lambda: run.refresh().status == "running", 20, "it runs")
+
+        async def told() -> bool:
+            gathering = asyncio.create_task(manager.wait_changes(0, 0, 300))
+            _, waits = await asyncio.wait([gathering], timeout=0.1)
+            await manager.cancel([run.run_id], "no more")
+            await gathering
+            return bool(waits)
+
+        assert server.call(told())
+        assert run.wait(20).status == "cancelled"

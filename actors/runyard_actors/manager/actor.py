@@ -257,15 +257,24 @@ class RunManager:
         """
         return await asyncio.to_thread(with_last_lines, view.usage(self._yard))
 
-    async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
-        """Return the store's last event number once it is greater than `after_seq`, or after the limit."""
+    async def wait_changes(self, after_seq: int, limit_seconds: float, gather_seconds: float = 0.0) -> int:
+        """Return the store's last event number once it is greater than `after_seq`, or after the limit.
+
+        For `gather_seconds` after that, while anything is active, further ones join: the end of all is told at once.
+        """
         if self._last_seq <= after_seq:
-            try:
-                async with asyncio.timeout(limit_seconds):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+            await self._wait_change(limit_seconds)
+        until = time.monotonic() + gather_seconds
+        while self._yard.active and (left := until - time.monotonic()) > 0:
+            await self._wait_change(left)
         return self._last_seq
+
+    async def _wait_change(self, limit_seconds: float) -> None:
+        try:
+            async with asyncio.timeout(limit_seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
 
     async def close(self) -> None:
         """Write what is pending and release the store; running modules go on under their shims."""

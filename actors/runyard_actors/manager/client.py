@@ -205,10 +205,15 @@ class ManagerClient:
         answer: list[RunUsage] = await self._call("usage", limit_seconds=limit_seconds)
         return answer
 
-    async def wait_changes(self, after_seq: int, limit_seconds: float) -> int:
-        """Return the last event number once it passed `after_seq`, or after the limit."""
+    async def wait_changes(self, after_seq: int, limit_seconds: float, gather_seconds: float) -> int:
+        """Return the last event number once it passed `after_seq`, or after the limit.
+
+        For `gather_seconds` after that, while anything is active, further ones join.
+        """
         return int(
-            await self._call("wait_changes", after_seq, limit_seconds, limit_seconds=limit_seconds + 30)
+            await self._call(
+                "wait_changes", after_seq, limit_seconds, gather_seconds, limit_seconds=limit_seconds + 30
+            )
         )
 
     async def close(self) -> None:

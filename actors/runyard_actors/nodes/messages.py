@@ -10,7 +10,7 @@ from runyard_cluster.capacity import Capacity
 
 #: Counted up with each change of what travels. An agent of an earlier number, which Ray keeps from before an upgrade,
 #: is left alone: a new one beside it adopts what runs.
-PROTOCOL = 5
+PROTOCOL = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

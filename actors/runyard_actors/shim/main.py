@@ -52,6 +52,10 @@ def own_folder(spec: ShimSpec | None, folder: str = "") -> bool:
     try:
         if folder:
             _enter(folder)
+    except OSError as error:
+        _answer(event="start_error", why=_unusable(error))
+        return False
+    try:
         file = _take()
         if file is None:
             _answer(event="refused", why="locked")
@@ -62,10 +66,14 @@ def own_folder(spec: ShimSpec | None, folder: str = "") -> bool:
         file.release()
     except Exception as error:
         _note_trouble()
-        _answer(event="start_error", why=f"the run's folder cannot be used: {error}")
+        _answer(event="start_error", why=_unusable(error))
         return False
     _answer(event="ended", exit=end)
     return True
+
+
+def _unusable(error: Exception) -> str:
+    return f"the run's folder cannot be used: {error}"
 
 
 def _enter(folder: str) -> None:

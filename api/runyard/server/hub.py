@@ -30,7 +30,7 @@ HEARTBEAT_SECONDS = 15.0
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 0.5
 #: After news were read the next ones gather, for so long at most and so long for each of those that were read: a storm
-#: of commits costs a reading now and then, and a single run's start is not held up for its end.
+#: of commits costs a reading now and then, and a single run's start is not held up for its end, nor is the last end.
 GATHER_SECONDS, GATHER_SECONDS_EACH = 0.01, 0.0005
 USAGE_SECONDS = 1.0
 
@@ -98,11 +98,12 @@ class Hub:
         """Read news from the store as the manager tells of them, for ever."""
         self.last_seq = await asyncio.to_thread(self._reader.last_seq)
         self._has_begun.set()
+        gather = 0.0
         while not self._closed:
             try:
-                newest = await self._manager().wait_changes(self.last_seq, WAIT_SECONDS)
+                newest = await self._manager().wait_changes(self.last_seq, WAIT_SECONDS, gather)
                 count = await self._forward_until(newest)
-                await asyncio.sleep(min(GATHER_SECONDS, count * GATHER_SECONDS_EACH))
+                gather = min(GATHER_SECONDS, count * GATHER_SECONDS_EACH)
             except UnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
 
