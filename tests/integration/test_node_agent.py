@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,16 @@ def test_what_a_killed_shim_leaves_is_ended_though_nobody_else_lives(agent: OneA
     gone, alive = psutil.wait_procs(left, 10)
     assert not alive
     assert len(gone) == 2
+
+
+def test_a_folder_that_cannot_be_made_is_told_of_and_noted_nowhere_else(
+    agent: OneAgent, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").touch()
+    wanted = replace(assignment(tmp_path / "a file" / "a", "true"), is_new=True)
+    before = set(Path("/").iterdir())
+    (outcome,) = agent.keep(wanted)
+    assert outcome.reason == "start_error"
+    assert "the run's folder cannot be used" in str(outcome.reason_detail)
+    assert set(Path("/").iterdir()) == before
+    assert agent.keep(assignment(tmp_path / "b", "true"))[0].exit_code == 0
