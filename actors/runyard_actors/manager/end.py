@@ -45,8 +45,9 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
         will_retry=again is not None,
         request=request,
         not_before=not_before,
+        started=yard.noted_starts.take(attempt.run_id),
     )
-    recorded = yard.write_surely([*yard.noted_starts.take(attempt.run_id), change])
+    recorded = yard.write_surely([change])
     yard.pump()
     await recorded
     yard.specs.forget_if_many(attempt.run_id)

@@ -28,10 +28,9 @@ class NotedStarts:
             asyncio.get_running_loop().call_later(NOTE_SECONDS, self.write)
         self._noted[change.run_id] = change
 
-    def take(self, run_id: RunId) -> list[AttemptStarted]:
-        """Return what is noted of a run, for who writes it together with what comes next."""
-        noted = self._noted.pop(run_id, None)
-        return [noted] if noted else []
+    def take(self, run_id: RunId) -> AttemptStarted | None:
+        """Return what is noted of a run, for who writes it together with what comes next; None if nothing is."""
+        return self._noted.pop(run_id, None)
 
     def write(self) -> None:
         """Have all of it written now."""

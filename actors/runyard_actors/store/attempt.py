@@ -78,33 +78,42 @@ def _origin_id(origin: str) -> str:
 def started(call: Call, change: AttemptStarted) -> None:
     """Record that the attempt's process runs, unless its end is recorded already."""
     run = call.run(change.run_id)
-    values: dict[str, Any] = {
-        "run_id": change.run_id,
-        "attempt": change.attempt,
-        "pid": change.pid,
-        "at": change.at,
-    }
-    if run is None or not call.execute("start_attempt", values):
-        return
-    values |= {"seq": run.seq, "enforcement": to_json(dict(change.enforcement)), "batch_id": run.batch_id}
-    call.execute("start_run", values)
+    if run is not None and _start_attempt(call, run, change):
+        call.execute("start_run", {"seq": run.seq, "at": change.at, **_of_process(change)})
+        call.move(run, Status.RUNNING.value)
+
+
+def _start_attempt(call: Call, run: RunRow, change: AttemptStarted) -> bool:
+    """Record a start everywhere but on its run; return whether it was not there before."""
+    values = {"run_id": change.run_id, "attempt": change.attempt, "pid": change.pid, "at": change.at}
+    if not call.execute("start_attempt", values):
+        return False
     if run.batch_id is not None:
-        call.execute("start_batch", values)
-    call.move(run, Status.RUNNING.value)
+        call.execute("start_batch", {"batch_id": run.batch_id, "at": change.at})
     data = {"attempt": change.attempt, "pid": change.pid}
     call.event("run_started", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
+    return True
+
+
+def _of_process(change: AttemptStarted) -> dict[str, Any]:
+    return {"pid": change.pid, "enforcement": to_json(dict(change.enforcement))}
 
 
 def ended(call: Call, change: AttemptEnded) -> None:
     """Record how the attempt ended, and end its run or queue it again."""
     run = call.run(change.run_id)
+    if run is None:
+        return
+    start = change.started
+    if start is not None and not _start_attempt(call, run, start):
+        start = None
     values = _outcome_values(change.outcome) | {"run_id": change.run_id, "attempt": change.attempt}
-    if run is None or not call.execute("end_attempt", values):
+    if not call.execute("end_attempt", values):
         return
     if change.will_retry:
         _requeue(call, run, change)
     else:
-        _end_run(call, run, change.run_id, change.outcome, attempt=change.attempt)
+        _end_run(call, run, change.run_id, change.outcome, attempt=change.attempt, start=start)
 
 
 def dropped(call: Call, change: RunDropped) -> None:
@@ -158,9 +167,22 @@ def _requeue(call: Call, run: RunRow, change: AttemptEnded) -> None:
     call.event("run_requeued", at, run_id=change.run_id, batch_id=run.batch_id, data=data)
 
 
-def _end_run(call: Call, run: RunRow, run_id: str, outcome: Outcome, *, attempt: int) -> None:
+def _end_run(
+    call: Call,
+    run: RunRow,
+    run_id: str,
+    outcome: Outcome,
+    *,
+    attempt: int,
+    start: AttemptStarted | None = None,
+) -> None:
     values = _outcome_values(outcome) | {"seq": run.seq, "status": outcome.status.value}
-    call.execute("end_run", values)
+    known = (
+        {"pid": None, "enforcement": None}
+        if start is None
+        else {"started_at": start.at, **_of_process(start)}
+    )
+    call.execute("end_run", values | known)
     if run.batch_id is not None:
         call.execute("end_batch", {"batch_id": run.batch_id, "at": outcome.ended_at})
     call.move(run, outcome.status.value)

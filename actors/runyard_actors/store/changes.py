@@ -79,11 +79,13 @@ class AttemptEnded:
 
     `request`: what a run that queues again asks for from now on, with more memory than before; None for the same.
     `not_before`: the moment that it waits for then, if it does.
+    `started`: that its process ran, unless that was recorded before: most short runs go from queued to ended at once.
     """
 
     run_id: RunId
     attempt: int
     outcome: Outcome
+    started: AttemptStarted | None = None
     will_retry: bool = False
     request: Request | None = None
     not_before: int | None = None

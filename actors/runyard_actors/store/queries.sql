@@ -112,6 +112,7 @@ WHERE run_id = :run_id AND attempt = :attempt AND ended_at IS NULL
 
 -- end_run --
 UPDATE runs SET
+    pid = coalesce(:pid, pid), enforcement = coalesce(:enforcement, enforcement),
     status = :status, started_at = coalesce(started_at, :started_at), ended_at = :ended_at,
     duration = max(0, :ended_at - coalesce(started_at, :started_at)), exit_code = :exit_code, signal = :signal,
     reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by, peak_memory = :peak_memory,

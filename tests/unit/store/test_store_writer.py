@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runyard_actors.ids import new_id
 from runyard_actors.request import Request
 from runyard_actors.run import BatchId, Outcome, Reason, Status
 from runyard_actors.store import StoreError, StoreReader, StoreUnavailable, StoreWriter, load_state
@@ -146,6 +147,29 @@ def test_a_start_that_is_noted_after_the_end_changes_nothing(
     (run,) = specs(1)
     writer.write([submitted([run]), starting(run), ended(run), started(run)]).result()
     assert reader.status(run.run_id) is Status.COMPLETED
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("will_retry", [False, True])
+def test_a_start_that_is_told_with_its_end_is_recorded_as_one_before_it(
+    writer: StoreWriter, reader: StoreReader, code: int, will_retry: bool
+) -> None:
+    batch = BatchId(new_id())
+    apart, together = runs = specs(2, batch_id=batch, max_retries=1)
+    writer.write([submitted(runs), starting(apart), starting(together)]).result()
+    end = ended(apart, code=code, will_retry=will_retry)
+    writer.write([started(apart), end]).result()
+    one = replace(end, run_id=together.run_id, started=started(together))
+    writer.write([one, one]).result()
+    # How long one that waits has waited is told by the clock.
+    own = {"run_id": "", "batch_index": 0, "queued_seconds": 0}
+    shown, other = ([{**found, **own} for found in (reader.run(run.run_id),) if found] for run in runs)
+    assert shown == other
+    tried, retried = ([{**each, **own} for each in reader.attempts(run.run_id)] for run in runs)
+    assert tried == retried
+    told, retold = ([e["kind"] for e in reader.events(0, 100) if e["run_id"] == run.run_id] for run in runs)
+    assert told == retold
+    assert sorted(filter(None, reader.stats()["counts"].values())) == [2]
 
 
 def test_an_attempt_about_to_start_can_be_given_out_again(writer: StoreWriter, reader: StoreReader) -> None:

@@ -24,6 +24,7 @@ FROM runs WHERE seq BETWEEN :first AND :last
 
 -- end_run --
 UPDATE runs SET
+    pid = coalesce(:pid, pid), enforcement = coalesce(:enforcement, enforcement),
     status = :status, started_at = coalesce(started_at, :started_at), ended_at = :ended_at,
     duration = CASE WHEN coalesce(started_at, :started_at) IS NOT NULL
         THEN greatest(0, :ended_at - coalesce(started_at, :started_at)) END,
