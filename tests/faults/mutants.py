@@ -58,14 +58,14 @@ def admits_before_it_adopts() -> None:
 
 def starts_without_looking() -> None:
     """Start an attempt anew whose folder says that it was started."""
-    keep = NodeAgent._keep
+    keep = NodeAgent.keep
 
     async def careless(self: NodeAgent, assignment: Assignment, tell: Any) -> Any:
         if RunFolder(Path(assignment.folder)).started():
             assignment = dataclasses.replace(assignment, folder=f"{assignment.folder}0")
         return await keep(self, assignment, tell)
 
-    NodeAgent._keep = careless  # type: ignore[method-assign] # this is the fault
+    NodeAgent.keep = careless  # type: ignore[method-assign] # this is the fault
 
 
 def keeps_every_promise() -> None:

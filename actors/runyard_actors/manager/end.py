@@ -57,8 +57,8 @@ async def finish(yard: Yard, attempt: ActiveRun, outcome: Outcome) -> None:
 
 
 def _as_asked(attempt: ActiveRun, outcome: Outcome) -> Outcome:
-    """A run that was cancelled and whose supervisor died on the way ended as somebody wanted."""
-    if attempt.cancel is None or outcome.reason is not Reason.SUPERVISOR_LOST:
+    """A run that was cancelled, and killed before its supervisor heard of that or with it, ended as somebody wanted."""
+    if attempt.cancel is None or outcome.reason not in (Reason.SUPERVISOR_LOST, Reason.SIGNAL):
         return outcome
     words = f"{attempt.cancel.detail}; {outcome.reason_detail}"
     return replace(outcome, reason=attempt.cancel.reason, reason_detail=words, ended_by="user")
