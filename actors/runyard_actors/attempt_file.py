@@ -6,6 +6,10 @@ from __future__ import annotations
 SPEC = "spec.json"
 #: Who owns the attempt, its process and its end; locked by the shim for all of its life. See `record_file`.
 RECORD = "record.jsonl"
+#: What supervisors of the first version have in its place, some of which may still be going: a file for each of its
+#: lines, and one that is locked.
+FIRST_RECORDS = {"claim": "started.json", "child": "child.json", "exit": "exit.json"}
+FIRST_LOCK = "alive"
 #: Asks the shim to end the run.
 STOP = "stop.json"
 #: Asks the shim to hold the run still, for as long as it is there.

@@ -46,6 +46,10 @@ class RunFolder:
         return self.path / attempt_file.LOG
 
     @property
+    def _locks(self) -> tuple[Path, Path]:
+        return self.record_file, self.path / attempt_file.FIRST_LOCK
+
+    @property
     def time_index_file(self) -> Path:
         """When the log had grown how far: lines of `offset microseconds`."""
         return self.path / attempt_file.TIME_INDEX
@@ -107,6 +111,8 @@ class RunFolder:
 
         False, too, where somebody else has held the lock for a second, who is a shim about to start it.
         """
+        if self.started() is not None:
+            return False
         until = time.monotonic() + CLAIM_SECONDS
         while (file := RecordFile.take(self.record_file)) is None:
             if _size(self.record_file) or time.monotonic() > until:
@@ -126,18 +132,22 @@ class RunFolder:
 
     def started(self) -> Json | None:
         """Return the claim: who supervises this attempt, or why it never starts."""
-        found = read_record(self.record_file).get(CLAIM)
+        found = self._line(CLAIM)
         return None if found is None else attempt_record.claim(found)
 
     def child(self) -> Json | None:
         """Return the module's own process: `pid`, `start`."""
-        found = read_record(self.record_file).get(CHILD)
+        found = self._line(CHILD)
         return None if found is None else attempt_record.child(found)
 
     def exit(self) -> Json | None:
         """Return how the attempt ended; None while it has not."""
-        found = read_record(self.record_file).get(EXIT)
+        found = self._line(EXIT)
         return None if found is None else attempt_record.exit_record(found)
+
+    def _line(self, kind: str) -> Json | None:
+        found = read_record(self.record_file).get(kind)
+        return _read(self.path / attempt_file.FIRST_RECORDS[kind]) if found is None else found
 
     def is_begun(self) -> bool:
         """Whether somebody has claimed this attempt, or is about to."""
@@ -145,11 +155,12 @@ class RunFolder:
 
     def is_alive(self) -> bool:
         """Whether a shim holds this attempt: the kernel knows, whatever PIDs say."""
-        return process.is_locked(self.record_file)
+        return any(process.is_locked(file) for file in self._locks)
 
     def wait_end(self) -> None:
         """Wait, in the kernel, until no shim holds this attempt."""
-        process.wait_unlocked(self.record_file)
+        for file in self._locks:
+            process.wait_unlocked(file)
 
     def request_stop(
         self, reason: str, detail: str, *, ended_by: str = "user", grace_seconds: float | None = None

@@ -50,7 +50,7 @@ TORN = st.tuples(BYTES, st.integers(0, 200)).map(
 
 FILES = (
     attempt_file.RECORD, attempt_file.SUSPENDED, attempt_file.LOG_GAP, attempt_file.REPORT, attempt_file.TIME_INDEX,
-    attempt_file.USAGE,
+    attempt_file.USAGE, *attempt_file.FIRST_RECORDS.values(),
 )  # fmt: skip
 KINDS = (record_file.CLAIM, record_file.CHILD, record_file.EXIT)
 

@@ -12,6 +12,7 @@ import pytest
 from runyard_actors.run_folder import REPORT_BYTES, RunFolder
 from runyard_actors.shim import quick_json
 from runyard_actors.shim.spec import ShimSpec
+from runyard_cluster.process import FileLock
 
 
 @pytest.fixture
@@ -46,6 +47,20 @@ def test_only_the_first_claim_counts(folder: RunFolder) -> None:
     assert not folder.claim({"shim_pid": 1})
     assert folder.started()["never_starts"]["reason_detail"] == "first"  # type: ignore[index]
     assert [file.name for file in folder.path.iterdir()] == ["record.jsonl"]
+
+
+def test_a_supervisor_of_the_first_version_is_known_by_what_it_left(folder: RunFolder) -> None:
+    lock = FileLock.acquire(folder.path / "alive")
+    assert lock is not None
+    assert folder.is_alive()
+    assert folder.is_begun()
+    lock.release()
+    assert not folder.is_begun()
+    (folder.path / "started.json").write_text('{"shim_pid": 5}')
+    (folder.path / "exit.json").write_text('{"ended_at": 7, "exit_code": 3}')
+    assert folder.is_begun()
+    assert not folder.never_start("cancelled_by_user", "too late")
+    assert (folder.started(), folder.exit()) == ({"shim_pid": 5}, {"ended_at": 7, "exit_code": 3})
 
 
 def test_what_is_not_there_or_torn_is_none(folder: RunFolder) -> None:
