@@ -37,8 +37,8 @@ class NodeAgent:
     """
 
     def __init__(self) -> None:
-        self._spawners = Spawners()
         self._environment = node_environment(os.environ)
+        self._spawners = Spawners(self._environment)
         self._boot_id = process.boot_id()
 
     @property

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,9 @@ MOST_WARM = 8
 BROKEN_SECONDS = 60.0
 #: Variables of Python's that a started interpreter still heeds, or that change nothing of what a program does.
 _HEEDED = frozenset({"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"})
+
+#: Whether output is held back, and where to look for libraries.
+_READ_EARLY = ("PYTHONUNBUFFERED", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 Key = tuple[str, ...]
 
@@ -70,7 +73,9 @@ class Launched:
 class Spawners:
     """Starts each shim in the best way there is for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment` is what all runs of the node begin with, and warm interpreters, too."""
+        self._environment = environment
         self._plain = Spawner([sys.executable, "-I", "-S", "-c", PLAIN, *IMPORT_ROOTS], inherited(os.environ))
         self._warm: OrderedDict[Key, Spawner] = OrderedDict()
         self._broken: dict[Key, float] = {}
@@ -106,11 +111,16 @@ class Spawners:
         if sys.platform == "win32" or not can_be_warm(spec) or self._broken.get(key, 0.0) > time.monotonic():
             return None
         if key not in self._warm:
-            self._warm[key] = Spawner(_warm_command(spec), _warm_environment(spec))
+            self._warm[key] = Spawner(_warm_command(spec), self._environment_for(spec))
             while len(self._warm) > MOST_WARM:
                 self._warm.popitem(last=False)[1].close()
         self._warm.move_to_end(key)
         return self._warm[key]
+
+    def _environment_for(self, spec: ShimSpec) -> dict[str, str]:
+        """What libraries read when they are imported, and Python when it starts, is as the run has it."""
+        own = {name: spec.env[name] for name in (*THREAD_COUNTS, *_READ_EARLY) if name in spec.env}
+        return {**self._environment, **inherited(os.environ), **PLACE, **own}
 
 
 def _launch_alone(folder: RunFolder, spec: ShimSpec) -> LaunchReport:
@@ -120,8 +130,8 @@ def _launch_alone(folder: RunFolder, spec: ShimSpec) -> LaunchReport:
 
 
 def _key(spec: ShimSpec) -> Key:
-    threads = tuple(f"{name}={spec.env[name]}" for name in THREAD_COUNTS if name in spec.env)
-    return (spec.command[0], *threads, *(spec.preload or ()))
+    read = tuple(f"{name}={spec.env.get(name)}" for name in (*THREAD_COUNTS, "PYTHONUNBUFFERED"))
+    return (spec.command[0], *read, *(spec.preload or ()))
 
 
 def can_be_warm(spec: ShimSpec) -> bool:
@@ -133,9 +143,3 @@ def can_be_warm(spec: ShimSpec) -> bool:
 
 def _warm_command(spec: ShimSpec) -> Sequence[str]:
     return [spec.command[0], "-c", WARM, str(len(IMPORT_ROOTS)), *IMPORT_ROOTS, *(spec.preload or ())]
-
-
-def _warm_environment(spec: ShimSpec) -> dict[str, str]:
-    """Libraries read how many threads to start when they are imported, and Python where to look for them."""
-    own = {n: v for n, v in spec.env.items() if n in THREAD_COUNTS or n in ("PYTHONPATH", "LD_LIBRARY_PATH")}
-    return inherited(os.environ) | PLACE | own

@@ -14,14 +14,13 @@ import atexit
 import gc
 import importlib
 import importlib.machinery
-import io
 import os
 import sys
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.shim.take_over import TakeOver
@@ -30,6 +29,8 @@ from runyard_actors.spawner.cookie import Cookie
 #: Stands for the end that Python makes itself when nobody catches an interrupt: the signal, not a code.
 _INTERRUPTED = -1
 _OURS = ("runyard_actors", "runyard_cluster")
+#: A shim closes whatever it finds open when it begins, so what it opens itself has the lowest numbers.
+SHIMS_DESCRIPTORS = 64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if sys.platform != "win32":
             importlib.import_module(name)
         # Python makes a hundred types for syntax trees when it first compiles anything.
         compile("", "", "exec")
-        kept = _open_descriptors()
+        environment = dict(os.environ)
         # Held on to, so that a copy that forgets their names does not take them apart.
         ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] in _OURS}
         try:
@@ -58,18 +59,18 @@ if sys.platform != "win32":
             cookie.become(spec.nonce)
         else:
             os._exit(0)
-        return partial(_run, spec, roots, kept, ours)
+        return partial(_run, spec, roots, environment, ours)
 
     def _run(
-        spec: ShimSpec, roots: Sequence[str], kept: set[int], ours: Mapping[str, types.ModuleType]
+        spec: ShimSpec,
+        roots: Sequence[str],
+        environment: Mapping[str, str],
+        ours: Mapping[str, types.ModuleType],
     ) -> NoReturn:
         """Run the script of the spec as the program of this process; called with nothing above it."""
-        for descriptor in _open_descriptors() - kept - {0, 1, 2}:
-            try:
-                os.close(descriptor)
-            except OSError:
-                continue
+        os.closerange(3, SHIMS_DESCRIPTORS)
         _restore_signals()
+        _restore_environment(environment, spec.env)
         _restore_interpreter(spec, roots)
         script = spec.command[1]
         sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
@@ -155,38 +156,21 @@ if sys.platform != "win32":
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_IGN)
 
-    def _restore_interpreter(spec: ShimSpec, roots: Sequence[str]) -> None:
-        zone = os.environ.get("TZ")
-        for name in [n for n in os.environ if n not in spec.env]:
+    def _restore_environment(before: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+        """Have the run's environment; most of it is the node's, with which the interpreter was started."""
+        for name in before.keys() - wanted.keys():
             del os.environ[name]
-        for name, value in spec.env.items():
-            if os.environ.get(name) != value:
+        for name, value in wanted.items():
+            if before.get(name) != value:
                 os.environ[name] = value
-        if spec.env.get("TZ") != zone:
+        if wanted.get("TZ") != before.get("TZ"):
             time.tzset()
+
+    def _restore_interpreter(spec: ShimSpec, roots: Sequence[str]) -> None:
         sys.argv = list(spec.command[1:])
         extra = [path for path in spec.env.get("PYTHONPATH", "").split(os.pathsep) if path]
         sys.path[:] = extra + [path for path in sys.path if path and path not in roots]
-        if spec.env.get("PYTHONUNBUFFERED"):
-            sys.stdout = vars(sys)["__stdout__"] = _unbuffered(1, "<stdout>", sys.stdout)
-            sys.stderr = vars(sys)["__stderr__"] = _unbuffered(2, "<stderr>", sys.stderr)
         gc.enable()
         # Python gives each copy other random numbers by itself; NumPy would give all of them the same.
         if numpy_random := sys.modules.get("numpy.random"):
             numpy_random.seed()
-
-    def _unbuffered(descriptor: int, name: str, like: TextIO) -> io.TextIOWrapper:
-        """Return a stream as Python makes it when nothing may be held back."""
-        raw = io.FileIO(descriptor, "w", closefd=False)
-        raw.name = name
-        return io.TextIOWrapper(
-            raw,
-            encoding=like.encoding,
-            errors=like.errors,
-            newline="\n",
-            write_through=True,
-        )
-
-    def _open_descriptors() -> set[int]:
-        folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-        return {int(name) for name in os.listdir(folder)}
