@@ -69,7 +69,14 @@ class MortalServer:
 
     def leave(self) -> None:
         """End all runs and the process, for good."""
-        wait_until(lambda: self._url, 60, "a server to end")
+        try:
+            wait_until(lambda: self._url, 60, "a server to end")
+        except AssertionError:
+            # One that never serves is not tried for ever.
+            self._is_leaving = True
+            self._process.kill()
+            self._thread.join(LEAVE_SECONDS)
+            raise
         self._is_leaving = True
         assert self._process.stdin is not None
         self._process.stdin.close()
