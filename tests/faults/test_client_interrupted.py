@@ -14,6 +14,7 @@ import pytest
 from tests.faults.oracle import Ground
 from tests.in_process import InProcess, in_process
 from tests.rest import wait_ended
+from tests.support import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -53,6 +54,10 @@ def test_an_interrupted_client_cancels_its_run_and_a_killed_one_leaves_it(
         client.send_signal(number)
         client.communicate(timeout=120)
         if number == signal.SIGKILL:
+            # That a process runs is recorded in a moment, together with others.
+            wait_until(
+                lambda: http.get(f"/api/runs/{run_id}").json()["status"] != "queued", 20, "it is known"
+            )
             assert http.get(f"/api/runs/{run_id}").json()["status"] == "running"
             ground.gate.touch()
             assert wait_ended(http, run_id)["exit_code"] == 7
