@@ -69,9 +69,7 @@ class Line:
 
     def close(self) -> None:
         """Have done with the line; the shim sees its run through."""
-        if not self._is_over:
-            self._is_over = True
-            self._loop.remove_reader(self._end.fileno())
+        self._stop_watching()
         self._end.close()
 
     async def _next(self) -> Json | None:
@@ -93,10 +91,14 @@ class Line:
             data = b""
         self._received += data
         if not data:
-            self._is_over = True
-            self._loop.remove_reader(self._end.fileno())
+            self._stop_watching()
         if self._has_more is not None and not self._has_more.done():
             self._has_more.set_result(None)
+
+    def _stop_watching(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._loop.remove_reader(self._end.fileno())
 
 
 class Spawner:
