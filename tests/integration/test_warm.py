@@ -129,6 +129,17 @@ def test_where_it_cannot_start_warm_it_starts_cold(
     assert RunFolder(Path(wanted.folder)).log_file.read_text() == "an argument\n"
 
 
+def test_what_is_imported_before_is_what_the_run_itself_would_find(agent: OneAgent, tmp_path: Path) -> None:
+    for i in range(2):
+        home = tmp_path / str(i)
+        (home / "place").mkdir(parents=True)
+        (home / "place" / "found_there.py").write_text(f"VALUE = {i}")
+        wanted = program(home, "import found_there; print(found_there.VALUE)", preload=("found_there",))
+        wanted = replace(wanted, env={**wanted.env, "PYTHONPATH": str(home / "place")})
+        assert agent.keep(wanted)[0].exit_code == 0
+        assert RunFolder(Path(wanted.folder)).log_file.read_text() == f"{i}\n"
+
+
 def test_numbers_of_numpy_differ_from_run_to_run(agent: OneAgent, tmp_path: Path) -> None:
     pytest.importorskip("numpy")
     logs = []

@@ -38,8 +38,9 @@ BROKEN_SECONDS = 60.0
 #: Variables of Python's that a started interpreter still heeds, or that change nothing of what a program does.
 _HEEDED = frozenset({"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"})
 
-#: Whether output is held back, and where to look for libraries.
-_READ_EARLY = ("PYTHONUNBUFFERED", "PYTHONPATH", "LD_LIBRARY_PATH")
+#: What is read once, when an interpreter starts or imports: how many threads there are to be, whether output is held
+#: back, where to look for libraries. Only runs that have all of it in common are copies of one interpreter.
+_READ_EARLY = (*THREAD_COUNTS, "PYTHONUNBUFFERED", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 Key = tuple[str, ...]
 
@@ -93,7 +94,7 @@ class Spawners:
             if spawner and started:
                 return Launched(*started, spawner)
             if spawner:
-                self._broken[_key(spec)] = time.monotonic() + BROKEN_SECONDS
+                self._broken[warm_key(spec)] = time.monotonic() + BROKEN_SECONDS
             spec.preload = None
         started = await self._plain.launch(folder, spec)
         if started:
@@ -107,7 +108,7 @@ class Spawners:
 
     def _warm_for(self, spec: ShimSpec) -> Spawner | None:
         """Return the spawner that is warm for this, or None when it has to start cold."""
-        key = _key(spec)
+        key = warm_key(spec)
         if sys.platform == "win32" or not can_be_warm(spec) or self._broken.get(key, 0.0) > time.monotonic():
             return None
         if key not in self._warm:
@@ -119,7 +120,7 @@ class Spawners:
 
     def _environment_for(self, spec: ShimSpec) -> dict[str, str]:
         """What libraries read when they are imported, and Python when it starts, is as the run has it."""
-        own = {name: spec.env[name] for name in (*THREAD_COUNTS, *_READ_EARLY) if name in spec.env}
+        own = {name: spec.env[name] for name in _READ_EARLY if name in spec.env}
         return {**self._environment, **inherited(os.environ), **PLACE, **own}
 
 
@@ -129,8 +130,9 @@ def _launch_alone(folder: RunFolder, spec: ShimSpec) -> LaunchReport:
     return launch(folder)
 
 
-def _key(spec: ShimSpec) -> Key:
-    read = tuple(f"{name}={spec.env.get(name)}" for name in (*THREAD_COUNTS, "PYTHONUNBUFFERED"))
+def warm_key(spec: ShimSpec) -> Key:
+    """Return what a run must have in common with others to be a copy of the same interpreter."""
+    read = tuple(f"{name}={spec.env.get(name)}" for name in _READ_EARLY)
     return (spec.command[0], *read, *(spec.preload or ()))
 
 
