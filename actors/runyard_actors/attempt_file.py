@@ -33,6 +33,8 @@ TROUBLE = "shim.err"
 
 #: The variable by which every process of an attempt can be known.
 COOKIE = "RUNYARD_NONCE"
+#: How long its value, the attempt's nonce, is.
+NONCE_LETTERS = 16
 
 
 def group_name(nonce: str) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runyard_actors.assignment import Started
+from runyard_actors.attempt_file import NONCE_LETTERS
 from runyard_actors.run import BatchId, Placement, Reason, RunId, RunSpec
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.stopping import StopOrder
 
 #: Asking the system for random bytes has every other thread run meanwhile, so they are asked for many nonces at once.
 NONCES_AT_ONCE = 512
-NONCE_LETTERS = 16
 
 
 def _make_nonces() -> Iterator[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ctypes
 
-from runyard_actors.attempt_file import COOKIE
+from runyard_actors.attempt_file import COOKIE, NONCE_LETTERS
 
-#: What a warm interpreter is started with; as long as every nonce is.
-PLACE = {COOKIE: "0" * 16}
+#: What a warm interpreter is started with.
+PLACE = {COOKIE: "0" * NONCE_LETTERS}
 
 
 class Cookie:
