@@ -71,20 +71,19 @@ class MemoryGuard:
     """Carries out what follows on one node, this one if none is given, one run at a time."""
 
     def __init__(self, node: OtherNode | None = None) -> None:
-        #: What somebody should see, as there is nothing that could be stopped.
-        self.warning: str | None = None
         self._node = node
         self._stopping: ActiveRun | None = None
         self._stopped_at = 0.0
 
     async def look(self, yard: Yard, look: NodeLook) -> str | None:
-        """Stop a run where that has to be; return why nothing may start, if so."""
+        """Stop a run where that has to be, or warn where none is to blame; return why nothing may start, if so."""
         percent = look.use.memory_used_percent
         runs = await self._measured(look) if percent >= STOP_PERCENT else []
         pressure = judge(percent, [run for run in runs if yard.active.get(run.attempt.run_id) is run.attempt])
-        if pressure.warning and not self.warning:
+        place = self._node or yard
+        if pressure.warning and not place.memory_warning:
             log.warning("%s", pressure.warning)
-        self.warning = pressure.warning
+        place.memory_warning = pressure.warning
         if pressure.victim and not self._is_waiting(yard, look.monotonic):
             self._stopping, self._stopped_at = pressure.victim.attempt, look.monotonic
             await _stop(yard, pressure.victim, percent)

@@ -83,7 +83,6 @@ class NodeWatch:
     async def _guard(self, look: NodeLook) -> None:
         yard = self._yard
         pressure = await self._memory.look(yard, look)
-        yard.memory_warning = self._memory.warning
         yard.set_guard(pressure or guard_words(yard.settings, look))
         tell_truly_free(yard, yard.capacity, look)
 

@@ -48,7 +48,6 @@ class WatchThere:
 
     async def _guard(self, look: NodeLook) -> None:
         node, pressure = self._node, await self._memory.look(self._yard, look)
-        node.memory_warning = self._memory.warning
         words = pressure or guard_words(self._yard.settings, look)
         if words != node.measured_guard:
             node.measured_guard = words
