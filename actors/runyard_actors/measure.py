@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runyard_actors.run import AttemptKey
 from runyard_actors.timeline import Limits
+from runyard_cluster import process
 from runyard_cluster.capacity import Use
 from runyard_cluster.gpu_processes import GpuLook, GpuProcess
 from runyard_cluster.trees import ProcessRow, TreeUse, tree_uses
@@ -65,6 +66,14 @@ class NodeMeasure:
     runs: tuple[RunMeasure, ...]
     gpu_peaks: Mapping[AttemptKey, int]
     warnings: tuple[str, ...] = ()
+
+
+def own_memory(usage: RunUsage, pids: Iterable[int]) -> int:
+    """Return the bytes that a run's processes hold for themselves.
+
+    Resident pages may be shared, and count for each process then. This figure is exact, and dear.
+    """
+    return min(usage.memory, process.tree_anonymous_bytes(pids))
 
 
 class UsageMeter:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from runyard_actors.manager.active import ActiveRun
 from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.yard import Yard
+from runyard_actors.measure import own_memory
 from runyard_actors.run import RunId
 from runyard_actors.store.changes import RunWarned
-from runyard_cluster import process
 from runyard_cluster.sizes import format_size
 
 #: Shares of its memory at which a run is warned of, each once an attempt.
 SHARES = (0.8, 0.9)
-#: Resident pages may be shared, and the exact figure is dear: of one run it is asked for once in so many seconds.
+#: The exact figure is dear: of one run it is asked for once in so many seconds.
 PATIENCE_SECONDS = 5.0
 
 
@@ -34,7 +34,7 @@ class MemoryWatch:
 
     def __init__(self, exact: Callable[[RunLook], int] | None = None) -> None:
         """Ask `exact` for the bytes that a run's processes hold for themselves; the system if left out."""
-        self._exact = exact or _held
+        self._exact = exact or _own_memory
         self._known: dict[tuple[RunId, int], _Known] = {}
 
     def judge(self, look: NodeLook) -> list[tuple[ActiveRun, str]]:
@@ -45,7 +45,7 @@ class MemoryWatch:
             key, limit = run.attempt.key, memory_limit(run.attempt)
             known = before.get(key, _Known())
             if share_of(run.usage.memory, limit) > known.told and look.monotonic >= known.until:
-                used = min(run.usage.memory, self._exact(run))
+                used = self._exact(run)
                 if (share := share_of(used, limit)) > known.told:
                     found.append((run.attempt, words_of(used, limit)))
                     known = _Known(share)
@@ -78,5 +78,5 @@ def words_of(used: int, limit: int) -> str:
     return f"uses {format_size(used)} of memory, {100 * used // limit} % of its limit of {format_size(limit)}"
 
 
-def _held(run: RunLook) -> int:
-    return process.tree_anonymous_bytes(run.pids)
+def _own_memory(run: RunLook) -> int:
+    return own_memory(run.usage, run.pids)

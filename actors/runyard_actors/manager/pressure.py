@@ -15,8 +15,8 @@ from runyard_actors.manager.look import NodeLook, RunLook
 from runyard_actors.manager.other_node import OtherNode
 from runyard_actors.manager.stop_run import stop_run
 from runyard_actors.manager.yard import Yard, log
+from runyard_actors.measure import own_memory
 from runyard_actors.run import AttemptKey, Reason
-from runyard_cluster import process
 from runyard_cluster.errors import UnavailableError
 from runyard_cluster.sizes import format_size
 
@@ -95,7 +95,7 @@ class MemoryGuard:
         return is_active and now - self._stopped_at < PATIENCE_SECONDS
 
     async def _measured(self, look: NodeLook) -> list[MemoryUse]:
-        """Resident pages may be shared, and count for each process then; who seems to be over is measured exactly."""
+        """Return what each run holds that seems to be over: those are measured exactly."""
         seem_over: dict[AttemptKey, RunLook] = {
             run.attempt.key: run
             for run in look.runs
@@ -120,7 +120,7 @@ def _declared(attempt: ActiveRun) -> int:
 
 
 def _exactly(runs: Mapping[AttemptKey, RunLook]) -> dict[AttemptKey, int]:
-    return {key: min(run.usage.memory, process.tree_anonymous_bytes(run.pids)) for key, run in runs.items()}
+    return {key: own_memory(run.usage, run.pids) for key, run in runs.items()}
 
 
 async def _stop(yard: Yard, victim: MemoryUse, percent: float) -> None:
