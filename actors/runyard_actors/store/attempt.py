@@ -78,21 +78,22 @@ def _origin_id(origin: str) -> str:
 def started(call: Call, change: AttemptStarted) -> None:
     """Record that the attempt's process runs, unless its end is recorded already."""
     run = call.run(change.run_id)
-    if run is not None and _start_attempt(call, run, change):
+    values = {"run_id": change.run_id, "attempt": change.attempt, "pid": change.pid, "at": change.at}
+    if run is not None and call.execute("start_attempt", values):
         call.execute("start_run", {"seq": run.seq, "at": change.at, **_of_process(change)})
+        _note_start(call, run, change)
+        _start_batch(call, run, change)
         call.move(run, Status.RUNNING.value)
 
 
-def _start_attempt(call: Call, run: RunRow, change: AttemptStarted) -> bool:
-    """Record a start everywhere but on its run; return whether it was not there before."""
-    values = {"run_id": change.run_id, "attempt": change.attempt, "pid": change.pid, "at": change.at}
-    if not call.execute("start_attempt", values):
-        return False
-    if run.batch_id is not None:
-        call.execute("start_batch", {"batch_id": run.batch_id, "at": change.at})
+def _note_start(call: Call, run: RunRow, change: AttemptStarted) -> None:
     data = {"attempt": change.attempt, "pid": change.pid}
     call.event("run_started", change.at, run_id=change.run_id, batch_id=run.batch_id, data=data)
-    return True
+
+
+def _start_batch(call: Call, run: RunRow, change: AttemptStarted) -> None:
+    if run.batch_id is not None:
+        call.execute("start_batch", {"batch_id": run.batch_id, "at": change.at})
 
 
 def _of_process(change: AttemptStarted) -> dict[str, Any]:
@@ -104,13 +105,18 @@ def ended(call: Call, change: AttemptEnded) -> None:
     run = call.run(change.run_id)
     if run is None:
         return
-    start = change.started
-    if start is not None and not _start_attempt(call, run, start):
-        start = None
-    values = _outcome_values(change.outcome) | {"run_id": change.run_id, "attempt": change.attempt}
+    # One that is told of with the end may have been recorded before; then the run is not queued any more.
+    start = change.started if run.status == Status.QUEUED else None
+    values = {**_outcome_values(change.outcome), "run_id": change.run_id, "attempt": change.attempt, "pid": None}
+    if start is not None:
+        values |= {"pid": start.pid, "started_at": start.at}
     if not call.execute("end_attempt", values):
         return
+    if start is not None:
+        _note_start(call, run, start)
     if change.will_retry:
+        if start is not None:
+            _start_batch(call, run, start)
         _requeue(call, run, change)
     else:
         _end_run(call, run, change.run_id, change.outcome, attempt=change.attempt, start=start)
@@ -184,7 +190,8 @@ def _end_run(
     )
     call.execute("end_run", values | known)
     if run.batch_id is not None:
-        call.execute("end_batch", {"batch_id": run.batch_id, "at": outcome.ended_at})
+        times = {"at": outcome.ended_at, "started_at": start and start.at}
+        call.execute("end_batch", {"batch_id": run.batch_id, **times})
     call.move(run, outcome.status.value)
     call.progress_events[run_id] = ENDED
     data = {"attempt": attempt, "status": outcome.status.value, **_verdict(outcome)}

@@ -104,7 +104,7 @@ UPDATE batches SET first_started_at = :at WHERE batch_id = :batch_id AND first_s
 
 -- end_attempt --
 UPDATE attempts SET
-    started_at = coalesce(started_at, :started_at), ended_at = :ended_at, exit_code = :exit_code,
+    pid = coalesce(pid, :pid), started_at = coalesce(started_at, :started_at), ended_at = :ended_at, exit_code = :exit_code,
     signal = :signal, reason = :reason, reason_detail = :reason_detail, ended_by = :ended_by,
     peak_memory = :peak_memory, peak_gpu_memory = :peak_gpu_memory, cpu_seconds = :cpu_seconds,
     log_bytes = :log_bytes
@@ -121,7 +121,9 @@ UPDATE runs SET
 WHERE seq = :seq
 
 -- end_batch --
-UPDATE batches SET last_ended_at = max(coalesce(last_ended_at, 0), :at) WHERE batch_id = :batch_id
+UPDATE batches SET
+    first_started_at = coalesce(first_started_at, :started_at), last_ended_at = max(coalesce(last_ended_at, 0), :at)
+WHERE batch_id = :batch_id
 
 -- requeue_run --
 UPDATE runs SET

@@ -20,7 +20,6 @@ from runyard_actors.store.apply import apply
 from runyard_actors.store.call import ENDED, Call
 from runyard_actors.store.changes import Change, RunsSubmitted
 from runyard_actors.store.connection import BUSY_SECONDS
-from runyard_actors.store.counts import CountChanges
 from runyard_actors.store.database import Connection, Cursor, database
 from runyard_actors.store.errors import StoreError, StoreGone, StoreTakenOver, StoreUnavailable, gone
 from runyard_actors.store.queries import sql
@@ -37,6 +36,8 @@ GATHER_SECONDS, GATHER_SECONDS_EACH = 0.002, 0.0005
 #: It is a storm after so many commits in a row, each within so long of the last: a few runs that end together and the
 #: next ones in their place are none, and what they wait for is all the delay there is.
 STORM_COMMITS, STORM_SECONDS = 20, 0.005
+#: What is wrong with a call, and not with the database.
+_FAULTS = (sqlite3.IntegrityError, TypeError, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -191,18 +192,20 @@ class StoreWriter:
     def _commit(self, group: list[_Asked]) -> tuple[list[RunyardError | None], int]:
         """Record the group in one transaction; return each call's refusal and the last event's number."""
         try:
-            cursor = self._begin(group[0].at)
-            counts, progress = CountChanges(), dict[str, int]()
-            refused = [self._record(cursor, asked, counts, progress) for asked in group]
-            counts.write(cursor)
+            try:
+                call, refused = self._record_together(group), list[RunyardError | None]([None] * len(group))
+            except _FAULTS:
+                call, refused = self._record_each(group)
+            cursor = call.cursor
+            call.counts.write(cursor)
             if not any(asked.changes for asked in group):
                 cursor.execute(sql("probe"), {"at": int(time.time())})
             (last_seq,) = cursor.execute(sql("last_event")).fetchone()
             cursor.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             raise self._database.unavailable(error) from error
-        self._progress_events.update(progress)
-        for run_id in [r for r, seq in progress.items() if seq == ENDED]:
+        self._progress_events.update(call.progress_events)
+        for run_id in [r for r, seq in call.progress_events.items() if seq == ENDED]:
             del self._progress_events[run_id]
         return refused, int(last_seq)
 
@@ -217,23 +220,38 @@ class StoreWriter:
             raise StoreTakenOver
         return cursor
 
-    def _record(
-        self, cursor: Cursor, asked: _Asked, counts: CountChanges, progress: dict[str, int]
-    ) -> RunyardError | None:
-        """Carry out one call; when it is at fault itself, undo it alone and return why."""
-        call = Call(cursor, earlier_progress_events=ChainMap(progress, self._progress_events))
+    def _record_together(self, group: list[_Asked]) -> Call:
+        """Carry out all calls. Raises one of _FAULTS when any of them is at fault, with everything undone."""
+        call = Call(self._begin(group[0].at), self._progress_events)
+        try:
+            for asked in group:
+                for change in asked.changes:
+                    apply(call, change)
+        except _FAULTS:
+            call.cursor.execute("ROLLBACK")
+            raise
+        return call
+
+    def _record_each(self, group: list[_Asked]) -> tuple[Call, list[RunyardError | None]]:
+        """Carry out all calls but those that are at fault, each of which is undone alone; return why, for each."""
+        all_of_it = Call(self._begin(group[0].at), self._progress_events)
+        return all_of_it, [self._record_alone(all_of_it, asked) for asked in group]
+
+    def _record_alone(self, all_of_it: Call, asked: _Asked) -> RunyardError | None:
+        cursor = all_of_it.cursor
+        call = Call(cursor, ChainMap(all_of_it.progress_events, self._progress_events))
         cursor.execute("SAVEPOINT call")
         try:
             for change in asked.changes:
                 apply(call, change)
-        except (sqlite3.IntegrityError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except _FAULTS as error:
             cursor.execute("ROLLBACK TO call")
             return _refusal(error)
         finally:
             if cursor.connection.in_transaction:
                 cursor.execute("RELEASE call")
-        counts.take(call.counts)
-        progress.update(call.progress_events)
+        all_of_it.counts.take(call.counts)
+        all_of_it.progress_events.update(call.progress_events)
         return None
 
 

@@ -36,7 +36,9 @@ UPDATE runs SET
 WHERE seq = :seq
 
 -- end_batch --
-UPDATE batches SET last_ended_at = greatest(last_ended_at, :at) WHERE batch_id = :batch_id
+UPDATE batches SET
+    first_started_at = coalesce(first_started_at, :started_at), last_ended_at = greatest(last_ended_at, :at)
+WHERE batch_id = :batch_id
 
 -- delay_run --
 UPDATE runs SET terms = (coalesce(terms, '{}')::jsonb || jsonb_build_object('not_before', :not_before::bigint))::text
