@@ -136,7 +136,7 @@ class RunFolder:
         return None if found is None else attempt_record.claim(found)
 
     def child(self) -> Json | None:
-        """Return the module's own process: `pid`, `start`."""
+        """Return `pid`, the module's own process, and what holds its limits."""
         found = self._line(CHILD)
         return None if found is None else attempt_record.child(found)
 

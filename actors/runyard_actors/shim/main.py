@@ -139,17 +139,20 @@ def _run(
         tree.close()
         return {"reason": "start_error", "reason_detail": error, "ended_by": "self", "log_bytes": 0}
     hit("shim.spawned")
+    watch = Watch(spec, tree, monotonic_start)
+    is_short = watch.ends_soon()
     _write_child(file, tree)
     hit("shim.child_written")
-    _answer(
+    # What has ended by now is told in one message with its end.
+    (_answer_later if is_short else _answer)(
         event="started",
         pid=tree.pid,
         shim_pid=os.getpid(),
         started_at=started_at,
         enforcement=tree.enforcement,
     )
-    watch = Watch(spec, tree, monotonic_start)
-    watch.until_main_ended()
+    if not is_short:
+        watch.until_main_ended()
     hit("shim.main_ended")
     stragglers = tree.end(watch.kill_at)
     watch.log.look()
@@ -191,15 +194,7 @@ def _take() -> RecordFile | None:
 def _write_child(file: RecordFile, tree: Tree) -> None:
     """Others only show this line, so a full disk is no reason to end the run."""
     try:
-        file.add(
-            CHILD,
-            {
-                "pid": tree.pid,
-                "start": process.process_start_time(tree.pid),
-                "enforcement": tree.enforcement,
-                "cgroup": tree.group,
-            },
-        )
+        file.add(CHILD, {"pid": tree.pid, "enforcement": tree.enforcement, "cgroup": tree.group})
     except OSError:
         return
 
@@ -216,10 +211,21 @@ def _write_exit(file: RecordFile, end: Json) -> None:
         time.sleep(RECORD_LOOK_SECONDS)
 
 
+_later: list[bytes] = []
+
+
+def _answer_later(**fields: Any) -> None:
+    """Tell it with the next answer."""
+    _later.append(dumps(fields).encode() + b"\n")
+
+
 def _answer(**fields: Any) -> None:
     """Tell whoever asked for this shim, who may be dead already, or have heard enough."""
+    _answer_later(**fields)
+    answers = b"".join(_later)
+    _later.clear()
     try:
-        os.write(1, dumps(fields).encode() + b"\n")
+        os.write(1, answers)
     except OSError:
         pass
 

@@ -48,9 +48,13 @@ class Watch:
         self._kills = self._earlier_kills = tree.out_of_memory_kills()
         self._kills_noted_at = monotonic_start
 
+    def ends_soon(self) -> bool:
+        """Wait until it is time for the first look; return whether the main process has ended by then."""
+        return self._wait(self._next_wait())
+
     def until_main_ended(self) -> None:
-        """Return once the main process has ended, by itself or because it was made to."""
-        while not self._wait(self._next_wait()):
+        """Look now and again until the main process has ended, by itself or because it was made to."""
+        while True:
             began = time.monotonic()
             self.log.look()
             self._suspend_or_resume(began)
@@ -58,6 +62,8 @@ class Watch:
             self._end_if_needed(began)
             self._note_kills(began)
             self._tick = self._next_tick(time.monotonic() - began)
+            if self._wait(self._next_wait()):
+                break
         self.suspension.end(time.monotonic())
 
     def is_out_of_memory(self) -> bool:
