@@ -13,7 +13,7 @@ import os
 import sys
 
 from runyard_actors import attempt_file
-from runyard_actors.shim.take_over import TakeOver
+from runyard_actors.shim.take_over import TakeOver, prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,51 +80,63 @@ if sys.platform != "win32":
             ),
         )
 
-    def start(spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool) -> tuple[int, Failure | None]:
+    def start(
+        spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool, is_guarded: bool
+    ) -> tuple[int, Failure | None]:
         """Have a copy of this process become the module; return its pid, and where that failed."""
-        stage = "log"
+        stage = "exec"
         try:
+            program, ignored = prepared(spec), _ignored()
+            stage = "log"
             log = os.open(attempt_file.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             stage = "fork"
             read_end, write_end = os.pipe()
-            shim = os.getpid()
+            shim = 0 if is_guarded else os.getpid()
             pid = os.fork()
         except OSError as error:
             return 0, (stage, error.errno or errno.EAGAIN)
+        except ValueError:
+            return 0, (stage, errno.EINVAL)
         if pid == 0:
-            _become(spec, log, write_end, shim, group, is_nice)
+            _become(spec, program, log, write_end, shim, group, ignored)
         os.close(write_end)
         os.close(log)
         # The line closes by itself when the module's program takes over.
         with os.fdopen(read_end, "rb") as answers:
             failure = answers.read().decode()
         if not failure:
+            if is_nice:
+                _linux.be_nice(pid, NICENESS)
             return pid, None
         stage, number = failure.split()
         return pid, (stage, int(number))
 
     def _become(
-        spec: ShimSpec, log: int, failed: int, shim: int, group: ControlGroup | None, is_nice: bool
+        spec: ShimSpec,
+        program: object,
+        log: int,
+        failed: int,
+        shim: int,
+        group: ControlGroup | None,
+        ignored: list[int],
     ) -> NoReturn:
-        """In the child: become the module, or say which step failed."""
+        """In the child: become the module, which ends with its shim if there is one to end with; or say what failed."""
         stage = "group"
         try:
             if group:
                 group.enter()
             stage = "start"
             os.setsid()
-            if is_nice:
-                _linux.be_nice(0, NICENESS)
-            if sys.platform == "linux" and not _linux.die_with(shim):
+            if sys.platform == "linux" and shim and not _linux.die_with(shim):
                 os._exit(127)
-            _reset_signals()
+            _reset_signals(ignored)
             _connect(log)
             stage = "cwd"
             os.chdir(spec.cwd)
             stage = "exec"
             if spec.preload is not None:
                 os.close(failed)
-                raise TakeOver(spec)
+                raise TakeOver(program)
             _execute(spec)
         except OSError as error:
             os.write(failed, f"{stage} {error.errno}".encode())
@@ -140,10 +152,10 @@ if sys.platform != "win32":
         """Signals that this process ignores, Python and Ray some, and a module would find ignored, too."""
         return [n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN]
 
-    def _reset_signals() -> None:
+    def _reset_signals(ignored: list[int]) -> None:
         """Have the module find each signal as if a shell had started it."""
         signal.set_wakeup_fd(-1)
-        for number in _ignored():
+        for number in ignored:
             signal.signal(number, signal.SIG_DFL)
 
     def _connect(log: int) -> None:

@@ -40,7 +40,7 @@ def be_as_killable_as_anyone() -> None:
 
 
 def be_nice(leader: int, niceness: int) -> None:
-    """Have a new session yield more than this process: its leader, 0 for this one, and all that came of that already.
+    """Have a new session yield more than this process: its leader, and all that came of that already.
 
     Where the kernel weighs sessions first, as on desktops, the niceness of a process counts within its own only.
     """
@@ -50,7 +50,7 @@ def be_nice(leader: int, niceness: int) -> None:
         os.setpriority(os.PRIO_PGRP, leader, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
     except OSError:
         return
-    _tell(f"/proc/{leader or 'self'}/autogroup", b"%d" % niceness)
+    _tell(f"/proc/{leader}/autogroup", b"%d" % niceness)
 
 
 def _tell(file: str, value: bytes) -> None:

@@ -212,10 +212,11 @@ if sys.platform != "win32":
         def _start(self, spec: ShimSpec, group: ControlGroup | None) -> tuple[str, int] | None:
             self._group = group
             self.enforcement |= _hold.limit(group, spec)
-            if group is None and spec.preload is None and _is_guarded():
+            is_guarded, is_nice = _is_guarded(), self.enforcement["cpu"] == "nice"
+            if group is None and spec.preload is None and is_guarded:
                 self.pid, failure = _exec.spawn(spec)
             else:
-                self.pid, failure = _exec.start(spec, group=group, is_nice=self.enforcement["cpu"] == "nice")
+                self.pid, failure = _exec.start(spec, group=group, is_nice=is_nice, is_guarded=is_guarded)
             return failure
 
         def _is_anything_left(self) -> bool:

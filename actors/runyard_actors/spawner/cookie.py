@@ -21,10 +21,12 @@ class Cookie:
     def __init__(self) -> None:
         getenv = ctypes.CDLL(None).getenv
         getenv.restype, getenv.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
-        self._address: int | None = getenv(COOKIE.encode())
+        address = getenv(COOKIE.encode())
+        size = len(ctypes.string_at(address)) if address else 0
+        self._place = (ctypes.c_char * size).from_address(address) if size else None
 
     def become(self, nonce: str) -> None:
         """Show `nonce` from now on, in this process and in all that it forks."""
         value = nonce.encode()
-        if self._address and len(value) == len(ctypes.string_at(self._address)):
-            ctypes.memmove(self._address, value, len(value))
+        if self._place is not None and len(value) == len(self._place):
+            self._place.raw = value

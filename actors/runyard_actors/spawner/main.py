@@ -31,42 +31,41 @@ MOST_RUNS = 500
 if sys.platform != "win32":
     from runyard_actors.spawner.guardian import Guardian
 
-    def serve(*, guards: bool) -> None:
+    def serve() -> None:
         """Say who we are, and serve the requests on standard input until whoever makes them is gone.
 
-        One that `guards` stays for as long as its shims, and ends what one of them leaves behind when it is killed.
-        Raises TakeOver in the process of a module that is to run here.
+        Stays for as long as its shims, and ends what one of them leaves behind when it is killed. Raises TakeOver in
+        the process of a module that is to run here.
         """
         leave_parent()
         name_process("runyard-spawner")
         os.chdir("/")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        guardian = Guardian() if guards else None
-        if guardian is None:
-            # Shims end unnoticed, and leave nothing behind that would have to be waited for.
-            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        guardian = Guardian()
         gc.disable()
+        # What Python keeps to use again lies scattered; a copy would give it back piece by piece.
+        gc.collect()
         gc.freeze()
-        with socket.socket(fileno=os.dup(0)) as requests:
-            requests.send(str(os.getpid()).encode())
-            _serve(requests, guardian)
-        if guardian:
-            guardian.until_alone()
+        # Not in a `with` block: a copy that takes over leaves this function by an exception, and closes all at once.
+        requests = socket.socket(fileno=os.dup(0))
+        requests.send(str(os.getpid()).encode())
+        _serve(requests, guardian)
+        requests.close()
+        guardian.until_alone()
 
-    def _serve(requests: socket.socket, guardian: Guardian | None) -> None:
+    def _serve(requests: socket.socket, guardian: Guardian) -> None:
         while True:
-            if guardian:
-                guardian.until_asked(requests)
+            guardian.until_asked(requests)
             data, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
             if not data:
                 return
             for descriptor in descriptors:
                 _spawn(descriptor, guardian)
 
-    def _spawn(descriptor: int, guardian: Guardian | None) -> None:
+    def _spawn(descriptor: int, guardian: Guardian) -> None:
         hit("spawner.before_fork")
-        guarded_by = os.getpid() if guardian and guardian.is_effective else 0
+        guarded_by = os.getpid() if guardian.is_effective else 0
         try:
             pid = os.fork()
         except OSError:
@@ -75,7 +74,7 @@ if sys.platform != "win32":
         if pid == 0:
             be_guarded(guarded_by)
             _become_shim(descriptor)
-        if guardian and pid > 1:
+        if pid > 1:
             guardian.watch(pid)
         hit("spawner.after_fork")
         os.close(descriptor)

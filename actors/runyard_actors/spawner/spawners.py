@@ -19,7 +19,7 @@ from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.spawner.client import Json, Line, Spawner
 from runyard_actors.spawner.cookie import PLACE
 
-PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve(guards=True)"
+PLAIN = "import sys; sys.path[:0] = sys.argv[1:]; from runyard_actors.spawner.main import serve; serve()"
 #: The program is called from here, with nothing of ours above it but this.
 WARM = """
 import sys

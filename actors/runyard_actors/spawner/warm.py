@@ -22,9 +22,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
+from runyard_actors.shim import take_over
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.shim.take_over import TakeOver
 from runyard_actors.spawner.cookie import Cookie
+from runyard_cluster import failpoint
 
 #: Stands for the end that Python makes itself when nobody catches an interrupt: the signal, not a code.
 _INTERRUPTED = -1
@@ -49,60 +51,70 @@ if sys.platform != "win32":
             importlib.import_module(name)
         # Python makes a hundred types for syntax trees when it first compiles anything.
         compile("", "", "exec")
-        environment = dict(os.environ)
+        take_over.prepare_with(partial(Program, roots=roots))
         # Held on to, so that a copy that forgets their names does not take them apart.
         ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] in _OURS}
         try:
-            serve(guards=False)
+            serve()
         except TakeOver as taken:
-            spec = taken.spec
-            cookie.become(spec.nonce)
+            # The same goes for all that this one holds.
+            way_here = taken
         else:
             os._exit(0)
-        return partial(_run, spec, roots, environment, ours)
+        return partial(_run, way_here, cookie, ours)
 
-    def _run(
-        spec: ShimSpec,
-        roots: Sequence[str],
-        environment: Mapping[str, str],
-        ours: Mapping[str, types.ModuleType],
-    ) -> NoReturn:
-        """Run the script of the spec as the program of this process; called with nothing above it."""
+    class Program:
+        """What a copy is to be, found out by who makes it: whatever a copy looks at becomes a page of its own."""
+
+        def __init__(self, spec: ShimSpec, *, roots: Sequence[str]) -> None:
+            """Take on the run's environment, for its copy to begin with; `roots` is where our own code lies."""
+            _take_on(spec.env)
+            self.nonce = spec.nonce
+            self.arguments = list(spec.command[1:])
+            self.script = spec.command[1]
+            where = os.path.join(os.path.realpath(spec.cwd), self.script)
+            self.file = os.path.abspath(where)
+            extra = [path for path in spec.env.get("PYTHONPATH", "").split(os.pathsep) if path]
+            kept = [path for path in sys.path if path and path not in roots]
+            self.path = [os.path.dirname(os.path.realpath(where)), *extra, *kept]
+            self.module = types.ModuleType("__main__")
+            self.module.__dict__.update(
+                __builtins__=__builtins__,
+                __file__=self.file,
+                __loader__=importlib.machinery.SourceFileLoader("__main__", self.script),
+            )
+
+    def _run(way_here: TakeOver, cookie: Cookie, ours: Mapping[str, types.ModuleType]) -> NoReturn:
+        """Run what was prepared as the program of this process; called with nothing above it."""
+        program = way_here.program
+        assert isinstance(program, Program)
+        cookie.become(program.nonce)
         os.closerange(3, SHIMS_DESCRIPTORS)
         _restore_signals()
-        _restore_environment(environment, spec.env)
-        _restore_interpreter(spec, roots)
-        script = spec.command[1]
-        sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
-        program = types.ModuleType("__main__")
-        program.__dict__.update(
-            __builtins__=__builtins__,
-            __file__=os.path.abspath(script),
-            __loader__=importlib.machinery.SourceFileLoader("__main__", script),
-        )
+        _restore_interpreter(program)
         for name in ours:
             del sys.modules[name]
         # Behind all that was imported before, and in front of all that it imports.
         del sys.modules["__main__"]
-        sys.modules["__main__"] = program
-        code = _execute(script, program)
+        sys.modules["__main__"] = program.module
+        code = _execute(program)
         _finish()
         if code == _INTERRUPTED:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
         os._exit(code & 0xFF)
 
-    def _execute(script: str, program: types.ModuleType) -> int:
+    def _execute(program: Program) -> int:
         """Run the script; return its exit code."""
         try:
-            with open(script, "rb") as file:
+            with open(program.script, "rb") as file:
                 source = file.read()
         except OSError as error:
-            words = f"{sys.executable}: can't open file {os.path.abspath(script)!r}: "
+            words = f"{sys.executable}: can't open file {program.file!r}: "
             sys.stderr.write(f"{words}[Errno {error.errno}] {error.strerror}\n")
             return 2
         try:
-            exec(compile(source, os.path.abspath(script), "exec"), program.__dict__)  # noqa: S102 - the module itself
+            exec(compile(source, program.file, "exec"), program.module.__dict__)  # noqa: S102 - the module itself
         except SystemExit as end:
             return _exit_code(end)
         except BaseException as error:
@@ -156,20 +168,22 @@ if sys.platform != "win32":
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_IGN)
 
-    def _restore_environment(before: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-        """Have the run's environment; most of it is the node's, with which the interpreter was started."""
-        for name in before.keys() - wanted.keys():
+    def _take_on(wanted: Mapping[str, str]) -> None:
+        """Have this environment; most of it is the node's, with which the interpreter was started."""
+        before = dict(os.environ)
+        for name in before.keys() - wanted.keys() - {failpoint.VARIABLE}:
             del os.environ[name]
         for name, value in wanted.items():
             if before.get(name) != value:
                 os.environ[name] = value
-        if wanted.get("TZ") != before.get("TZ"):
+        if before.get("TZ") != wanted.get("TZ"):
             time.tzset()
 
-    def _restore_interpreter(spec: ShimSpec, roots: Sequence[str]) -> None:
-        sys.argv = list(spec.command[1:])
-        extra = [path for path in spec.env.get("PYTHONPATH", "").split(os.pathsep) if path]
-        sys.path[:] = extra + [path for path in sys.path if path and path not in roots]
+    def _restore_interpreter(program: Program) -> None:
+        sys.argv = program.arguments
+        sys.path[:] = program.path
+        # What is left to collect at the end is what the program made.
+        gc.freeze()
         gc.enable()
         # Python gives each copy other random numbers by itself; NumPy would give all of them the same.
         if numpy_random := sys.modules.get("numpy.random"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard_actors.shim.launch import IMPORT_ROOTS, LaunchReport, launch
+from runyard_actors.shim.launch import BOOT, IMPORT_ROOTS, LaunchReport, launch
 from runyard_cluster import process
 from tests.integration.shim.conftest import Attempt
 from tests.support import wait_until
@@ -103,6 +104,21 @@ def test_waiting_for_the_end_ends_with_the_shim(make: Make) -> None:
     waiter.join(20)
     assert not waiter.is_alive()
     assert attempt.folder.exit()["exit_code"] == 7  # type: ignore[index]
+
+
+@pytest.mark.parametrize("command", ["true", "sleep 0.2"])
+def test_the_start_is_told_before_the_end_however_short_the_run(make: Make, command: str) -> None:
+    attempt = make(command.split())
+    shim = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", BOOT, *IMPORT_ROOTS],
+        cwd=attempt.folder.path,
+        capture_output=True,
+        check=True,
+    )
+    start, end = [json.loads(line) for line in shim.stdout.splitlines()]
+    assert (start["event"], end["event"]) == ("started", "ended")
+    assert attempt.folder.child() == {"pid": start["pid"], "enforcement": start["enforcement"], "cgroup": ""}
+    assert attempt.folder.exit() == end["exit"]
 
 
 def test_the_records_name_the_processes(make: Make) -> None:
