@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_log_that_grows_fast_is_looked_at_soon(folder: Path) -> None:
-    keeper = LogKeeper(1 << 20)
+    keeper = LogKeeper(1 << 20, time.monotonic())
     (folder / LOG).write_bytes(b"x" * (1 << 20))
     keeper.look()
     assert SHORTEST <= keeper.next_look() < 5
@@ -27,7 +28,7 @@ def test_a_log_that_grows_fast_is_looked_at_soon(folder: Path) -> None:
 
 def test_a_quiet_log_and_one_without_a_limit_are_not(folder: Path) -> None:
     (folder / LOG).write_bytes(b"x" * 1000)
-    unlimited, quiet = LogKeeper(0), LogKeeper(1 << 20)
+    unlimited, quiet = LogKeeper(0, time.monotonic()), LogKeeper(1 << 20, time.monotonic())
     for keeper in (unlimited, quiet):
         keeper.look()
         keeper.look()

@@ -32,6 +32,9 @@ if sys.platform != "win32":
     #: How much a run without a control group yields to what people use; it gets a third of what they get of a busy CPU.
     NICENESS = 5
 
+    #: A failure, told at once, is never longer.
+    _FAILURE_BYTES = 64
+
     #: Where programs are looked for when the environment has no PATH.
     _DEFAULT_PATH = "/bin:/usr/bin"
 
@@ -102,8 +105,8 @@ if sys.platform != "win32":
         os.close(write_end)
         os.close(log)
         # The line closes by itself when the module's program takes over.
-        with os.fdopen(read_end, "rb") as answers:
-            failure = answers.read().decode()
+        failure = os.read(read_end, _FAILURE_BYTES).decode()
+        os.close(read_end)
         if not failure:
             if is_nice:
                 _linux.be_nice(pid, NICENESS)

@@ -78,6 +78,7 @@ if sys.platform != "win32":
             self._largest_bytes = 0
             self._has_ended = False
             self._has_children = False
+            self._kills_before = process.out_of_memory_kills()
             self._wake = _signals.Wake(_WAKING)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.umask(0o022)
@@ -146,9 +147,9 @@ if sys.platform != "win32":
             return self._group is not None and self._group.has_passed_its_limit()
 
         def out_of_memory_kills(self) -> int:
-            """Return how many processes the kernel killed for want of memory, of this tree if it tells that."""
+            """Return how many processes the kernel killed for want of memory since, of this tree if it tells that."""
             kills = self._group.kills() if self._group else None
-            return process.out_of_memory_kills() if kills is None else kills
+            return process.out_of_memory_kills() - self._kills_before if kills is None else kills
 
         def suspend(self) -> None:
             """Hold the whole tree still; to be repeated, as a process may be born while the others are stopped."""

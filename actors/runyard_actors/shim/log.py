@@ -22,14 +22,14 @@ _BINARY = getattr(os, "O_BINARY", 0)
 class LogKeeper:
     """Keeps the log's time index, and of a log above its limit the first and the last half."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, monotonic_start: float) -> None:
         self.size = 0
         self.dropped = 0
         #: Whether the log is above its limit and this file system cannot drop the middle of a file.
         self.is_overfull = False
         self._max_bytes = max_bytes
         self._growth = 0.0
-        self._looked_at = time.monotonic()
+        self._looked_at = monotonic_start
 
     def look(self) -> None:
         """Note how far the log has grown by now. A full disk costs time stamps, never the run."""

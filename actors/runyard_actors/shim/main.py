@@ -12,7 +12,7 @@ from runyard_actors.shim import limit, record
 from runyard_actors.shim.quick_json import dumps
 from runyard_actors.shim.system import Tree, leave_parent, name_process
 from runyard_actors.shim.verdict import verdict
-from runyard_actors.shim.watch import Watch
+from runyard_actors.shim.watch import Watch, ends_soon
 from runyard_cluster import process
 from runyard_cluster.failpoint import hit
 
@@ -139,8 +139,9 @@ def _run(
         tree.close()
         return {"reason": "start_error", "reason_detail": error, "ended_by": "self", "log_bytes": 0}
     hit("shim.spawned")
+    # Nothing is done before that: until a copy of this process has ended, each page that is written to is copied, too.
+    is_short = ends_soon(spec, tree)
     watch = Watch(spec, tree, monotonic_start)
-    is_short = watch.ends_soon()
     _write_child(file, tree)
     hit("shim.child_written")
     # What has ended by now is told in one message with its end.

@@ -27,6 +27,11 @@ GLANCE_SECONDS, MANY_MORE = 0.5, 200
 JUST_NOW = 2.0
 
 
+def ends_soon(spec: ShimSpec, tree: Tree) -> bool:
+    """Wait until it is time for the first look; return whether the main process has ended by then."""
+    return tree.wait(min(FIRST_TICK, spec.timeout_seconds or FIRST_TICK))
+
+
 class Watch:
     """Looks at the tree now and then, until its main process has ended."""
 
@@ -34,7 +39,7 @@ class Watch:
         self.stop: Stop | None = None
         #: When the tree is killed, on the monotonic clock, once it is being ended.
         self.kill_at: float | None = None
-        self.log = LogKeeper(spec.max_log_bytes)
+        self.log = LogKeeper(spec.max_log_bytes, monotonic_start)
         is_polled = tree.enforcement["memory"] == "poll"
         self.gauge = Gauge(spec.memory_bytes if is_polled else 0, monotonic_start)
         self.suspension = Suspension(tree)
@@ -45,12 +50,8 @@ class Watch:
         self._start = monotonic_start
         self._tick = FIRST_TICK
         #: How many processes the system, out of memory, had killed when that was last noted, and the time before.
-        self._kills = self._earlier_kills = tree.out_of_memory_kills()
+        self._kills = self._earlier_kills = 0
         self._kills_noted_at = monotonic_start
-
-    def ends_soon(self) -> bool:
-        """Wait until it is time for the first look; return whether the main process has ended by then."""
-        return self._wait(self._next_wait())
 
     def until_main_ended(self) -> None:
         """Look now and again until the main process has ended, by itself or because it was made to."""

@@ -107,9 +107,8 @@ def ended(call: Call, change: AttemptEnded) -> None:
         return
     # One that is told of with the end may have been recorded before; then the run is not queued any more.
     start = change.started if run.status == Status.QUEUED else None
-    values = {**_outcome_values(change.outcome), "run_id": change.run_id, "attempt": change.attempt, "pid": None}
-    if start is not None:
-        values |= {"pid": start.pid, "started_at": start.at}
+    known = {"pid": None} if start is None else {"pid": start.pid, "started_at": start.at}
+    values = {**_outcome_values(change.outcome), **known, "run_id": change.run_id, "attempt": change.attempt}
     if not call.execute("end_attempt", values):
         return
     if start is not None:
