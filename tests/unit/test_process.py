@@ -155,7 +155,7 @@ def test_a_file_is_replaced_whole_and_private(tmp_path: Path, fsync: bool) -> No
 
 def test_a_failpoint_does_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     failpoint.hit("here")
-    monkeypatch.setenv("RUNYARD_FAIL", "there:kill,here:raise")
+    monkeypatch.setattr(failpoint, "_wanted", "there:kill,here:raise")
     failpoint.hit("elsewhere")
     with pytest.raises(failpoint.FailpointError, match="here"):
         failpoint.hit("here")

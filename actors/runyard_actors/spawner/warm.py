@@ -26,7 +26,6 @@ from runyard_actors.shim import take_over
 from runyard_actors.shim.spec import ShimSpec
 from runyard_actors.shim.take_over import TakeOver
 from runyard_actors.spawner.cookie import Cookie
-from runyard_cluster import failpoint
 
 #: Stands for the end that Python makes itself when nobody catches an interrupt: the signal, not a code.
 _INTERRUPTED = -1
@@ -171,7 +170,7 @@ if sys.platform != "win32":
     def _take_on(wanted: Mapping[str, str]) -> None:
         """Have this environment; most of it is the node's, with which the interpreter was started."""
         before = dict(os.environ)
-        for name in before.keys() - wanted.keys() - {failpoint.VARIABLE}:
+        for name in before.keys() - wanted.keys():
             del os.environ[name]
         for name, value in wanted.items():
             if before.get(name) != value:
