@@ -38,7 +38,7 @@ class RunFolder:
     @classmethod
     def of(cls, runs: Path, run_id: str, attempt: int) -> RunFolder:
         """Return an attempt's folder; the id's first letters, its time, keep every folder small."""
-        return cls(runs / run_id[:6] / run_id / str(attempt))
+        return cls(runs.joinpath(run_id[:6], run_id, str(attempt)))
 
     @property
     def log_file(self) -> Path:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -88,6 +87,7 @@ class Yard:
         #: The cluster was looked at, and what was found then is taken in; without a cluster, both hold at once.
         self.has_looked, self.is_cluster_known = asyncio.Event(), asyncio.Event()
         self.core = Core(max_concurrent_runs=settings.max_concurrent_runs)
+        self._runs = data_dir.runs
         self.writer = StoreWriter(data_dir.database, owner=f"{capacity.node}:{data_dir.path}")
         self.reader = StoreReader(data_dir.database)
         self.active: dict[RunId, ActiveRun] = {}
@@ -127,7 +127,7 @@ class Yard:
 
     def folder(self, run_id: str, attempt: int) -> RunFolder:
         """Return the folder of one attempt on this node; of one on another node, what was brought from there."""
-        return RunFolder.of(Path(self.data_dir.runs), run_id, attempt)
+        return RunFolder.of(self._runs, run_id, attempt)
 
     def pump(self) -> None:
         """Ask the core what may start now, and have it carried out."""
@@ -168,11 +168,11 @@ class Yard:
 
         They stand in line for the disk before this returns.
         """
-        return self._write(self.writer.write(changes))
+        return self._write(self.writer.write_beside(changes))
 
-    async def _write(self, written: Future[None]) -> None:
+    async def _write(self, written: asyncio.Future[None]) -> None:
         try:
-            await asyncio.wrap_future(written)
+            await written
         except StoreTakenOver as error:
             self.on_stale(str(error))
             raise
@@ -192,16 +192,16 @@ class Yard:
 
         It stands in line for the disk before this returns: what is written after it is not on disk before it.
         """
-        return self._write_surely(changes, self.writer.write(changes))
+        return self._write_surely(changes, self.writer.write_beside(changes))
 
-    async def _write_surely(self, changes: Sequence[Change], written: Future[None]) -> None:
+    async def _write_surely(self, changes: Sequence[Change], written: asyncio.Future[None]) -> None:
         while True:
             try:
-                await asyncio.wrap_future(written)
+                await written
             except StoreUnavailable as error:
                 self.on_storage_fault(str(error))
                 await asyncio.sleep(STORE_RETRY_SECONDS)
-                written = self.writer.write(changes)
+                written = self.writer.write_beside(changes)
             except StoreTakenOver as error:
                 self.on_stale(str(error))
                 raise

@@ -6,15 +6,17 @@ not at all. A call is answered once its commit is on disk.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import sqlite3
 import threading
 import time
-from collections import ChainMap
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from runyard_actors.store.apply import apply
 from runyard_actors.store.call import ENDED, Call
@@ -40,11 +42,22 @@ STORM_COMMITS, STORM_SECONDS = 20, 0.005
 _FAULTS = (sqlite3.IntegrityError, TypeError, ValueError, OverflowError, RecursionError)
 
 
+#: A future of an event loop, and what it ends with: nothing, or an error.
+_Answer: TypeAlias = tuple[asyncio.Future[None], Exception | None]
+
+
 @dataclass(slots=True)
 class _Asked:
     changes: Sequence[Change]
-    future: Future[None] = field(default_factory=Future)
+    future: Future[None] | asyncio.Future[None]
     at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether nobody cancelled it; from now on nobody can."""
+        if isinstance(self.future, Future):
+            return self.future.set_running_or_notify_cancel()
+        return not self.future.cancelled()
 
     @property
     def size(self) -> int:
@@ -83,13 +96,22 @@ class StoreWriter:
         Without changes, the future tells whether the database can be written. It may end with ConflictError
         (what is submitted exists already), StoreUnavailable (nothing was recorded, try again) or StoreError.
         """
-        asked = _Asked(tuple(changes))
+        future = Future[None]()
+        self._ask(changes, future)
+        return future
+
+    def write_beside(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """Do as `write` does, with a future of the running event loop, which hears of all calls of a commit at once."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ask(changes, future)
+        return future
+
+    def _ask(self, changes: Sequence[Change], future: Future[None] | asyncio.Future[None]) -> None:
         with self._gate:
             if self._is_closed:
-                asked.future.set_exception(StoreUnavailable("the store is closed"))
+                future.set_exception(StoreUnavailable("the store is closed"))
             else:
-                self._queue.put(asked)
-        return asked.future
+                self._queue.put(_Asked(tuple(changes), future))
 
     def close(self) -> None:
         """Commit what was given so far and release the database."""
@@ -125,7 +147,7 @@ class StoreWriter:
         group: list[_Asked] = []
         size, asked = 0, self._queue.get()
         while asked is not None:
-            if asked.future.set_running_or_notify_cancel():
+            if asked.is_wanted:
                 group.append(asked)
                 size += asked.size
             if size >= GROUP_LIMIT:
@@ -153,11 +175,7 @@ class StoreWriter:
             log.exception("%d calls were not recorded", len(group))
             self._fail(group, StoreError(f"the store failed: {error!r}"))
             return
-        for asked, refusal in zip(group, refused, strict=True):
-            if refusal is None:
-                asked.future.set_result(None)
-            else:
-                asked.future.set_exception(refusal)
+        _settle(group, refused)
         self._tell(last_seq)
 
     def _fail(self, group: list[_Asked], error: RunyardError) -> None:
@@ -168,8 +186,7 @@ class StoreWriter:
         self._refuse(group, error)
 
     def _refuse(self, group: list[_Asked], error: RunyardError) -> None:
-        for asked in group:
-            asked.future.set_exception(error)
+        _settle(group, [error] * len(group))
 
     def _check_place(self) -> None:
         """Write to nothing that nobody would find again. Raises StoreGone, StoreUnavailable and StoreTakenOver."""
@@ -253,6 +270,32 @@ class StoreWriter:
         all_of_it.counts.take(call.counts)
         all_of_it.progress_events.update(call.progress_events)
         return None
+
+
+def _settle(group: Sequence[_Asked], refused: Sequence[RunyardError | None]) -> None:
+    beside = defaultdict[asyncio.AbstractEventLoop, list[_Answer]](list)
+    for asked, refusal in zip(group, refused, strict=True):
+        if isinstance(asked.future, asyncio.Future):
+            beside[asked.future.get_loop()].append((asked.future, refusal))
+        elif refusal is None:
+            asked.future.set_result(None)
+        else:
+            asked.future.set_exception(refusal)
+    for loop, answers in beside.items():
+        try:
+            loop.call_soon_threadsafe(_settle_beside, answers)
+        except RuntimeError:
+            log.info("%d calls were answered after the loop closed", len(answers))
+
+
+def _settle_beside(answers: Sequence[_Answer]) -> None:
+    for future, refusal in answers:
+        if future.done():
+            continue
+        if refusal is None:
+            future.set_result(None)
+        else:
+            future.set_exception(refusal)
 
 
 def _refusal(error: Exception) -> RunyardError:
