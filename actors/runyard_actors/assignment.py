@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from runyard_actors.attempt_file import REPORT
 from runyard_actors.module_environment import module_environment
 from runyard_actors.run_folder import RunFolder
 from runyard_actors.shim.spec import ShimSpec
@@ -76,7 +78,7 @@ def shim_spec(assignment: Assignment, folder: RunFolder, node: Mapping[str, str]
         nonce=assignment.nonce,
         command=command,
         cwd=cwd,
-        env=module_environment(node, assignment, report_file=str(folder.report_file)),
+        env=module_environment(node, assignment, report_file=f"{folder}{os.sep}{REPORT}"),
         timeout_seconds=assignment.timeout_seconds,
         grace_seconds=assignment.grace_seconds,
         memory_bytes=assignment.memory_bytes,

@@ -56,7 +56,7 @@ class NodeAgent:
         At most once: the store committed the attempt before this is called, and the shim itself refuses a folder
         that is locked or claimed. Raises nothing: whatever goes wrong is the attempt's outcome.
         """
-        folder = RunFolder(Path(assignment.folder))
+        folder = RunFolder(assignment.folder)
         try:
             if assignment.boot_id != self._boot_id:
                 outcome = await asyncio.to_thread(finished, assignment, folder)

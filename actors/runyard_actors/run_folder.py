@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,26 @@ _REPORTED = ("progress", "message", "metrics", "result")
 
 
 class RunFolder:
-    """One attempt's files. The record grows by whole lines; other JSON is written whole and renamed into place."""
+    """One attempt's files. The record grows by whole lines; other JSON is written whole and renamed into place.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    As text it is its path, which is all that is wanted of most.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._text = str(path)
 
     @classmethod
     def of(cls, runs: Path, run_id: str, attempt: int) -> RunFolder:
         """Return an attempt's folder; the id's first letters, its time, keep every folder small."""
-        return cls(runs.joinpath(run_id[:6], run_id, str(attempt)))
+        return cls(os.path.join(runs, run_id[:6], run_id, str(attempt)))
+
+    def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self._text)
 
     @property
     def log_file(self) -> Path:

@@ -197,7 +197,7 @@ def _assignment(yard: Yard, attempt: ActiveRun, gpus: Sequence[Gpu], *, is_new: 
         attempt=attempt.attempt,
         nonce=attempt.nonce,
         boot_id=attempt.boot_id,
-        folder=str(attempt.folder.path),
+        folder=str(attempt.folder),
         command=spec.command,
         cwd=spec.cwd,
         batch_id=spec.batch_id,

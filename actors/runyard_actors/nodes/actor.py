@@ -230,7 +230,7 @@ def _watched(assignment: Assignment, started: Started) -> Watched:
             memory_bytes=assignment.memory_bytes,
             gpu_memory_bytes=assignment.gpu_memory_bytes,
         ),
-        usage_file=RunFolder(Path(assignment.folder)).usage_file,
+        usage_file=RunFolder(assignment.folder).usage_file,
     )
 
 

@@ -58,7 +58,7 @@ def launch(folder: RunFolder) -> LaunchReport:
         started = process.popen_detached(
             [sys.executable, "-I", "-S", "-c", BOOT, *IMPORT_ROOTS],
             env=inherited(os.environ),
-            cwd=str(folder.path),
+            cwd=str(folder),
             stdin=subprocess.DEVNULL,
             stdout=write_end,
             stderr=subprocess.DEVNULL,

@@ -48,7 +48,7 @@ class Line:
 
     async def send(self, folder: RunFolder, spec: ShimSpec) -> None:
         """Hand over what is to be run. Raises OSError when the shim is gone."""
-        data = spec.to_json(folder=str(folder.path))
+        data = spec.to_json(folder=str(folder))
         await self._loop.sock_sendall(self._end, len(data).to_bytes(SIZE_BYTES, "big") + data)
 
     async def report(self) -> LaunchReport:
