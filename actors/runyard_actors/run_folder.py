@@ -43,7 +43,7 @@ class RunFolder:
     @classmethod
     def of(cls, runs: Path, run_id: str, attempt: int) -> RunFolder:
         """Return an attempt's folder; the id's first letters, its time, keep every folder small."""
-        return cls(os.path.join(runs, run_id[:6], run_id, str(attempt)))
+        return cls(f"{runs}{os.sep}{run_id[:6]}{os.sep}{run_id}{os.sep}{attempt}")
 
     def __str__(self) -> str:
         return self._text

@@ -1,7 +1,7 @@
 """Named points at which a test can make this process die, fail or stall.
 
-`RUNYARD_FAIL=name:kill,other:sleep=2,third:raise`, as a process finds it when it begins. `name:kill=FILE` kills only the
-first process that comes by: the one that creates the file. Unset, as it always is outside of tests, a point costs
+`RUNYARD_FAIL=name:kill,other:sleep=2,third:raise`, as a process finds it when it begins. `name:kill=FILE` kills only
+the first process that comes by: the one that creates the file. Unset, as it always is outside of tests, a point costs
 next to nothing.
 """
 

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from runyard_actors.assignment import Assignment, Started
 from runyard_actors.attempt_file import LOG
