@@ -42,9 +42,13 @@ SMALL = {"num_cpus": 0.01, "memory": "16MiB"}
 TRUE = ["/bin/true"]
 PYTHON = [sys.executable, "-S", "-c", "pass"]
 TICK = "import time\nfor _ in range(100): print(time.time_ns(), flush=True); time.sleep(0.02)"
-LINES = (
-    "import sys\nblock = (b'x' * 100 + b'\\n') * 9900\nfor _ in range(200): sys.stdout.buffer.write(block)"
-)
+#: Two million lines of 101 bytes, each made and then printed as Python prints into a file: in blocks of 8 KiB.
+LINES = """
+import sys
+for first in range(0, 1_980_000, 80):
+    lines = [b"2025-01-01 line %09d %s\\n" % (number, b"x" * 74) for number in range(first, first + 80)]
+    sys.stdout.buffer.write(b"".join(lines))
+"""
 #: What a machine that only has Ray holds: a driver, and as many workers as it has CPUs.
 PLAIN_RAY = """
 import sys, time, ray
