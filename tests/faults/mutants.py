@@ -61,7 +61,7 @@ def starts_without_looking() -> None:
     keep = NodeAgent.keep
 
     async def careless(self: NodeAgent, assignment: Assignment, tell: Any) -> Any:
-        if RunFolder(Path(assignment.folder)).started():
+        if RunFolder(assignment.folder).started():
             assignment = dataclasses.replace(assignment, folder=f"{assignment.folder}0")
         return await keep(self, assignment, tell)
 

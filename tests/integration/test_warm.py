@@ -9,6 +9,7 @@ import re
 import secrets
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -75,14 +76,17 @@ def agent() -> Iterator[OneAgent]:
 
 
 def program(folder: Path, source: str, **more: Any) -> Assignment:
-    """Return an assignment of a script that lies in a folder of its own, with a module beside it."""
+    """Return an assignment of a script that lies in a folder of its own, reached by a link, a module beside it."""
     home = folder / "home"
     home.mkdir(parents=True, exist_ok=True)
     (home / "neighbour.py").write_text("VALUE = 42")
     (home / "program.py").write_text(source)
+    link = folder / "link"
+    if not link.exists():
+        link.symlink_to(home)
     own = {"OWN": "yes"}
     return assignment(
-        folder / "run", sys.executable, "program.py", "an argument", cwd=str(home), env=own, **more
+        folder / "run", sys.executable, "program.py", "an argument", cwd=str(link), env=own, **more
     )
 
 
@@ -99,7 +103,7 @@ def test_a_program_does_the_same_warm_as_cold(agent: OneAgent, tmp_path: Path, n
 
 def _shown(wanted: Assignment) -> str:
     """Return what a run printed, less what differs from process to process anyway."""
-    text = RunFolder(Path(wanted.folder)).log_file.read_text().replace(wanted.folder, "FOLDER")
+    text = RunFolder(wanted.folder).log_file.read_text().replace(wanted.folder, "FOLDER")
     return re.sub("0x[0-9a-f]+", "ADDRESS", text)
 
 
@@ -111,7 +115,7 @@ def test_what_is_wanted_is_imported_before_and_by_one_process_for_all(
     found = []
     for wanted in (first, second):
         assert agent.keep(wanted)[0].exit_code == 0
-        found.append(json.loads(RunFolder(Path(wanted.folder)).log_file.read_text()))
+        found.append(json.loads(RunFolder(wanted.folder).log_file.read_text()))
     assert [f[1:] for f in found] == [[True, 0], [True, 0]]
     assert found[0][0] == found[1][0], "one after the other they have the same supervisor"
 
@@ -126,7 +130,7 @@ def test_where_it_cannot_start_warm_it_starts_cold(
     wanted = program(tmp_path, "import sys; print(sys.argv[1]); sys.exit(3)", preload=preload)
     (outcome,) = agent.keep(replace(wanted, env={**wanted.env, **env}))
     assert outcome.exit_code == 3
-    assert RunFolder(Path(wanted.folder)).log_file.read_text() == "an argument\n"
+    assert RunFolder(wanted.folder).log_file.read_text() == "an argument\n"
 
 
 def test_what_is_imported_before_is_what_the_run_itself_would_find(agent: OneAgent, tmp_path: Path) -> None:
@@ -137,7 +141,21 @@ def test_what_is_imported_before_is_what_the_run_itself_would_find(agent: OneAge
         wanted = program(home, "import found_there; print(found_there.VALUE)", preload=("found_there",))
         wanted = replace(wanted, env={**wanted.env, "PYTHONPATH": str(home / "place")})
         assert agent.keep(wanted)[0].exit_code == 0
-        assert RunFolder(Path(wanted.folder)).log_file.read_text() == f"{i}\n"
+        assert RunFolder(wanted.folder).log_file.read_text() == f"{i}\n"
+
+
+def test_each_run_has_its_own_environment_and_nothing_of_the_one_before(
+    agent: OneAgent, tmp_path: Path
+) -> None:
+    source = "import os, time; print(os.getenv('FIRST'), os.getenv('SECOND'), time.tzname[0])"
+    logs = []
+    for i, env in enumerate(({"FIRST": "1", "TZ": "XYZ-1"}, {"SECOND": "2", "TZ": "UTC"}, {})):
+        wanted = program(tmp_path / str(i), source, preload=("json",))
+        assert agent.keep(replace(wanted, env=env))[0].exit_code == 0
+        logs.append(RunFolder(wanted.folder).log_file.read_text().split())
+    assert logs[0] == ["1", "None", "XYZ"]
+    assert logs[1] == ["None", "2", "UTC"]
+    assert logs[2] == ["None", "None", time.tzname[0]]
 
 
 def test_numbers_of_numpy_differ_from_run_to_run(agent: OneAgent, tmp_path: Path) -> None:
@@ -146,14 +164,14 @@ def test_numbers_of_numpy_differ_from_run_to_run(agent: OneAgent, tmp_path: Path
     for i in range(2):
         wanted = program(tmp_path / str(i), "import numpy; print(numpy.random.rand())", preload=("numpy",))
         assert agent.keep(wanted)[0].exit_code == 0
-        logs.append(RunFolder(Path(wanted.folder)).log_file.read_text())
+        logs.append(RunFolder(wanted.folder).log_file.read_text())
     assert logs[0] != logs[1]
 
 
 def test_a_program_of_another_kind_is_never_taken_for_python(agent: OneAgent, tmp_path: Path) -> None:
     wanted = assignment(tmp_path / "run", "echo", "hello", preload=())
     assert agent.keep(wanted)[0].exit_code == 0
-    assert RunFolder(Path(wanted.folder)).log_file.read_text() == "hello\n"
+    assert RunFolder(wanted.folder).log_file.read_text() == "hello\n"
 
 
 @pytest.mark.parametrize("preload", [None, ("json",)], ids=["cold", "warm"])
@@ -175,7 +193,7 @@ def test_a_daemon_does_not_outlive_a_run_whose_supervisor_was_killed(
     async def killed() -> Outcome:
         run = asyncio.create_task(agent.agent.keep(wanted, ignore))
         await asyncio.to_thread(wait_until, note.exists, 30, "the daemon is there")
-        started = RunFolder(Path(wanted.folder)).started() or {}
+        started = RunFolder(wanted.folder).started() or {}
         os.kill(int(started["shim_pid"]), signal.SIGKILL)
         return await run
 

@@ -151,9 +151,16 @@ if sys.platform != "win32":
             os._exit(127)
         os._exit(127)
 
+    _found_ignored: list[int] = []
+
     def _ignored() -> list[int]:
-        """Signals that this process ignores, Python and Ray some, and a module would find ignored, too."""
-        return [n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN]
+        """Signals that this process ignores, Python and Ray some, and a module would find ignored, too.
+
+        Python ignores one at least, and a shim that has begun to own runs changes none of them.
+        """
+        if not _found_ignored:
+            _found_ignored.extend(n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN)
+        return _found_ignored
 
     def _reset_signals(ignored: list[int]) -> None:
         """Have the module find each signal as if a shell had started it."""

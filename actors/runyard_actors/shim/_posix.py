@@ -60,6 +60,18 @@ if sys.platform != "win32":
     def _is_guarded() -> bool:
         return _guardian > 0 and os.getppid() == _guardian
 
+    #: What the system counted when it was last asked, and when that was; so old may be what a run begins with.
+    _kills = (0, float("-inf"))
+    KILLS_SECONDS = 1.0
+
+    def _kills_lately() -> int:
+        """Return how many processes the kernel killed for want of memory, by now or a moment ago."""
+        global _kills
+        now = time.monotonic()
+        if now - _kills[1] > KILLS_SECONDS:
+            _kills = (process.out_of_memory_kills(), now)
+        return _kills[0]
+
     class PosixTree:
         """The module's process, and every process that comes of it.
 
@@ -77,8 +89,9 @@ if sys.platform != "win32":
             self._group: ControlGroup | None = None
             self._largest_bytes = 0
             self._has_ended = False
-            self._has_children = False
-            self._kills_before = process.out_of_memory_kills()
+            #: Not known to be False before somebody looked.
+            self._has_children = True
+            self._kills_before = _kills_lately()
             self._wake = _signals.Wake(_WAKING)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.umask(0o022)
@@ -118,7 +131,8 @@ if sys.platform != "win32":
             self._reap()
             while not self._has_ended and not self._is_woken(until - time.monotonic()):
                 self._reap()
-            self._reap()
+            if not self._has_ended:
+                self._reap()
             return self._has_ended
 
         def size(self) -> tuple[int, int]:
@@ -181,7 +195,8 @@ if sys.platform != "win32":
 
             A tree that was told to end before has until `kill_at`; one that hears of it now, a moment.
             """
-            self._reap()
+            if self._has_children:
+                self._reap()
             if not self._is_anything_left():
                 return 0
             living = self._living()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 from concurrent.futures import Future
@@ -76,6 +77,29 @@ def test_a_call_at_fault_does_not_harm_those_it_shares_a_commit_with(
     assert reader.runs()[1] == 201
     assert len(commits) < len(futures)
     assert commits[-1] == reader.last_seq() == 201
+
+
+def test_callers_on_an_event_loop_hear_of_their_own_call_each(
+    writer: StoreWriter, reader: StoreReader
+) -> None:
+    (known,) = specs(1)
+    writer.write([submitted([known])]).result()
+
+    async def answers() -> list[object]:
+        others = [writer.write_beside([submitted([run])]) for run in specs(20)]
+        again = writer.write_beside([submitted(specs(2)), submitted([known])])
+        cancelled = writer.write_beside([])
+        cancelled.cancel()
+        found = await asyncio.gather(*others, again, cancelled, return_exceptions=True)
+        writer.close()
+        return [*found, *await asyncio.gather(writer.write_beside([]), return_exceptions=True)]
+
+    *good, again, cancelled, closed = asyncio.run(answers())
+    assert good == [None] * 20
+    assert isinstance(again, ConflictError)
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert isinstance(closed, StoreUnavailable)
+    assert reader.runs()[1] == 21
 
 
 def test_the_same_idempotency_key_is_accepted_once(writer: StoreWriter, reader: StoreReader) -> None:
