@@ -5,11 +5,11 @@ Run as a program it serves as `tests.server_process` does, with the fault that i
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ LATE_SECONDS = 8.0
 
 def answers_before_the_disk_has_it() -> None:
     """Say that runs are stored, and store them some time later."""
-    write, commit = StoreWriter.write, StoreWriter._commit
+    write, commit = StoreWriter.write_beside, StoreWriter._commit
 
-    def early(self: StoreWriter, changes: Sequence[Change]) -> Future[None]:
+    def early(self: StoreWriter, changes: Sequence[Change]) -> asyncio.Future[None]:
         write(self, changes)
-        done = Future[None]()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
@@ -41,7 +41,7 @@ def answers_before_the_disk_has_it() -> None:
             time.sleep(LATE_SECONDS)
         return commit(self, group)
 
-    StoreWriter.write, StoreWriter._commit = early, late  # type: ignore[method-assign] # this is the fault
+    StoreWriter.write_beside, StoreWriter._commit = early, late  # type: ignore[method-assign] # this is the fault
 
 
 def admits_before_it_adopts() -> None:
