@@ -195,7 +195,7 @@ class RunFolder:
         self._nudge()
 
     def end_supervisor(self) -> None:
-        """Kill the shim, one that does not do what it is asked to; its main process dies with it.
+        """Kill the shim, one that does not do what it is asked to; what it leaves is ended by its spawner.
 
         A shim may own another run once this one has ended, which must not die for it.
         """

@@ -23,8 +23,8 @@ from runyard_cluster.errors import ConflictError, RunError, RunyardError
 #: Log lines that an exception carries.
 ERROR_LOG_LINES = 20
 
-#: What changes a run or ends its batch: one that is about to start looks as before. That runs were submitted concerns
-#: only who holds an open batch.
+#: What changes a run or ends its batch. Where one is about to start is told again with its start, and that runs were
+#: submitted concerns only who holds an open batch.
 KINDS = frozenset(k for k in EVENT_KINDS if k.startswith("run_") or k == "batch_closed") - {"run_starting"}
 KINDS_OF_MOST = KINDS - {"run_submitted"}
 

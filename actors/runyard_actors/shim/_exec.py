@@ -83,9 +83,7 @@ if sys.platform != "win32":
             ),
         )
 
-    def start(
-        spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool, is_guarded: bool
-    ) -> tuple[int, Failure | None]:
+    def start(spec: ShimSpec, *, group: ControlGroup | None, is_nice: bool) -> tuple[int, Failure | None]:
         """Have a copy of this process become the module; return its pid, and where that failed."""
         stage = "exec"
         try:
@@ -94,7 +92,7 @@ if sys.platform != "win32":
             log = os.open(attempt_file.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             stage = "fork"
             read_end, write_end = os.pipe()
-            shim = 0 if is_guarded else os.getpid()
+            shim = os.getpid()
             pid = os.fork()
         except OSError as error:
             return 0, (stage, error.errno or errno.EAGAIN)
@@ -123,14 +121,14 @@ if sys.platform != "win32":
         group: ControlGroup | None,
         ignored: list[int],
     ) -> NoReturn:
-        """In the child: become the module, which ends with its shim if there is one to end with; or say what failed."""
+        """In the child: become the module, or say which step failed."""
         stage = "group"
         try:
             if group:
                 group.enter()
             stage = "start"
             os.setsid()
-            if sys.platform == "linux" and shim and not _linux.die_with(shim):
+            if sys.platform == "linux" and not _linux.die_with(shim):
                 os._exit(127)
             _reset_signals(ignored)
             _connect(log)

@@ -66,10 +66,11 @@ if sys.platform != "win32":
 
     def _kills_lately() -> int:
         """Return how many processes the kernel killed for want of memory, by now or a moment ago."""
+        return _kills[0] if time.monotonic() - _kills[1] < KILLS_SECONDS else _kills_until_now()
+
+    def _kills_until_now() -> int:
         global _kills
-        now = time.monotonic()
-        if now - _kills[1] > KILLS_SECONDS:
-            _kills = (process.out_of_memory_kills(), now)
+        _kills = (process.out_of_memory_kills(), time.monotonic())
         return _kills[0]
 
     class PosixTree:
@@ -89,8 +90,7 @@ if sys.platform != "win32":
             self._group: ControlGroup | None = None
             self._largest_bytes = 0
             self._has_ended = False
-            #: Not known to be False before somebody looked.
-            self._has_children = True
+            self._has_children = False
             self._kills_before = _kills_lately()
             self._wake = _signals.Wake(_WAKING)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -163,7 +163,7 @@ if sys.platform != "win32":
         def out_of_memory_kills(self) -> int:
             """Return how many processes the kernel killed for want of memory since, of this tree if it tells that."""
             kills = self._group.kills() if self._group else None
-            return process.out_of_memory_kills() - self._kills_before if kills is None else kills
+            return _kills_until_now() - self._kills_before if kills is None else kills
 
         def suspend(self) -> None:
             """Hold the whole tree still; to be repeated, as a process may be born while the others are stopped."""
@@ -228,11 +228,11 @@ if sys.platform != "win32":
         def _start(self, spec: ShimSpec, group: ControlGroup | None) -> tuple[str, int] | None:
             self._group = group
             self.enforcement |= _hold.limit(group, spec)
-            is_guarded, is_nice = _is_guarded(), self.enforcement["cpu"] == "nice"
-            if group is None and spec.preload is None and is_guarded:
+            self._has_children = True
+            if group is None and spec.preload is None and _is_guarded():
                 self.pid, failure = _exec.spawn(spec)
             else:
-                self.pid, failure = _exec.start(spec, group=group, is_nice=is_nice, is_guarded=is_guarded)
+                self.pid, failure = _exec.start(spec, group=group, is_nice=self.enforcement["cpu"] == "nice")
             return failure
 
         def _is_anything_left(self) -> bool:

@@ -139,10 +139,14 @@ def _run(
         tree.close()
         return {"reason": "start_error", "reason_detail": error, "ended_by": "self", "log_bytes": 0}
     hit("shim.spawned")
-    # Nothing is done before that: until a copy of this process has ended, each page that is written to is copied, too.
+    if tree.group:
+        # Whoever has to end what is left of this attempt goes by its group.
+        _write_child(file, tree)
+    # All else waits for that: until a copy of this process has ended, each page that is written to is copied, too.
     is_short = ends_soon(spec, tree)
     watch = Watch(spec, tree, monotonic_start)
-    _write_child(file, tree)
+    if not tree.group:
+        _write_child(file, tree)
     hit("shim.child_written")
     # What has ended by now is told in one message with its end.
     (_answer_later if is_short else _answer)(

@@ -74,8 +74,13 @@ if sys.platform != "win32":
                     self._has_orphans |= status != 0
 
         def _end_orphans(self) -> None:
-            """Kill all below this process but shims and their trees."""
-            everyone = set(process.tree([os.getpid()]))
-            orphans = everyone - self._shims - set(process.tree(self._shims))
+            """Kill what two looks in a row take for orphans: one may miss a child whose parent ends meanwhile."""
+            orphans = self._orphans()
             self._has_orphans = bool(orphans)
-            _signals.kill(orphans)
+            if orphans:
+                _signals.kill(orphans & self._orphans())
+
+        def _orphans(self) -> set[int]:
+            """Return all below this process but shims and their trees."""
+            everyone = set(process.tree([os.getpid()]))
+            return everyone - self._shims - set(process.tree(self._shims))

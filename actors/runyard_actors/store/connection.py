@@ -146,7 +146,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 
 def _undo_in_memory(connection: sqlite3.Connection) -> None:
-    """Keep what a savepoint may take back in memory, a few pages for each call, in place of a file for each commit.
+    """Keep what may have to be taken back in memory, a few pages, in place of a file for each commit.
 
     Not before migrations: an index over many runs is sorted on disk.
     """

@@ -54,7 +54,7 @@ class _Asked:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether nobody cancelled it; from now on nobody can."""
+        """Whether nobody cancelled it; from now on it is carried out."""
         if isinstance(self.future, Future):
             return self.future.set_running_or_notify_cancel()
         return not self.future.cancelled()
