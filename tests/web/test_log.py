@@ -127,6 +127,17 @@ def test_a_line_near_the_end_of_a_growing_log_stays_where_it_is(pages: LogPages)
     wait_for_line(page, "line 498")
 
 
+def test_a_line_that_was_gone_to_stays_in_a_view_that_becomes_smaller(pages: LogPages) -> None:
+    (run,) = pages.runs()
+    run.append(counted(1, 500))
+    page = pages.log(run, end="#L498")
+    wait_for_line(page, "line 498")
+    page.set_viewport_size({"width": 1280, "height": 480})
+    wait_for_line(page, "line 498")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    wait_for_line(page, "line 498")
+
+
 def test_rows_go_with_the_finger_however_many_there_are(pages: LogPages) -> None:
     (run,) = pages.runs()
     run.append(MANY)

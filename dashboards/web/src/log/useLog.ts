@@ -142,19 +142,18 @@ export function useLog(props: LogProps, elements: Ref<Elements | undefined>, end
   }
 
   /** Bring a line into view. */
-  function show(number: number, share = 0.35): void {
-    if (filter.value) viewport?.toRow(filter.value.indexOf(number), share)
+  function show(number: number, share = 0.35, staysOffEnd = false): void {
+    if (filter.value) viewport?.toRow(filter.value.indexOf(number), share, staysOffEnd)
     else {
       logRows.reveal(number)
-      viewport?.toRow(number - 1, share)
+      viewport?.toRow(number - 1, share, staysOffEnd)
     }
   }
 
   function goTo(lines: { first: number; last: number }): void {
     options.target = lines
-    show(lines.first)
     // Who goes to a line near the end of a log that grows means the line, not the end.
-    if (!session.hasEnded && viewport?.scroll.isPinned) viewport.by(-1)
+    show(lines.first, undefined, !session.hasEnded)
   }
 
   async function toMoment(moment: number): Promise<void> {

@@ -29,6 +29,12 @@ export interface Elements {
   readonly rows: HTMLElement
 }
 
+interface Goal {
+  readonly row: number
+  readonly share: number | undefined
+  readonly staysOffEnd: boolean
+}
+
 export class Viewport {
   readonly scroll: Scroll
   palette: Palette
@@ -40,6 +46,8 @@ export class Viewport {
   private barHeight = -1
   private width = 0
   private isTouched = false
+  /** The row that was gone to, until somebody scrolls: where it is depends on the height of the view. */
+  private goal: Goal | undefined
   /** Set while the browser scrolls for a finger, or goes on after it. */
   private glide: ReturnType<typeof setTimeout> | undefined
   private readonly observer: ResizeObserver
@@ -72,6 +80,7 @@ export class Viewport {
   /** Show other rows, from their beginning. */
   setRows(rows: Rows): void {
     this.rows = rows
+    this.goal = undefined
     this.forget()
   }
 
@@ -92,17 +101,21 @@ export class Viewport {
   }
 
   by(px: number): void {
+    this.goal = undefined
     this.scroll.by(px)
     this.schedule()
   }
 
-  toRow(row: number, share?: number): void {
+  /** Bring a row into view; one that `staysOffEnd` is not left for what comes after it. */
+  toRow(row: number, share?: number, staysOffEnd = false): void {
     this.scroll.total = this.rows.total
-    this.scroll.toRow(row, share)
+    this.goal = { row, share, staysOffEnd }
+    this.reach(this.goal)
     this.schedule()
   }
 
   toEnd(): void {
+    this.goal = undefined
     this.scroll.total = this.rows.total
     this.scroll.toEnd()
     this.schedule()
@@ -114,6 +127,11 @@ export class Viewport {
     let row = this.scroll.row
     while (row < this.rows.total && left > 0) left -= this.heightOf(row++)
     return [this.scroll.row, Math.max(this.scroll.row, row - 1)]
+  }
+
+  private reach(goal: Goal): void {
+    this.scroll.toRow(goal.row, goal.share)
+    if (goal.staysOffEnd && this.scroll.isPinned) this.scroll.by(-1)
   }
 
   private draw(): void {
@@ -215,6 +233,7 @@ export class Viewport {
     const by = scrollTop - this.barTop
     // What was set here comes back as an event, too; all else is the scroll bar, a finger, or the browser itself.
     if (Math.abs(by) < 1) return
+    this.goal = undefined
     this.barTop = scrollTop
     if (this.glide) {
       // Rows go with the finger, pixel by pixel, however many the scroll bar stands for.
@@ -250,10 +269,12 @@ export class Viewport {
 
   private resized(): void {
     const { clientWidth, clientHeight } = this.elements.frame
+    const isOther = clientHeight !== this.scroll.view
     this.scroll.view = clientHeight
     if (clientWidth !== this.width && this.isWrapped) this.heights.clear()
     this.width = clientWidth
-    this.scroll.settle(this.scroll.isPinned)
+    if (this.goal && isOther) this.reach(this.goal)
+    else this.scroll.settle(this.scroll.isPinned)
     this.schedule()
   }
 }
