@@ -277,10 +277,8 @@ def _settle(group: Sequence[_Asked], refused: Sequence[RunyardError | None]) -> 
     for asked, refusal in zip(group, refused, strict=True):
         if isinstance(asked.future, asyncio.Future):
             beside[asked.future.get_loop()].append((asked.future, refusal))
-        elif refusal is None:
-            asked.future.set_result(None)
         else:
-            asked.future.set_exception(refusal)
+            _end(asked.future, refusal)
     for loop, answers in beside.items():
         try:
             loop.call_soon_threadsafe(_settle_beside, answers)
@@ -290,12 +288,15 @@ def _settle(group: Sequence[_Asked], refused: Sequence[RunyardError | None]) -> 
 
 def _settle_beside(answers: Sequence[_Answer]) -> None:
     for future, refusal in answers:
-        if future.done():
-            continue
-        if refusal is None:
-            future.set_result(None)
-        else:
-            future.set_exception(refusal)
+        if not future.done():
+            _end(future, refusal)
+
+
+def _end(future: Future[None] | asyncio.Future[None], refusal: Exception | None) -> None:
+    if refusal is None:
+        future.set_result(None)
+    else:
+        future.set_exception(refusal)
 
 
 def _refusal(error: Exception) -> RunyardError:
