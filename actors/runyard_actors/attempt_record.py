@@ -111,6 +111,7 @@ _CLAIM: Mapping[str, Check] = {
 }
 _CHILD: Mapping[str, Check] = {
     "pid": _is_pid,
+    "start": _is_number,
     "enforcement": _is_enforcement,
     "cgroup": _is_text,
 }

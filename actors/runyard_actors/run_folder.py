@@ -149,7 +149,7 @@ class RunFolder:
         return None if found is None else attempt_record.claim(found)
 
     def child(self) -> Json | None:
-        """Return `pid`, the module's own process, and what holds its limits."""
+        """Return the module's own process, `pid` and, if it was not short, `start`, and what holds its limits."""
         found = self._line(CHILD)
         return None if found is None else attempt_record.child(found)
 

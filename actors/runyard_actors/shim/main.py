@@ -198,8 +198,16 @@ def _take() -> RecordFile | None:
 
 def _write_child(file: RecordFile, tree: Tree) -> None:
     """Others only show this line, so a full disk is no reason to end the run."""
+    # The number of one that has ended may be another's by now.
+    has_ended = tree.exit_code is not None or tree.signal is not None
+    child = {
+        "pid": tree.pid,
+        "start": None if has_ended else process.process_start_time(tree.pid),
+        "enforcement": tree.enforcement,
+        "cgroup": tree.group,
+    }
     try:
-        file.add(CHILD, {"pid": tree.pid, "enforcement": tree.enforcement, "cgroup": tree.group})
+        file.add(CHILD, child)
     except OSError:
         return
 
